@@ -1,0 +1,1 @@
+"""Beam search and result files."""

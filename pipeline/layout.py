@@ -1,0 +1,76 @@
+"""Where the workflow keeps its results: one place for every path under the results folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below ``root``, the configuration's `results`."""
+
+    root: Path
+
+    @property
+    def scenes(self) -> Path:
+        """The generated corpus: dialog files, truth.json and videos/."""
+        return self.root / "scenes"
+
+    @property
+    def corpus(self) -> Path:
+        """Canonical dialogs: {split}.json, statistics.json."""
+        return self.root / "corpus"
+
+    def dialogs(self, split: str) -> Path:
+        """Canonical dialogs of a split."""
+        return self.corpus / f"{split}.json"
+
+    def references(self, test_set: str) -> Path:
+        """Reference answers of a test set, COCO layout."""
+        return self.corpus / "references" / f"{test_set}.json"
+
+    def decoded(self, shard: str) -> Path:
+        """Decoded frames and sound of a shard (temporary)."""
+        return self.root / "decoded" / f"{shard}.h5"
+
+    def quarantine(self, shard: str) -> Path:
+        """Videos of a shard that could not be read, and why."""
+        return self.root / "quarantine" / f"{shard}.tsv"
+
+    def feature(self, feature: str) -> Path:
+        """Folder of a feature's shards."""
+        return self.root / "features" / feature
+
+    def feature_shard(self, feature: str, shard: str) -> Path:
+        """One shard of a feature."""
+        return self.feature(feature) / f"{shard}.h5"
+
+    @property
+    def vocabulary(self) -> Path:
+        """Words and ids."""
+        return self.root / "vocabulary.json"
+
+    def model(self, system: str) -> Path:
+        """Folder of a trained system."""
+        return self.root / "models" / system
+
+    def state(self, system: str) -> Path:
+        """Folder of a system's resumable training state, apart from the finished model."""
+        return self.root / "state" / system
+
+    def answers(self, system: str, test_set: str) -> Path:
+        """Generated answers."""
+        return self.root / "answers" / system / f"{test_set}.json"
+
+    def scores(self, system: str, test_set: str) -> Path:
+        """Scores of generated answers."""
+        return self.root / "scores" / system / f"{test_set}.json"
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the tables."""
+        return self.root / "tables"
+
+    @property
+    def report(self) -> Path:
+        """The report, one page."""
+        return self.root / "report.html"

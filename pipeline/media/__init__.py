@@ -1,0 +1,1 @@
+"""Probing and decoding: frames and sound by ffmpeg through a pipe."""

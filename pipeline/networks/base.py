@@ -1,0 +1,70 @@
+"""The seam between networks and everything that uses them: training, search, report.
+
+A network is one file: it subclasses `DialogNetwork`, and its sizes stand in `pipeline.networks.sizes`.
+
+Legend: T turns (rows), N rows of a search (turns x beams), La answer length with `<eos>`, W real target words of a
+batch (the sum of answer lengths), V vocabulary, G size of the context vector.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pipeline.networks.inputs import Inputs
+from pipeline.tensors import Sequences, TensorGroup
+
+@dataclass(frozen=True)
+class Decoded:
+    """Teacher-forced outputs over the W real words, row by row (turn 0's words and its `<eos>`, then turn 1's ...).
+
+    logits: (W, V), before the softmax of eq. 3. context: (W, G), g_i of eq. 7.
+    """
+
+    logits: Tensor
+    context: Tensor
+
+
+@dataclass(frozen=True)
+class Prediction(TensorGroup):
+    """One step of a search.
+
+    logits: (N, V). context: (N, G). attention: by modality (N, L_k), temporal weights of eq. 6 (a network without
+    temporal attention leaves it empty). modality: (N, K) weights beta of eq. 7 in the order of `attention`, or None.
+    """
+
+    logits: Tensor
+    context: Tensor
+    attention: dict[str, Tensor]
+    modality: Tensor | None
+
+
+class DialogNetwork(nn.Module, ABC):
+    """A network that answers questions about a video.
+
+    The first word is predicted from the state that `start` gives; `advance` moves the state on with the word chosen.
+    """
+
+    @abstractmethod
+    def encode(self, inputs: Inputs) -> TensorGroup:
+        """Everything that does not depend on the answer, one row a turn (T first), so that `select` picks rows."""
+
+    @abstractmethod
+    def decode(self, encoded: TensorGroup, targets: Sequences) -> Decoded:
+        """Teacher forcing: word i is predicted knowing the true words before it."""
+
+    @abstractmethod
+    def start(self, encoded: TensorGroup) -> TensorGroup:
+        """The decoder's state before the first word; rows as ``encoded``."""
+
+    @abstractmethod
+    def predict(self, encoded: TensorGroup, state: TensorGroup) -> Prediction:
+        """Scores of the next word."""
+
+    @abstractmethod
+    def advance(self, state: TensorGroup, prediction: Prediction, words: Tensor) -> TensorGroup:
+        """The state after ``words`` (N,) int64 were chosen."""
+
+    def forward(self, inputs: Inputs, targets: Sequences) -> Decoded:
+        """Encode and decode with teacher forcing."""
+        return self.decode(self.encode(inputs), targets)

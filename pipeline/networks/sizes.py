@@ -1,0 +1,49 @@
+"""Sizes of every network, without torch, so that a configuration is checked before anything heavy is imported.
+
+The defaults are the paper's (spec in docs/architecture.md): a configuration may override single entries.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Sizes(BaseModel):
+    """Base of every network's sizes: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AttentionSizes(Sizes):
+    """The attention network of the student-teacher paper (section 4)."""
+
+    embedding: int = Field(200, gt=0, description="word embedding of question, history and decoder")
+    question_hidden: int = Field(256, gt=0, description="question BLSTM, units per direction")
+    question_layers: int = Field(2, gt=0, description="layers of the question BLSTM")
+    history_hidden: int = Field(256, gt=0, description="history LSTM over a pair's words, and BLSTM over pairs, units per direction")
+    history_layers: int = Field(2, gt=0, description="layers of the LSTM over a pair's words")
+    projection: dict[str, int] = Field(
+        {"i3d_rgb": 512, "i3d_flow": 512, "vggish": 64, "i3d_r50": 512},
+        description="output of each feature's projection layer; a feature not listed gets projection_default",
+    )
+    projection_default: int = Field(512, gt=0, description="projection of a feature not listed in `projection`")
+    attention: int = Field(128, gt=0, description="size of the additive attentions")
+    context: int = Field(256, gt=0, description="size of the context vector g")
+    decoder_hidden: int = Field(256, gt=0, description="decoder LSTM units")
+    decoder_layers: int = Field(1, gt=0, description="decoder LSTM layers")
+    dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
+
+
+class NaiveFusionSizes(Sizes):
+    """The AVSD baseline: naive fusion of question, history and features."""
+
+    embedding: int = Field(100, gt=0, description="word embedding")
+    hidden: int = Field(128, gt=0, description="question, history and decoder LSTM units")
+    question_layers: int = Field(2, gt=0, description="layers of the question LSTM")
+    history_layers: int = Field(2, gt=0, description="layers of the history's word LSTM")
+    decoder_layers: int = Field(2, gt=0, description="layers of the decoder LSTM")
+    attention: int = Field(128, gt=0, description="size of the attention over a feature's steps")
+    fusion: int = Field(256, gt=0, description="size of the summed projections of the features")
+    output: int = Field(128, gt=0, description="projection before the softmax")
+    dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
+
+
+SIZES: dict[str, type[Sizes]] = {"attention": AttentionSizes, "naive_fusion": NaiveFusionSizes}

@@ -1,0 +1,60 @@
+"""Progress that reads well on a terminal and in a log file."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+LOG_EVERY_SECONDS = 15.0
+
+
+def progress(items: Iterable[T], total: int, label: str, unit: str = "") -> Iterator[T]:
+    """Yield ``items`` while showing how many of ``total`` are done and how long the rest will take.
+
+    On a terminal this is a bar on stderr; elsewhere (a log file, a cluster job) a line every fifteen seconds and one
+    at the end.
+    """
+    if sys.stderr.isatty():
+        yield from _bar(items, total, label, unit)
+    else:
+        yield from _lines(items, total, label, unit)
+
+
+def _bar(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
+    from rich.console import Console
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total)
+        for item in items:
+            yield item
+            bar.advance(task)
+
+
+def _lines(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
+    start = last = time.monotonic()
+    done = 0
+    for item in items:
+        yield item
+        done += 1
+        now = time.monotonic()
+        if now - last >= LOG_EVERY_SECONDS and done < total:
+            left = (now - start) / done * (total - done)
+            log(f"{label}: {done}/{total} {unit}, {now - start:.0f} s, about {left:.0f} s left".replace(" ,", ","))
+            last = now
+    log(f"{label}: {done}/{total} {unit} in {time.monotonic() - start:.1f} s".replace("  ", " "))
+
+
+def log(message: str) -> None:
+    """Print one line to stderr."""
+    print(message, file=sys.stderr, flush=True)

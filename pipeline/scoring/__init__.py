@@ -1,0 +1,1 @@
+"""Metrics, filters, intervals, grounded accuracy."""

@@ -1,0 +1,1 @@
+"""A configuration entry made real: built, saved, loaded, described."""

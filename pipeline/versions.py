@@ -1,0 +1,15 @@
+"""A version for each stage: raised when its results change, so that a rerun recomputes exactly what must change.
+
+Snakemake sees these among a rule's parameters. Editing code or comments without raising a version recomputes nothing.
+"""
+
+STAGES = {
+    "corpus": 1,
+    "decode": 1,
+    "extract": 1,
+    "vocabulary": 1,
+    "training": 1,
+    "answers": 1,
+    "scoring": 1,
+    "report": 1,
+}
