@@ -1,0 +1,17 @@
+"""Fixtures that every stage's tests may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real dialogs, clips and weights beside the project; tests that need it are skipped without it."""
+    folder = Path(os.environ.get("AVSD_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no real data at {folder} (set AVSD_SHARED)")
+    return folder
