@@ -230,4 +230,3 @@ def report(config: Configuration = DEFAULT) -> None:
     from pipeline.report.page import write_report
 
     write_report(load(config))
-

@@ -16,8 +16,9 @@ from pipeline.errors import UserError
 from pipeline.networks.sizes import SIZES, Sizes
 
 SPLITS = ("training", "validation", "trial", "official")
-TEST_SETS = ("trial", "official")
+TEST_SETS: tuple["TestSet", ...] = ("trial", "official")
 Split = Literal["training", "validation", "trial", "official"]
+TestSet = Literal["trial", "official"]
 Description = Literal["none", "summary", "caption", "both"]
 Loss = Literal["ce", "st", "st_context", "joint"]
 
@@ -70,7 +71,10 @@ class Corpus(Section):
         False, description="the paper's literal setting: select the model on videos that are then tested on"
     )
     holdout: float = Field(
-        0.1, gt=0, lt=1, description="share of the training dialogs that become validation when no validation file is given"
+        0.1,
+        gt=0,
+        lt=1,
+        description="share of training that becomes validation when no validation file is given",
     )
     limit: int | None = Field(None, ge=1, description="keep only the first so many training dialogs (a quick try)")
     shards: int = Field(8, ge=1, le=9999, description="feature shards; a video's shard is a hash of its id")
@@ -79,15 +83,15 @@ class Corpus(Section):
 class Media(Section):
     """Decoding of frames and sound."""
 
-    fps: float | Literal["source"] = Field(24.0, description="frames are resampled to this rate; `source` keeps the video's own")
+    fps: float | Literal["source"] = Field(24.0, description="frames a second; `source` keeps the video's own rate")
     resize: Literal["direct", "short_side", "source"] = Field(
         "direct",
-        description="direct: straight to size x size (the paper); short_side: short side to size, shape kept; source: not at all",
+        description="direct: to size x size (the paper); short_side: short side to size, shape kept; source: not",
     )
     size: int = Field(224, ge=16, description="pixels, for direct and short_side")
     scaler: Literal["bilinear", "bicubic", "area", "lanczos"] = Field("bilinear", description="ffmpeg's scaler")
     sample_rate: int = Field(16000, ge=8000, description="Hz of the decoded sound, mono")
-    max_bad_fraction: float = Field(0.05, ge=0, le=1, description="more unreadable videos in a shard than this fail the job")
+    max_bad_fraction: float = Field(0.05, ge=0, le=1, description="more bad videos in a shard fail the job")
 
 
 class FlowSettings(Section):
@@ -104,7 +108,8 @@ class FeatureBase(Section):
     """What every feature has."""
 
     npy: Path | None = Field(
-        None, description="a folder of precomputed <video id>.npy files: gathered instead of computed, nothing is decoded"
+        None,
+        description="a folder of <video id>.npy files: gathered instead of computed, nothing is decoded",
     )
     dtype: Literal["float16", "float32"] = Field("float16", description="type of the stored values")
 
@@ -122,7 +127,7 @@ class I3DFeature(FeatureBase):
     )
     window: int = Field(16, ge=2, description="frames in a window")
     stride: int = Field(16, ge=1, description="frames between windows")
-    input_size: int | None = Field(None, ge=32, description="frames are resized to this square on the device; null: as decoded")
+    input_size: int | None = Field(None, ge=32, description="resized to this square on the device; null: as decoded")
     crop: int | None = Field(None, ge=32, description="centre crop after the resize, pixels")
     batch: int = Field(8, ge=1, description="windows a batch")
     flow: FlowSettings = Field(FlowSettings(), description="for i3d_flow")
@@ -137,8 +142,10 @@ class VGGishFeature(FeatureBase):
     """VGGish on 0.96 s log-mel patches."""
 
     network: Literal["vggish"] = Field(description="the network")
-    weights: Path | Literal["random"] = Field("random", description="vggish-10086976.pth, or seeded random weights, labelled so")
-    relu: bool = Field(False, description="ReLU after the embedding layer, as torchvggish has it; AudioSet's code has none")
+    weights: Path | Literal["random"] = Field(
+        "random", description="vggish-10086976.pth, or random (seeded, labelled so)"
+    )
+    relu: bool = Field(False, description="ReLU after the embedding, as torchvggish has it; AudioSet has none")
     pca: Path | None = Field(None, description="vggish_pca_params.npz: PCA, whitening and 8-bit quantisation")
     batch: int = Field(64, ge=1, description="patches a batch")
 
@@ -169,10 +176,10 @@ class Training(Section):
 
     epochs: int = Field(20, ge=1, description="at most")
     batch_turns: int = Field(64, ge=1, description="turns in a batch, made of whole dialogs")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's; halved after an epoch without a lower validation perplexity")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's; halved when validation perplexity did not fall")
     clip: float = Field(5.0, gt=0, description="gradient norm is clipped at this")
     lambda_context: float = Field(1.0, ge=0, description="weight of the context-vector loss in L'_ST and L_JST")
-    patience: int | None = Field(None, ge=1, description="end after so many epochs without a lower validation perplexity")
+    patience: int | None = Field(None, ge=1, description="end after so many epochs without improvement")
     student_from_teacher: bool = Field(False, description="start a student from its teacher's weights")
     joint_teacher_from_scratch: bool = Field(False, description="L_JST: do not start the teacher from the trained one")
     seed: int = Field(1, ge=0, description="of weights, order and dropout")
@@ -188,7 +195,7 @@ class System(Section):
     sizes: dict[str, Any] = Field({}, description="overrides of the network's sizes")
     features: tuple[str, ...] = Field((), description="features it sees; may be empty")
     history: bool = Field(True, description="whether it sees the dialog so far")
-    description: SystemDescription = Field(SystemDescription(), description="manual description, at training and at test")
+    description: SystemDescription = Field(SystemDescription(), description="in front of the question")
     loss: Loss = Field("ce", description="ce: cross entropy; st: eq. 9; st_context: eq. 10; joint: eq. 11")
     teacher: str | None = Field(None, description="the system that teaches it (losses st, st_context, joint)")
     model: str | None = Field(None, description="another system whose trained model this one answers with")
@@ -196,6 +203,7 @@ class System(Section):
         (), description="inputs taken away at test (features, or `history`): what does the model use them for?"
     )
     training: dict[str, Any] = Field({}, description="overrides of the training section")
+    test_sets: tuple[TestSet, ...] = Field(TEST_SETS, description="test sets it answers and is scored on")
     row: str | None = Field(None, description="the paper's row it stands beside in the tables; null: report only")
 
     @model_validator(mode="after")
@@ -294,7 +302,7 @@ class Config(Section):
         return (name, system) if system.model is None else (system.model, self.systems[system.model])
 
     def descriptions(self) -> frozenset[str]:
-        """Description fields (`summary`, `caption`) that any system of `run`, or its teacher, puts before a question."""
+        """Description fields (`summary`, `caption`) any system of `run`, or its teacher, reads."""
         systems = [self.trained(name)[1] for name in self.run] + [self.systems[name] for name in self.run]
         systems += [self.systems[system.teacher] for system in systems if system.teacher is not None]
         used = {kind for system in systems for kind in (system.description.train, system.description.test)}

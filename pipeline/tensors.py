@@ -20,7 +20,7 @@ def _map(value: Any, function: Any) -> Any:
 
 
 class TensorGroup:
-    """Base of dataclasses whose fields are tensors, groups, or tuples and dicts of them; other fields stay as they are."""
+    """Base of dataclasses whose fields are tensors, groups, or tuples and dicts of them; others stay as they are."""
 
     def map(self, function: Any) -> Self:
         """A copy with ``function`` applied to every tensor inside."""
@@ -50,7 +50,7 @@ class Sequences(TensorGroup):
 
 @dataclass(frozen=True)
 class FeatureSequences(TensorGroup):
-    """Padded feature sequences, one a dialog. values (B, L, D) float32; lengths (B,) int64, 0 for a missing modality."""
+    """Padded feature sequences, one a dialog. values (B, L, D) float32; lengths (B,) int64, 0: no step."""
 
     values: Tensor
     lengths: Tensor

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pipeline.networks.inputs import Inputs
 from pipeline.tensors import Sequences, TensorGroup
 
+
 @dataclass(frozen=True)
 class Decoded:
     """Teacher-forced outputs over the W real words, row by row (turn 0's words and its `<eos>`, then turn 1's ...).

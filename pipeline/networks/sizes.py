@@ -18,7 +18,9 @@ class AttentionSizes(Sizes):
     embedding: int = Field(200, gt=0, description="word embedding of question, history and decoder")
     question_hidden: int = Field(256, gt=0, description="question BLSTM, units per direction")
     question_layers: int = Field(2, gt=0, description="layers of the question BLSTM")
-    history_hidden: int = Field(256, gt=0, description="history LSTM over a pair's words, and BLSTM over pairs, units per direction")
+    history_hidden: int = Field(
+        256, gt=0, description="LSTM over a pair's words; BLSTM over pairs, units per direction"
+    )
     history_layers: int = Field(2, gt=0, description="layers of the LSTM over a pair's words")
     projection: dict[str, int] = Field(
         {"i3d_rgb": 512, "i3d_flow": 512, "vggish": 64, "i3d_r50": 512},

@@ -1,0 +1,255 @@
+"""What a configuration asks for: shards, features, systems, test sets, and the settings each step depends on.
+
+The rules take every list and every parameter from here; nothing here knows Snakemake. Building a `Plan` reads no
+dialog and opens no video: it looks only at which files exist, so a whole run can be planned before the data are real.
+"""
+
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import TEST_SETS, Config, FeatureBase, TestSet
+from pipeline.corpus.shards import in_shard, shard_name, shard_of, videos_in
+from pipeline.errors import UserError
+from pipeline.layout import Layout
+
+MACHINE_KEYS = ("results", "resources", "device")
+"""Where a run happens and how: no result depends on these, so they are no reason to run a step again."""
+
+
+class Plan:
+    """The jobs a configuration implies. Raises `UserError` naming the first file of the user's that is missing."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.layout = Layout(config.results)
+        self._check_files()
+
+    # ---- what is to be made -------------------------------------------------------------------------------------
+
+    @cached_property
+    def trained(self) -> list[str]:
+        """Systems that are trained: those of `run`, the models they answer with, and teachers before students."""
+        order: dict[str, None] = {}
+        for name in self.config.run:
+            model, system = self.config.trained(name)
+            if system.teacher is not None:
+                order.setdefault(system.teacher)
+            order.setdefault(model)
+        return list(order)
+
+    @cached_property
+    def features(self) -> list[str]:
+        """Features that are made: those of `extract` and those any trained system sees."""
+        wanted = [*self.config.extract, *(f for name in self.trained for f in self.config.systems[name].features)]
+        return list(dict.fromkeys(wanted))
+
+    @cached_property
+    def computed(self) -> list[str]:
+        """Features computed from decoded videos."""
+        return [name for name in self.features if self.config.features[name].npy is None]
+
+    @cached_property
+    def gathered(self) -> list[str]:
+        """Features gathered from the user's npy files."""
+        return [name for name in self.features if self.config.features[name].npy is not None]
+
+    @cached_property
+    def test_sets(self) -> list[TestSet]:
+        """Test sets of the corpus."""
+        if not self.config.run:
+            return []
+        if self.config.corpus.source == "scenes":
+            return list(TEST_SETS)
+        return [name for name in TEST_SETS if getattr(self.config.dialogs, name) is not None]
+
+    def scored(self, test_set: str) -> list[str]:
+        """Systems of `run` that answer this test set."""
+        return [name for name in self.config.run if test_set in self.config.systems[name].test_sets]
+
+    @cached_property
+    def answered(self) -> list[tuple[str, str]]:
+        """Every (system, test set) pair."""
+        return [(name, test_set) for test_set in self.test_sets for name in self.scored(test_set)]
+
+    # ---- videos and shards --------------------------------------------------------------------------------------
+
+    @property
+    def video_folder(self) -> Path | None:
+        """The folder that is decoded: the user's, or the generated one."""
+        return self.layout.scenes / "videos" if self.config.corpus.source == "scenes" else self.config.videos
+
+    @cached_property
+    def _videos(self) -> dict[str, Path]:
+        folder = self.config.videos
+        return {} if folder is None or self.config.corpus.source == "scenes" else videos_in(folder)
+
+    def videos(self, shard: str) -> list[Path]:
+        """The user's videos of a shard; for generated scenes the folder they are all in."""
+        if self.config.corpus.source == "scenes":
+            return [self.layout.scenes / "videos"]
+        return list(in_shard(self._videos, int(shard), self.config.corpus.shards).values())
+
+    def npy_files(self, feature: str, shard: str) -> list[Path]:
+        """The npy files of a gathered feature that belong to a shard."""
+        return [path for path in self._npy(feature) if self._shard(path.stem) == shard]
+
+    def _npy(self, feature: str) -> list[Path]:
+        folder = self.config.features[feature].npy
+        assert folder is not None
+        folders = [folder, folder.with_name(f"{folder.name}_testset")]
+        return [path for place in folders if place.is_dir() for path in sorted(place.glob("*.npy"))]
+
+    def _shard(self, video_id: str) -> str:
+        return shard_name(shard_of(video_id, self.config.corpus.shards))
+
+    def shards(self, feature: str) -> list[str]:
+        """The shards of a feature that hold anything."""
+        if feature in self.gathered:
+            return sorted({self._shard(path.stem) for path in self._npy(feature)})
+        if self.config.corpus.source == "scenes":
+            return [shard_name(index) for index in range(self.config.corpus.shards)]
+        return sorted({self._shard(video_id) for video_id in self._videos})
+
+    def feature_shards(self, features: Iterable[str]) -> list[Path]:
+        """Every shard file of some features."""
+        return [self.layout.feature_shard(name, shard) for name in features for shard in self.shards(name)]
+
+    def system_features(self, name: str) -> list[str]:
+        """Features a trained system's training or answering reads: its own and its teacher's."""
+        system = self.config.trained(name)[1]
+        teacher = () if system.teacher is None else self.config.systems[system.teacher].features
+        return list(dict.fromkeys([*system.features, *teacher]))
+
+    @property
+    def decoded_shards(self) -> list[str]:
+        """Shards that are decoded; none when every feature is given as npy."""
+        return self.shards(self.computed[0]) if self.computed else []
+
+    # ---- settings: exactly what a step's result depends on, as inline JSON ---------------------------------------
+
+    def machine(self) -> str:
+        """Settings no result depends on: folders and device."""
+        return _json({key: getattr(self.config, key) for key in MACHINE_KEYS})
+
+    def scene_settings(self) -> str:
+        """For `avsd corpus scenes`."""
+        return _json({"corpus": {"scenes": self.config.corpus.scenes}})
+
+    def corpus_settings(self) -> str:
+        """For `avsd corpus import`."""
+        corpus = self.config.corpus.model_dump(exclude={"scenes", "shards"})
+        return _json({"corpus": corpus, "dialogs": self.dialog_files()})
+
+    def decode_settings(self) -> str:
+        """For `avsd decode`."""
+        return _json({"media": self.config.media, "corpus": {"shards": self.config.corpus.shards}})
+
+    def decode_streams(self) -> str:
+        """Which streams the computed features need, as flags of `avsd decode`."""
+        inputs = {self.config.features[name].inputs for name in self.computed}
+        return " ".join(f"--{'' if kind in inputs else 'no-'}{kind}" for kind in ("frames", "sound"))
+
+    def extract_settings(self, feature: str) -> str:
+        """For `avsd extract`."""
+        return _json({"features": {feature: self.config.features[feature]}, "media": self.config.media})
+
+    def vocabulary_settings(self) -> str:
+        """For `avsd vocabulary`: the minimum count, and the systems of `run` only for their descriptions."""
+        systems = self._systems(self.config.run, keys={"description", "model", "teacher"})
+        return _json({"vocabulary": self.config.vocabulary, **systems})
+
+    def training_settings(self, name: str) -> str:
+        """For `avsd train`."""
+        return _json({"training": self.config.training, "networks": self.config.networks, **self._systems([name])})
+
+    def answer_settings(self, name: str) -> str:
+        """For `avsd answer`."""
+        return _json({"answers": self.config.answers, "networks": self.config.networks, **self._systems([name])})
+
+    def report_settings(self) -> str:
+        """For `avsd tables` and `avsd report`: everything."""
+        return _json(self.config.model_dump(exclude=set(MACHINE_KEYS)))
+
+    def _systems(self, names: Iterable[str], keys: set[str] | None = None) -> dict[str, Any]:
+        """The entries of systems, of what they refer to, and the bare features these name."""
+        chosen: dict[str, Any] = {}
+        for name in names:
+            model, system = self.config.trained(name)
+            for each in (system.teacher, model, name):
+                if each is not None:
+                    chosen[each] = self.config.systems[each]
+        features = {f: {"network": self.config.features[f].network} for s in chosen.values() for f in s.features}
+        if keys is None:
+            return {"systems": chosen, "features": features}
+        slim = {name: self._slim(system, keys) for name, system in chosen.items()}
+        return {"systems": slim, "run": list(names)}
+
+    @staticmethod
+    def _slim(system: Any, keys: set[str]) -> dict[str, Any]:
+        """A system's entry cut down to ``keys`` and what an entry cannot be without."""
+        return {"label": "", "network": system.network, "loss": system.loss, **system.model_dump(include=keys)}
+
+    # ---- the user's files -----------------------------------------------------------------------------------------
+
+    def dialog_files(self) -> dict[str, Path]:
+        """Dialog files by key of `dialogs`: the user's, or the generated ones."""
+        if self.config.corpus.source == "scenes":
+            names = {name: f"{name}.json" for name in ("training", "validation", "trial", "official", "references")}
+            return {key: self.layout.scenes / name for key, name in names.items()}
+        given = self.config.dialogs.model_dump()
+        return {key: path for key, path in given.items() if path is not None}
+
+    def _check_files(self) -> None:
+        if self.config.corpus.source == "scenes":
+            return
+        if self.config.run:
+            self._check_dialogs()
+        for feature in self.gathered:
+            if not self._npy(feature):
+                raise UserError(f"features.{feature}.npy: no .npy file in {self.config.features[feature].npy}")
+        if self.computed:
+            self._check_videos()
+        for path in self._weights():
+            if not path.is_file():
+                raise UserError(f"{path}: no such weights file (see features in the configuration)")
+
+    def _check_dialogs(self) -> None:
+        dialogs = self.config.dialogs
+        if dialogs.training is None:
+            raise UserError("dialogs.training: not set; give the training dialogs (train_set4DSTC7-AVSD.json)")
+        if dialogs.trial is None and dialogs.official is None:
+            raise UserError("dialogs.official: not set; give a test set to score on (or dialogs.trial)")
+        if dialogs.official is not None and dialogs.references is None:
+            raise UserError("dialogs.references: not set; the official test set is scored against its six references")
+        for key, path in self.dialog_files().items():
+            if not path.is_file():
+                raise UserError(f"{path}: no such file (dialogs.{key} in the configuration)")
+
+    def _check_videos(self) -> None:
+        if self.config.videos is None:
+            names = ", ".join(self.computed)
+            raise UserError(f"videos: not set; give the folder of videos that {names} are computed from")
+        if not self._videos:
+            raise UserError(f"{self.config.videos}: no video in this folder (videos in the configuration)")
+
+    def _weights(self) -> list[Path]:
+        settings: list[FeatureBase] = [self.config.features[name] for name in self.computed]
+        found = [getattr(feature, key, None) for feature in settings for key in ("weights", "pca")]
+        found += [feature.flow.weights for feature in settings if hasattr(feature, "flow")]
+        return [path for path in found if isinstance(path, Path)]
+
+
+def _json(value: Any) -> str:
+    """Compact JSON of plain values, paths and configuration sections; only what differs from a section's defaults."""
+    return json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    return value.model_dump(mode="json")
