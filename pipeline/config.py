@@ -269,6 +269,8 @@ class Config(Section):
                 raise ValueError(f"run: {name!r} is not in systems ({', '.join(self.systems)})")
         for name, system in self.systems.items():
             self._check_system(name, system)
+        for name in self.run:
+            self._check_without(name)
         for name in self.extract:
             if name not in self.features:
                 raise ValueError(f"extract: {name!r} is not in features ({', '.join(self.features)})")
@@ -291,8 +293,10 @@ class Config(Section):
         if system.model is None:
             self.sizes(name)
             self.training_of(name)
+
+    def _check_without(self, name: str) -> None:
         inputs = (*self.trained(name)[1].features, "history")
-        for lost in system.without:
+        for lost in self.systems[name].without:
             if lost not in inputs:
                 raise ValueError(f"systems.{name}.without: {lost!r} is not an input of the model ({', '.join(inputs)})")
 

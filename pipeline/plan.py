@@ -5,17 +5,18 @@ dialog and opens no video: it looks only at which files exist, so a whole run ca
 """
 
 import json
+import shlex
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pipeline.config import TEST_SETS, Config, FeatureBase, TestSet
+from pipeline.config import TEST_SETS, Config, Dialogs, TestSet, parse
 from pipeline.corpus.shards import in_shard, shard_name, shard_of, videos_in
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 
-MACHINE_KEYS = ("results", "resources", "device")
+MACHINE_KEYS = ("results", "resources", "device", "videos")
 """Where a run happens and how: no result depends on these, so they are no reason to run a step again."""
 
 
@@ -26,6 +27,11 @@ class Plan:
         self.config = config
         self.layout = Layout(config.results)
         self._check_files()
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        """The plan of a configuration given as a plain mapping."""
+        return cls(parse(values))
 
     # ---- what is to be made -------------------------------------------------------------------------------------
 
@@ -64,6 +70,38 @@ class Plan:
         if self.config.corpus.source == "scenes":
             return list(TEST_SETS)
         return [name for name in TEST_SETS if getattr(self.config.dialogs, name) is not None]
+
+    @property
+    def splits(self) -> list[str]:
+        """Splits of the corpus that canonical dialogs are written of."""
+        return ["training", "validation", *self.test_sets]
+
+    @property
+    def tables(self) -> list[str]:
+        """The paper's tables of scores that this run makes."""
+        return [{"trial": "table2", "official": "table3"}[test_set] for test_set in self.test_sets]
+
+    @property
+    def truth(self) -> list[Path]:
+        """Ground truth of the dialogs, where there is one: generated scenes have it."""
+        return [self.layout.scenes / "truth.json"] if self.config.corpus.source == "scenes" else []
+
+    @property
+    def gpu(self) -> int:
+        """GPUs a job that can use one asks for: 1 with a CUDA device, or with `auto` on a machine that has one."""
+        has_one = self.config.device == "auto" and Path("/dev/nvidia0").exists()
+        return int(has_one or self.config.device.startswith("cuda"))
+
+    @property
+    def kinetics(self) -> Path:
+        """The Kinetics weights of I3D, fetched once."""
+        return self.config.resources / "weights" / "i3d_rgb_kinetics400.safetensors"
+
+    def weights(self, feature: str) -> list[Path]:
+        """Weights files a computed feature needs: fetched ones and the user's."""
+        settings = self.config.features[feature]
+        fetched = [self.kinetics] if getattr(settings, "weights", None) == "kinetics" else []
+        return fetched + self._own_weights(feature)
 
     def scored(self, test_set: str) -> list[str]:
         """Systems of `run` that answer this test set."""
@@ -132,7 +170,7 @@ class Plan:
 
     def machine(self) -> str:
         """Settings no result depends on: folders and device."""
-        return _json({key: getattr(self.config, key) for key in MACHINE_KEYS})
+        return _json({**{key: getattr(self.config, key) for key in MACHINE_KEYS}, "videos": self.video_folder})
 
     def scene_settings(self) -> str:
         """For `avsd corpus scenes`."""
@@ -155,6 +193,12 @@ class Plan:
     def extract_settings(self, feature: str) -> str:
         """For `avsd extract`."""
         return _json({"features": {feature: self.config.features[feature]}, "media": self.config.media})
+
+    def npy_settings(self, feature: str) -> str:
+        """For `avsd features import`, as its arguments."""
+        settings = self.config.features[feature]
+        shards = self.config.corpus.shards
+        return f"{shlex.quote(str(settings.npy))} --shards {shards} --dtype {settings.dtype}"
 
     def vocabulary_settings(self) -> str:
         """For `avsd vocabulary`: the minimum count, and the systems of `run` only for their descriptions."""
@@ -194,27 +238,30 @@ class Plan:
 
     # ---- the user's files -----------------------------------------------------------------------------------------
 
+    def generated_dialogs(self) -> dict[str, Path]:
+        """Dialog files of the generated scenes, by key of `dialogs`."""
+        return {key: self.layout.scenes / f"{key}.json" for key in Dialogs.model_fields}
+
     def dialog_files(self) -> dict[str, Path]:
         """Dialog files by key of `dialogs`: the user's, or the generated ones."""
         if self.config.corpus.source == "scenes":
-            names = {name: f"{name}.json" for name in ("training", "validation", "trial", "official", "references")}
-            return {key: self.layout.scenes / name for key, name in names.items()}
+            return self.generated_dialogs()
         given = self.config.dialogs.model_dump()
         return {key: path for key, path in given.items() if path is not None}
 
     def _check_files(self) -> None:
-        if self.config.corpus.source == "scenes":
-            return
-        if self.config.run:
-            self._check_dialogs()
         for feature in self.gathered:
             if not self._npy(feature):
                 raise UserError(f"features.{feature}.npy: no .npy file in {self.config.features[feature].npy}")
-        if self.computed:
-            self._check_videos()
-        for path in self._weights():
-            if not path.is_file():
-                raise UserError(f"{path}: no such weights file (see features in the configuration)")
+        if self.config.corpus.source == "files":
+            if self.config.run:
+                self._check_dialogs()
+            if self.computed:
+                self._check_videos()
+        for feature in self.computed:
+            for path in self._own_weights(feature):
+                if not path.is_file():
+                    raise UserError(f"{path}: no such weights file (features.{feature} in the configuration)")
 
     def _check_dialogs(self) -> None:
         dialogs = self.config.dialogs
@@ -235,15 +282,15 @@ class Plan:
         if not self._videos:
             raise UserError(f"{self.config.videos}: no video in this folder (videos in the configuration)")
 
-    def _weights(self) -> list[Path]:
-        settings: list[FeatureBase] = [self.config.features[name] for name in self.computed]
-        found = [getattr(feature, key, None) for feature in settings for key in ("weights", "pca")]
-        found += [feature.flow.weights for feature in settings if hasattr(feature, "flow")]
-        return [path for path in found if isinstance(path, Path)]
+    def _own_weights(self, feature: str) -> list[Path]:
+        settings = self.config.features[feature]
+        flow = getattr(settings, "flow", None) if settings.network == "i3d_flow" else None
+        given = (getattr(settings, "weights", None), getattr(settings, "pca", None), getattr(flow, "weights", None))
+        return [path for path in given if isinstance(path, Path)]
 
 
 def _json(value: Any) -> str:
-    """Compact JSON of plain values, paths and configuration sections; only what differs from a section's defaults."""
+    """Compact JSON of plain values, paths and configuration sections."""
     return json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"))
 
 

@@ -1,0 +1,18 @@
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/corpus.smk"
+include: "rules/media.smk"
+include: "rules/features.smk"
+include: "rules/vocabulary.smk"
+include: "rules/training.smk"
+include: "rules/answers.smk"
+include: "rules/scoring.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        everything(),

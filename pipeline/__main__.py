@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `avsd`."""
+
+from pipeline.cli import main
+
+main()

@@ -1,0 +1,102 @@
+"""Generates docs/configuration.md and docs/config.schema.json from the typed configuration.
+
+Run with ``python -m pipeline.reference``; a test fails when the files differ from what this makes.
+"""
+
+import json
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pipeline import config
+from pipeline.networks.sizes import SIZES
+
+PLAIN = {
+    int: "integer",
+    float: "number",
+    str: "text",
+    bool: "true/false",
+    Path: "path",
+    NoneType: "null",
+    Any: "value",
+    ...: "",
+}
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+SECTIONS: list[tuple[str, type[BaseModel]]] = [
+    ("(top level)", config.Config),
+    ("corpus", config.Corpus),
+    ("corpus.scenes", config.Scenes),
+    ("corpus.scenes.counts", config.SceneCounts),
+    ("dialogs", config.Dialogs),
+    ("media", config.Media),
+    ("features.NAME (i3d_rgb, i3d_flow, i3d_r50)", config.I3DFeature),
+    ("features.NAME.flow", config.FlowSettings),
+    ("features.NAME (vggish)", config.VGGishFeature),
+    ("vocabulary", config.Vocabulary),
+    ("systems.NAME", config.System),
+    ("systems.NAME.description", config.SystemDescription),
+    ("training", config.Training),
+    ("answers", config.Answers),
+    ("scoring", config.Scoring),
+    *((f"networks.{name}, systems.NAME.sizes", sizes) for name, sizes in SIZES.items()),
+]
+HEAD = """# Configuration
+
+Generated from `pipeline/config.py` by `make docs`: do not edit.
+
+`config.yaml` holds the default experiment. Other experiments are laid over it with `--configfile`: mappings merge key
+by key, lists and values are replaced. Single keys are given with `--config`, for example
+`--config videos=clips results=results-clips 'training={epochs: 1}'`. A stage run by hand takes the same files:
+`avsd train st --config config.yaml --config configs/charades.yaml`. Unknown keys are errors.
+"""
+
+
+def configuration_markdown() -> str:
+    """The whole of docs/configuration.md."""
+    return HEAD + "".join(_section(title, model) for title, model in SECTIONS)
+
+
+def configuration_schema() -> str:
+    """The JSON schema, for editors that complete and check YAML with one."""
+    return json.dumps(config.Config.model_json_schema(), indent=1) + "\n"
+
+
+def _section(title: str, model: type[BaseModel]) -> str:
+    summary = (model.__doc__ or "").strip().splitlines()[0]
+    rows = "".join(_row(name, field) for name, field in model.model_fields.items())
+    return f"\n## {title}\n\n{summary}\n\n| key | type | default | meaning |\n|---|---|---|---|\n{rows}"
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = "required" if field.is_required() else _default(field.default)
+    return f"| `{name}` | {_type(field.annotation)} | {default} | {field.description or ''} |\n"
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return "see below"
+    plain = json.dumps(value, default=str)
+    return f"`{plain}`"
+
+
+def _type(annotation: Any) -> str:
+    """A type in a reader's words."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "section"
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return " or ".join(_type(argument) for argument in arguments)
+    if origin is Literal:
+        return ", ".join(f"`{argument}`" for argument in arguments)
+    wrapped = {Annotated: "{0}", tuple: "list of {0}", dict: "mapping to {1}"}
+    if origin in wrapped:
+        return wrapped[origin].format(*map(_type, arguments))
+    return PLAIN.get(annotation, str(annotation))
+
+
+if __name__ == "__main__":
+    (DOCS / "configuration.md").write_text(configuration_markdown(), encoding="utf-8")
+    (DOCS / "config.schema.json").write_text(configuration_schema(), encoding="utf-8")

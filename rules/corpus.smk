@@ -1,0 +1,52 @@
+# Dialogs: the generated corpus where the configuration asks for it, and canonical files of every split.
+
+
+rule scenes:
+    output:
+        **PLAN.generated_dialogs(),
+        truth=LAYOUT.scenes / "truth.json",
+        videos=directory(LAYOUT.scenes / "videos"),
+    log:
+        LOGS / "scenes.log",
+    benchmark:
+        BENCHMARKS / "scenes.tsv"
+    conda:
+        "../envs/corpus.yaml"
+    threads: 8
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=scene_settings,
+        folder=subpath(output.truth, parent=True),
+        version=STAGES["corpus"],
+    message:
+        "Making the scenes: clips with sound, dialogs, ground truth"
+    shell:
+        "avsd corpus scenes --config {params.settings:q} --workers {threads} --out {params.folder:q} 2> {log:q}"
+
+
+rule corpus:
+    input:
+        **PLAN.dialog_files(),
+    output:
+        statistics=LAYOUT.corpus / "statistics.json",
+        dialogs=[LAYOUT.dialogs(split) for split in PLAN.splits],
+        references=[LAYOUT.references(test_set) for test_set in PLAN.test_sets],
+    log:
+        LOGS / "corpus.log",
+    benchmark:
+        BENCHMARKS / "corpus.tsv"
+    conda:
+        "../envs/corpus.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=corpus_settings,
+        folder=subpath(output.statistics, parent=True),
+        version=STAGES["corpus"],
+    message:
+        "Checking the dialogs"
+    shell:
+        "avsd corpus import --config {params.settings:q} --out {params.folder:q} 2> {log:q}"

@@ -1,0 +1,76 @@
+# Features: computed from decoded shards, one job a feature and shard, or gathered from the user's npy files.
+
+
+rule features:
+    input:
+        PLAN.feature_shards(PLAN.features),
+
+
+rule kinetics_weights:
+    output:
+        weights=PLAN.kinetics,
+    log:
+        LOGS / "kinetics_weights.log",
+    conda:
+        "../envs/features.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    message:
+        "Fetching the Kinetics weights of I3D (47 MB, once)"
+    shell:
+        "avsd weights kinetics --out {output.weights:q} > {log:q} 2>&1"
+
+
+# Extraction goes before more decoding, since decoded shards are large and go as soon as their features are there.
+rule extract:
+    input:
+        decoded=LAYOUT.decoded("{shard}"),
+        weights=feature_weights,
+    output:
+        shard=LAYOUT.feature_shard("{feature}", "{shard}"),
+    log:
+        LOGS / "extract" / "{feature}" / "{shard}.log",
+    benchmark:
+        BENCHMARKS / "extract" / "{feature}" / "{shard}.tsv"
+    wildcard_constraints:
+        feature=one_of(PLAN.computed),
+    priority: 1
+    conda:
+        "../envs/features.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=240,
+        gpu=PLAN.gpu,
+    params:
+        settings=extract_settings,
+        machine=machine,
+        version=STAGES["extract"],
+    message:
+        "Extracting {wildcards.feature}, shard {wildcards.shard}"
+    shell:
+        "avsd extract {wildcards.feature} --config {params.settings:q} --config {params.machine:q}"
+        " --decoded {input.decoded:q} --out {output.shard:q} 2> {log:q}"
+
+
+rule gather:
+    input:
+        npy=npy_files,
+    output:
+        shard=LAYOUT.feature_shard("{feature}", "{shard}"),
+    log:
+        LOGS / "gather" / "{feature}" / "{shard}.log",
+    wildcard_constraints:
+        feature=one_of(PLAN.gathered),
+    conda:
+        "../envs/features.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        settings=npy_settings,
+        version=STAGES["extract"],
+    message:
+        "Gathering {wildcards.feature}, shard {wildcards.shard}"
+    shell:
+        "avsd features import {params.settings} --shard {wildcards.shard} --out {output.shard:q} 2> {log:q}"

@@ -1,0 +1,59 @@
+# Tables 2 and 3, and the report.
+
+
+rule tables:
+    input:
+        statistics=LAYOUT.corpus / "statistics.json",
+        scores=[LAYOUT.scores(system, test_set) for system, test_set in PLAN.answered],
+    output:
+        tables=report(
+            expand(
+                LAYOUT.tables / "{table}.{format}",
+                table=PLAN.tables,
+                format=["md", "csv", "tex"],
+            ),
+            caption="captions/tables.rst",
+            category="Tables",
+        ),
+    log:
+        LOGS / "tables.log",
+    conda:
+        "../envs/scoring.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=report_settings,
+        machine=machine,
+        version=STAGES["report"],
+    message:
+        "Writing the tables"
+    shell:
+        "avsd tables --config {params.settings:q} --config {params.machine:q} 2> {log:q}"
+
+
+rule report:
+    input:
+        statistics=LAYOUT.corpus / "statistics.json",
+        tables=rules.tables.output.tables,
+        scores=[LAYOUT.scores(system, test_set) for system, test_set in PLAN.answered],
+        answers=[LAYOUT.answers(system, test_set) for system, test_set in PLAN.answered],
+        models=[model_file(system) for system in PLAN.trained],
+        features=PLAN.feature_shards(PLAN.features),
+    output:
+        page=report(LAYOUT.report, caption="captions/report.rst", category="Report"),
+    log:
+        LOGS / "report.log",
+    conda:
+        "../envs/scoring.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=report_settings,
+        machine=machine,
+        version=STAGES["report"],
+    message:
+        "Writing the report"
+    shell:
+        "avsd report --config {params.settings:q} --config {params.machine:q} 2> {log:q}"

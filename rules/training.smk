@@ -1,0 +1,46 @@
+# Training: a system's model; a student's teacher comes first. An interrupted training goes on where it stopped, from
+# a state that stands apart from the model.
+
+
+rule models:
+    input:
+        [model_file(system) for system in PLAN.trained],
+
+
+rule train:
+    input:
+        training=LAYOUT.dialogs("training"),
+        validation=LAYOUT.dialogs("validation"),
+        vocabulary=LAYOUT.vocabulary,
+        features=system_features,
+        teacher=teacher_model,
+    output:
+        model=model_file("{system}"),
+        description=LAYOUT.model("{system}") / "system.json",
+        card=LAYOUT.model("{system}") / "README.md",
+        curves=report(
+            LAYOUT.model("{system}") / "curves.csv",
+            caption="captions/curves.rst",
+            category="Training",
+            labels={"system": "{system}"},
+        ),
+    log:
+        LOGS / "train" / "{system}.log",
+    benchmark:
+        BENCHMARKS / "train" / "{system}.tsv"
+    wildcard_constraints:
+        system=one_of(PLAN.trained),
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=1440,
+        gpu=PLAN.gpu,
+    params:
+        settings=training_settings,
+        machine=machine,
+        version=STAGES["training"],
+    message:
+        "Training {wildcards.system} (progress in {log})"
+    shell:
+        "avsd train {wildcards.system} --config {params.settings:q} --config {params.machine:q} 2> {log:q}"

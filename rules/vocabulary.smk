@@ -1,0 +1,23 @@
+# The words of the training dialogs and their ids.
+
+
+rule vocabulary:
+    input:
+        training=LAYOUT.dialogs("training"),
+    output:
+        vocabulary=LAYOUT.vocabulary,
+    log:
+        LOGS / "vocabulary.log",
+    conda:
+        "../envs/corpus.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=vocabulary_settings,
+        version=STAGES["vocabulary"],
+    message:
+        "Building the vocabulary"
+    shell:
+        "avsd vocabulary --config {params.settings:q} --training {input.training:q}"
+        " --out {output.vocabulary:q} 2> {log:q}"

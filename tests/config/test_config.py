@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config import Config, load, merge, parse
+from pipeline.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def experiment(*overlays):
+    values = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for overlay in overlays:
+        values = merge(values, overlay)
+    return values
+
+
+@pytest.mark.parametrize("name", [None, "clips", "avsd-text", "charades"])
+def test_shipped_configurations_are_valid(name):
+    sources = [str(ROOT / "config.yaml")] + ([] if name is None else [str(ROOT / "configs" / f"{name}.yaml")])
+    assert isinstance(load(sources), Config)
+
+
+def test_charades_has_the_papers_settings():
+    config = load([str(ROOT / "config.yaml"), str(ROOT / "configs" / "charades.yaml")])
+    sizes = config.sizes("ours_man_man")
+    assert (sizes.embedding, sizes.question_hidden, sizes.question_layers, sizes.context) == (200, 256, 2, 256)
+    assert sizes.projection == {"i3d_rgb": 512, "i3d_flow": 512, "vggish": 64}
+    assert (config.features["i3d_rgb"].window, config.features["i3d_rgb"].stride) == (16, 16)
+    assert config.features["i3d_flow"].flow.method == "tvl1_opencv"
+    assert (config.answers.beam, config.answers.bonus, config.vocabulary.min_count) == (5, 1.0, 4)
+    assert config.training_of("baseline").epochs == 15
+    assert config.training_of("st").epochs == 20
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ({"trainin": {}}, "trainin: Extra inputs are not permitted"),
+        ({"training": {"epochs": 0}}, "training.epochs"),
+        ({"run": ["nobody"]}, "run: 'nobody' is not in systems"),
+        ({"extract": ["c3d"]}, "extract: 'c3d' is not in features"),
+        ({"systems": {"st": {"teacher": "gone"}}}, "systems.st.teacher: 'gone' is not in systems"),
+        ({"systems": {"st": {"teacher": "jst"}}}, "is itself a student"),
+        ({"systems": {"st": {"loss": "ce"}}}, "teacher goes with the losses"),
+        ({"systems": {"st": {"model": "jst"}}}, "give either network"),
+        ({"systems": {"st": {"features": ["c3d"]}}}, "systems.st.features: 'c3d' is not in features"),
+        ({"systems": {"st": {"sizes": {"width": 3}}}}, "width"),
+        ({"systems": {"without_vggish": {"without": ["smell"]}}}, "'smell' is not an input of the model"),
+        ({"networks": {"transformer": {}}}, "network 'transformer' is not known"),
+    ],
+)
+def test_mistakes_are_one_line_that_names_them(overlay, message):
+    with pytest.raises(UserError) as error:
+        parse(experiment(overlay))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_inline_json_is_laid_over_files(tmp_path):
+    first = tmp_path / "a.yaml"
+    first.write_text("training: {epochs: 3, clip: 2}\n")
+    config = load([str(first), json.dumps({"training": {"epochs": 5}})])
+    assert (config.training.epochs, config.training.clip) == (5, 2.0)
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "{not json"])
+def test_unreadable_configuration(tmp_path, text):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"bad\.yaml"):
+        load([str(path)])
+
+
+def test_variant_answers_with_another_systems_model():
+    config = parse(experiment())
+    assert config.trained("ours_man_none")[0] == "ours_man_man"
+    assert config.trained("st")[0] == "st"
+
+
+def test_descriptions_in_use_include_the_teachers():
+    assert parse(experiment()).descriptions() == {"summary"}
+    assert parse(experiment({"run": ["st"]})).descriptions() == {"summary"}
+    assert parse(experiment({"run": ["ours_none_none"]})).descriptions() == frozenset()
+    both = {"run": ["ours_man_man"], "systems": {"ours_man_man": {"description": {"train": "both"}}}}
+    assert parse(experiment(both)).descriptions() == {"summary", "caption"}

@@ -1,0 +1,141 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config import load, merge, parse
+from pipeline.corpus.shards import shard_name, shard_of
+from pipeline.errors import UserError
+from pipeline.plan import Plan
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def default(**overlay):
+    return parse(merge(yaml.safe_load((ROOT / "config.yaml").read_text()), overlay))
+
+
+@pytest.fixture
+def clips(tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for index in range(40):
+        (folder / f"clip{index}.mp4").touch()
+    (folder / "notes.txt").touch()
+    return folder
+
+
+def files(clips, **overlay):
+    base = {"videos": str(clips), "run": [], "extract": ["i3d_rgb"], "corpus": {"source": "files", "shards": 4}}
+    return default(**merge(base, overlay))
+
+
+def test_teachers_come_before_students():
+    plan = Plan(default(run=["jst", "ours_man_none"]))
+    assert plan.trained == ["ours_man_man", "jst"]
+
+
+def test_features_are_those_the_systems_see():
+    assert Plan(default(run=["baseline"])).features == ["i3d_rgb", "i3d_flow"]
+    assert Plan(default(run=["baseline"], extract=["vggish"])).features == ["vggish", "i3d_rgb", "i3d_flow"]
+
+
+def test_text_only_systems_need_no_decoding():
+    systems = {"ours_none_none": {"features": []}}
+    plan = Plan(default(run=["ours_none_none"], systems=systems))
+    assert plan.features == [] and plan.decoded_shards == []
+
+
+def test_only_the_streams_that_features_need_are_decoded():
+    assert Plan(default()).decode_streams() == "--frames --sound"
+    assert Plan(default(run=["baseline"])).decode_streams() == "--frames --no-sound"
+
+
+def test_a_new_video_touches_one_shard(clips):
+    before = Plan(files(clips))
+    (clips / "new.mkv").touch()
+    after = Plan(files(clips))
+    new = shard_name(shard_of("new", 4))
+    changed = [shard for shard in after.shards("i3d_rgb") if after.videos(shard) != before.videos(shard)]
+    assert changed == [new]
+    assert sum(len(after.videos(shard)) for shard in after.shards("i3d_rgb")) == 41
+
+
+def test_two_files_of_one_id_are_refused(clips):
+    (clips / "clip3.mkv").touch()
+    with pytest.raises(UserError, match=r"clip3\.mkv and clip3\.mp4 have the same id"):
+        Plan(files(clips)).shards("i3d_rgb")
+
+
+def test_npy_features_need_no_video(tmp_path):
+    folder = tmp_path / "i3d_rgb"
+    testset = tmp_path / "i3d_rgb_testset"
+    for place, name in ((folder, "A"), (folder, "B"), (testset, "C")):
+        place.mkdir(exist_ok=True)
+        (place / f"{name}.npy").touch()
+    config = files(tmp_path, features={"i3d_rgb": {"npy": str(folder)}}, videos=None)
+    plan = Plan(config)
+    assert plan.gathered == ["i3d_rgb"] and plan.computed == [] and plan.decoded_shards == []
+    gathered = [path.stem for shard in plan.shards("i3d_rgb") for path in plan.npy_files("i3d_rgb", shard)]
+    assert sorted(gathered) == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize(
+    ("overlay", "message"),
+    [
+        ({"videos": None}, "videos: not set"),
+        ({"videos": "nowhere"}, "nowhere: no such folder"),
+        ({"features": {"i3d_rgb": {"weights": "gone.pt"}}}, r"gone\.pt: no such weights file"),
+        ({"features": {"i3d_rgb": {"npy": "gone"}}}, "no .npy file in gone"),
+        ({"run": ["baseline"]}, r"dialogs\.training: not set"),
+        (
+            {"run": ["baseline"], "dialogs": {"training": "a.json", "official": "b.json"}},
+            r"dialogs\.references: not set",
+        ),
+        ({"run": ["baseline"], "dialogs": {"training": "a.json", "trial": "b.json"}}, r"a\.json: no such file"),
+    ],
+)
+def test_a_missing_file_is_named(clips, overlay, message):
+    with pytest.raises(UserError, match=message):
+        Plan(files(clips, **overlay))
+
+
+def settings(plan):
+    return {
+        "decode": plan.decode_settings(),
+        "i3d_rgb": plan.extract_settings("i3d_rgb"),
+        "vggish": plan.extract_settings("vggish"),
+        "vocabulary": plan.vocabulary_settings(),
+        "train baseline": plan.training_settings("baseline"),
+        "train st": plan.training_settings("st"),
+        "answer st": plan.answer_settings("st"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("overlay", "changed"),
+    [
+        ({"results": "elsewhere", "device": "cuda"}, set()),
+        ({"features": {"vggish": {"relu": True}}}, {"vggish"}),
+        ({"features": {"i3d_rgb": {"window": 8}}}, {"i3d_rgb"}),
+        ({"media": {"fps": 10}}, {"decode", "i3d_rgb", "vggish"}),
+        ({"vocabulary": {"min_count": 2}}, {"vocabulary"}),
+        ({"systems": {"baseline": {"training": {"epochs": 2}}}}, {"train baseline"}),
+        ({"answers": {"beam": 3}}, {"answer st"}),
+        ({"scoring": {"filter": "none"}}, set()),
+    ],
+)
+def test_settings_change_exactly_where_results_do(overlay, changed):
+    before, after = settings(Plan(default())), settings(Plan(default(**overlay)))
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_settings_are_configurations_of_their_own():
+    plan = Plan(default())
+    for name, text in settings(plan).items():
+        json.loads(text)
+        loaded = load([text, plan.machine()])
+        assert loaded.results == plan.config.results, name
+    assert load([plan.training_settings("st")]).systems["st"] == plan.config.systems["st"]
+    assert load([plan.vocabulary_settings()]).descriptions() == plan.config.descriptions()
