@@ -1,0 +1,67 @@
+"""Dry runs: what a configuration plans, and what a missing file says."""
+
+import pytest
+
+DIALOGS = (
+    "train_set4DSTC7-AVSD",
+    "valid_set4DSTC7-AVSD",
+    "test_set",
+    "test_set4DSTC7-AVSD",
+    "test_set4DSTC7-AVSD_multiref",
+)
+
+
+@pytest.fixture
+def charades(tmp_path, workflow):
+    (tmp_path / "data/avsd").mkdir(parents=True)
+    (tmp_path / "data/Charades_v1_480").mkdir()
+    for name in DIALOGS:
+        (tmp_path / f"data/avsd/{name}.json").touch()
+    for index in range(60):
+        (tmp_path / f"data/Charades_v1_480/V{index:04d}.mp4").touch()
+    return workflow(tmp_path, "--configfile", workflow.root / "configs/charades.yaml", "--config", "corpus={shards: 8}")
+
+
+def test_default_plans_the_whole_experiment(tmp_path, workflow):
+    planned = workflow(tmp_path).planned()
+    assert planned["scenes"] == 1 and planned["train"] == 6 and planned["report"] == 1
+    assert planned["extract"] == 3 * planned["decode"]
+
+
+def test_charades_is_planned_from_empty_files_of_the_right_names(charades):
+    planned = charades.planned()
+    assert planned["decode"] == 8 and planned["extract"] == 24
+    assert planned["train"] == 6 and planned["answer"] == 14
+    assert "scenes" not in planned
+
+
+def test_precomputed_features_plan_no_decoding(charades, workflow):
+    for feature in ("i3d_rgb", "i3d_flow", "vggish"):
+        folder = charades.folder / "npy" / feature
+        folder.mkdir(parents=True)
+        for index in range(20):
+            (folder / f"V{index:04d}.npy").touch()
+    npy = [f"features={{{', '.join(f'{f}: {{npy: npy/{f}}}' for f in ('i3d_rgb', 'i3d_flow', 'vggish'))}}}"]
+    planned = workflow(charades.folder, *charades.options, *npy).planned()
+    assert "decode" not in planned and "extract" not in planned and "kinetics_weights" not in planned
+    assert planned["gather"] >= 3
+
+
+@pytest.mark.parametrize("missing", ["data/avsd/test_set.json", "data/avsd/train_set4DSTC7-AVSD.json"])
+def test_a_missing_file_is_one_clear_line(charades, missing):
+    (charades.folder / missing).unlink()
+    done = charades("--dry-run", check=False)
+    assert done.returncode != 0
+    errors = [line for line in done.text.splitlines() if "error" in line.lower()]
+    assert len(errors) == 1 and missing in errors[0] and "Traceback" not in done.text
+
+
+@pytest.mark.parametrize("target", ["features", "vocabulary", "models", "answers", "scores", "tables", "report"])
+def test_named_targets(tmp_path, workflow, target):
+    assert workflow(tmp_path).planned(target)
+
+
+def test_unknown_configuration_key_is_one_clear_line(tmp_path, workflow):
+    done = workflow(tmp_path)("--dry-run", "--config", "training={epocs: 3}", check=False)
+    assert done.returncode != 0
+    assert "error: configuration: training.epocs: Extra inputs are not permitted" in done.text
