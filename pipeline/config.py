@@ -90,8 +90,12 @@ class Media(Section):
     )
     size: int = Field(224, ge=16, description="pixels, for direct and short_side")
     scaler: Literal["bilinear", "bicubic", "area", "lanczos"] = Field("bilinear", description="ffmpeg's scaler")
-    sample_rate: int = Field(16000, ge=8000, description="Hz of the decoded sound, mono")
-    max_bad_fraction: float = Field(0.05, ge=0, le=1, description="more bad videos in a shard fail the job")
+    max_bad_fraction: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="more bad videos than this in a shard fail the job; above 0, one bad video is always allowed",
+    )
 
 
 class FlowSettings(Section):

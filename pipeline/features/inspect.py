@@ -1,0 +1,69 @@
+"""Looking into feature shards: what they hold, and whether it is sound."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.errors import UserError
+from pipeline.features.store import problems
+from pipeline.hdf5 import attributes, open_hdf5
+from pipeline.progress import progress
+
+
+def show(paths: Sequence[Path]) -> None:
+    """Print videos, steps, dimensions and attributes of shards, or of the shards in folders."""
+    console = Console()
+    table = Table("shard", "videos", "steps", "steps a video", "dims", "type", "MB", title="Feature shards")
+    notes = Table("attribute", "value", "shards", title="Attributes")
+    seen: dict[tuple[str, str], int] = {}
+    for path in _shards(paths):
+        with open_hdf5(path, "a feature shard") as file:
+            if "values" not in file or "offsets" not in file:
+                raise UserError(f"{path}: not a feature shard; give files that `avsd extract` or `import` wrote")
+            values, steps = file["values"], np.diff(file["offsets"][:])
+            spread = f"{steps.min()}-{steps.max()}, mean {steps.mean():.1f}" if len(steps) else "-"
+            table.add_row(
+                str(path),
+                str(len(steps)),
+                str(len(values)),
+                spread,
+                str(values.shape[1]),
+                values.dtype.name,
+                f"{path.stat().st_size / 1e6:.1f}",
+            )
+            for name, value in attributes(file).items():
+                seen[name, str(value)] = seen.get((name, str(value)), 0) + 1
+    for (name, value), count in sorted(seen.items()):
+        notes.add_row(name, value, str(count))
+    console.print(table)
+    console.print(notes)
+
+
+def verify(paths: Sequence[Path]) -> None:
+    """Read shards whole and check shapes, finite values, offsets, times and checksums; print a line for each.
+
+    Raises `UserError` naming every problem.
+    """
+    table = Table("shard", "result", title="Feature shards")
+    found: list[str] = []
+    shards = _shards(paths)
+    for path in progress(shards, len(shards), "verify", "shards"):
+        wrong = problems(path)
+        table.add_row(str(path), "\n".join(wrong) if wrong else "good")
+        found += [f"{path}: {problem}" for problem in wrong]
+    Console().print(table)
+    if found:
+        raise UserError(f"problems: {len(found)} ({'; '.join(found)}); delete these shards and make them again")
+
+
+def _shards(paths: Sequence[Path]) -> list[Path]:
+    shards: list[Path] = []
+    for path in paths:
+        inside = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+        if not inside:
+            raise UserError(f"{path}: no feature shards (*.h5) in this folder")
+        shards += inside
+    return shards

@@ -1,0 +1,95 @@
+"""Features in and out of the organisers' layout: one `<video id>.npy` (steps, dims) a video."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import __version__
+from pipeline.corpus.shards import in_shard, shard_name
+from pipeline.errors import UserError
+from pipeline.features.store import FeatureStore, write_shard
+from pipeline.files import atomic_path, write_text
+from pipeline.hdf5 import Attribute
+from pipeline.progress import log, progress
+from pipeline.versions import STAGES
+
+
+def export_npy(folder: Path, out: Path) -> None:
+    """Write each video of a feature's ``folder`` of shards as ``out``/<video id>.npy, (steps, dims) float32.
+
+    The attributes go to ``out``/attributes.json. Window times are left behind: the layout has no place for them.
+    """
+    store = FeatureStore(folder)
+    for video_id in progress(store.video_ids, len(store), f"export {folder.name}", "videos"):
+        if Path(video_id).name != video_id:
+            raise UserError(
+                f"{folder}: video id {video_id!r} cannot be a file name; rename the video and extract again"
+            )
+        with atomic_path(out / f"{video_id}.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, store.read(video_id), allow_pickle=False)
+    write_text(out / "attributes.json", json.dumps(store.attributes, indent=1, ensure_ascii=False) + "\n")
+
+
+def import_npy(folder: Path, out: Path, shard: int, shards: int, dtype: str) -> None:
+    """Gather the videos of one of ``shards`` shards from ``folder``/<video id>.npy into the shard file ``out``.
+
+    The organisers keep the test set apart: ``<folder>_testset`` is read too where it exists. An array is
+    (steps, dims); a vector of dims counts as one step. All have the dims of the first file by name. Seconds are not
+    known, so `times` are step numbers (attribute `times_unit`: `step`).
+    """
+    if not 0 <= shard < shards:
+        raise UserError(f"shard {shard}: expected 0 to {shards - 1}, shards are counted from 0")
+    paths = npy_files(folder)
+    dims = _read(next(iter(paths.values())), None).shape[1]
+    chosen = in_shard(paths, shard, shards)
+    if not chosen:
+        log(f"{folder}: none of its {len(paths)} videos belongs to shard {shard_name(shard)} of {shards}: it is empty")
+    settings: dict[str, Attribute] = {
+        "extractor": "npy",
+        "input_folder": folder.name,
+        "times_unit": "step",
+        "package_version": __version__,
+        "stage_version": STAGES["extract"],
+    }
+    items = progress(_items(chosen, dims), len(chosen), f"import {folder.name} {shard_name(shard)}", "videos")
+    write_shard(out, items, settings, dims, dtype)
+
+
+def npy_files(folder: Path) -> dict[str, Path]:
+    """The npy files of ``folder`` and ``<folder>_testset`` by video id, sorted; an id in both is an error."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder of <video id>.npy files")
+    paths: dict[str, Path] = {}
+    for place in (folder, folder.with_name(f"{folder.name}_testset")):
+        for path in sorted(place.glob("*.npy")):
+            if path.stem in paths:
+                raise UserError(f"{path}: video {path.stem} is also in {folder}; keep one of them")
+            paths[path.stem] = path
+    if not paths:
+        raise UserError(f"{folder}: no <video id>.npy files in it")
+    return paths
+
+
+def _items(paths: dict[str, Path], dims: int) -> Iterator[tuple[str, NDArray[Any], NDArray[np.float64]]]:
+    for video_id, path in paths.items():
+        values = _read(path, dims)
+        yield video_id, values, np.arange(len(values), dtype=np.float64)
+
+
+def _read(path: Path, dims: int | None) -> NDArray[Any]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: not an npy file of numbers ({' '.join(str(error).split())}); copy it again") from None
+    if not isinstance(loaded, np.ndarray) or loaded.dtype.kind not in "fiu":
+        raise UserError(f"{path}: not an npy file of real numbers; copy it again")
+    values: NDArray[Any] = loaded[np.newaxis] if loaded.ndim == 1 else loaded
+    if values.ndim != 2 or values.shape[1] == 0 or values.shape[1] != (dims or values.shape[1]):
+        raise UserError(f"{path}: shape {values.shape}, expected (steps, {dims or 'dims'}); take it out or mend it")
+    if not np.isfinite(values).all():
+        raise UserError(f"{path}: values that are not finite numbers; take it out or mend it")
+    return values

@@ -1,0 +1,189 @@
+"""Decode the videos of a shard into one HDF5 file: frames as uint8, sound as float32.
+
+Memory does not grow with the length of a clip: frames and sound pass through in blocks of `BLOCK_BYTES`.
+The file's layout is in `pipeline.media.decoded`.
+"""
+
+import csv
+import io
+from fractions import Fraction
+from importlib.metadata import version as package_version
+from math import floor
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import __version__
+from pipeline.config import Media
+from pipeline.errors import UserError
+from pipeline.files import atomic_path, write_text
+from pipeline.hdf5 import Attribute
+from pipeline.media import ffmpeg
+from pipeline.media.probe import Picture, Probe, Sound, UnreadableError, probe
+from pipeline.progress import log, progress
+from pipeline.versions import STAGES
+
+BLOCK_BYTES = 4 << 20
+SAMPLE_BYTES = 4
+QUARANTINE_COLUMNS = ("video", "stage", "reason", "decoder's words")
+
+
+def decode_shard(
+    videos: dict[str, Path], media: Media, out: Path, quarantine: Path, *, frames: bool, sound: bool
+) -> None:
+    """Decode ``videos`` (path by id) into ``out``; list those that cannot be used in ``quarantine`` (tab-separated).
+
+    A video whose first part decodes is kept with what decodes, and a warning is logged. A video without a sound track
+    is kept; so is one whose track gives no sample, with a warning. Raises `UserError` when more than
+    ``media.max_bad_fraction`` of the videos are bad (above 0, one bad video is always allowed: in a shard of fewer than
+    20 a fraction says little); the quarantine file is written, and its lines are logged, all the same.
+    """
+    bad: list[tuple[str, UnreadableError]] = []
+    with atomic_path(out) as temporary:
+        with h5py.File(temporary, "w") as file:
+            file.attrs.update(_provenance(media, frames, sound))
+            for video_id, path in progress(videos.items(), len(videos), f"decode {out.stem}", "videos"):
+                try:
+                    _decode(file.create_group(video_id), path, media, frames=frames, sound=sound)
+                except UnreadableError as error:
+                    del file[video_id]
+                    log(f"{path}: left out: {error}")
+                    bad.append((video_id, error))
+        _write_quarantine(quarantine, bad)
+        if len(bad) > allowed_bad(len(videos), media.max_bad_fraction):
+            raise UserError(
+                f"{quarantine}: {len(bad)} of {len(videos)} videos of shard {out.stem} could not be read, more than "
+                f"media.max_bad_fraction {media.max_bad_fraction:g} allows; mend or remove them, or raise that setting"
+            )
+
+
+def allowed_bad(videos: int, fraction: float) -> int:
+    """How many bad videos a shard may have: ``fraction`` of them, at least one unless ``fraction`` is 0."""
+    return 0 if fraction == 0 else max(1, floor(fraction * videos + 1e-9))
+
+
+def _provenance(media: Media, frames: bool, sound: bool) -> dict[str, Attribute]:
+    return {
+        "media": media.model_dump_json(exclude={"max_bad_fraction"}),
+        "frames": frames,
+        "sound": sound,
+        "ffmpeg_version": ffmpeg.version(),
+        "av_version": package_version("av"),
+        "package_version": __version__,
+        "stage_version": STAGES["decode"],
+    }
+
+
+def _write_quarantine(path: Path, bad: list[tuple[str, UnreadableError]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
+    writer.writerow(QUARANTINE_COLUMNS)
+    for video_id, error in bad:
+        writer.writerow([video_id, error.stage, error.reason, " ".join(error.words.split())])
+    write_text(path, text.getvalue())
+
+
+def _decode(group: h5py.Group, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+    probed = probe(path)
+    group.attrs.update(_source(probed))
+    if frames:
+        if probed.picture is None:
+            raise UnreadableError("probe", "no video stream")
+        _decode_frames(group, path, probed.picture, media)
+    if sound:
+        _decode_sound(group, path, probed.sound)
+
+
+def _source(probed: Probe) -> dict[str, Attribute]:
+    values: dict[str, Attribute] = {"source_container": probed.container}
+    if probed.duration is not None:
+        values["source_duration"] = probed.duration
+    if (picture := probed.picture) is not None:
+        values |= {
+            "source_codec": picture.codec,
+            "source_pixel_format": picture.pixel_format,
+            "source_width": picture.width,
+            "source_height": picture.height,
+            "source_rotation": picture.rotation,
+            "source_pixel_aspect": str(picture.pixel_aspect),
+            "source_fps": "" if picture.rate is None else str(picture.rate),
+        }
+    if (sound := probed.sound) is not None:
+        values |= {"sound_codec": sound.codec, "sound_channels": sound.channels}
+    return values
+
+
+def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media) -> None:
+    times, words = _stream_frames(group, path, ffmpeg.frames_command(path, picture, media), picture, media)
+    if not times and media.fps != "source":
+        # Shorter than half a frame at the wanted rate: rounded to nothing, and no clip may come out empty.
+        command = ffmpeg.frames_command(path, picture, media, keep_last=True)
+        times, words = _stream_frames(group, path, command, picture, media)
+    if not times:
+        raise UnreadableError("frames", "no frame could be decoded", words)
+    group.create_dataset("times", data=np.array(times, np.float64))
+    group.attrs["fps"] = frame_rate(times, picture.rate) if media.fps == "source" else float(media.fps)
+
+
+def _stream_frames(
+    group: h5py.Group, path: Path, command: list[str], picture: Picture, media: Media
+) -> tuple[list[float], str]:
+    width, height = ffmpeg.frame_size(picture, media)
+    group.attrs.update({"width": width, "height": height})
+    frame_bytes = width * height * 3
+    count = 0
+    with ffmpeg.Decoder(command, "frames") as decoder:
+        for block in decoder.blocks(frame_bytes, max(1, BLOCK_BYTES // frame_bytes)):
+            _append(group, "frames", block.reshape(-1, height, width, 3))
+            count += len(block)
+    if len(decoder.times) < count:
+        raise UnreadableError("frames", f"{count} frames, but times of {len(decoder.times)} only", decoder.words)
+    if count and decoder.failed:
+        log(f"warning: {path}: decoded with errors, {count} frames kept ({decoder.words})")
+    return decoder.times[:count], decoder.words
+
+
+def frame_rate(times: list[float], declared: Fraction | None) -> float:
+    """Frames a second of a clip from its frames' ``times``: the declared rate where it agrees within 1 %.
+
+    Files of variable rate, and some containers, declare a rate that their frames do not have. A single frame keeps the
+    declared rate; where none is declared it counts as one second.
+    """
+    if len(times) < 2 or times[-1] <= times[0]:
+        return float(declared or 1)
+    measured = (len(times) - 1) / (times[-1] - times[0])
+    return float(declared) if declared and abs(measured / declared - 1) < 0.01 else measured
+
+
+def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None) -> None:
+    group.create_dataset("sound", (0,), np.float32, maxshape=(None,), chunks=(1 << 16,))
+    group.attrs["rate"] = 0 if sound is None else sound.rate
+    if sound is None:
+        return
+    odd = 0
+    with ffmpeg.Decoder(ffmpeg.sound_command(path, sound), "sound") as decoder:
+        for block in decoder.blocks(SAMPLE_BYTES, BLOCK_BYTES // SAMPLE_BYTES):
+            samples = block.reshape(-1).view("<f4")
+            finite = np.isfinite(samples)
+            odd += len(samples) - int(finite.sum())
+            _append(group, "sound", np.where(finite, samples, np.float32(0)))
+    count = len(group["sound"])
+    if count == 0:
+        log(f"warning: {path}: the sound track gives no sample, taken as silent ({decoder.words})")
+    elif decoder.failed:
+        log(f"warning: {path}: sound decoded with errors, {count / sound.rate:.2f} s kept ({decoder.words})")
+    if odd:
+        log(f"warning: {path}: {odd} samples of the sound are not finite numbers, set to 0")
+
+
+def _append(group: h5py.Group, name: str, values: NDArray[np.generic]) -> None:
+    """Append ``values`` along the first dimension of a dataset; the first block makes it, and is one of its chunks."""
+    if name not in group:
+        group.create_dataset(name, data=values, maxshape=(None, *values.shape[1:]), chunks=values.shape)
+        return
+    dataset = group[name]
+    start = len(dataset)
+    dataset.resize(start + len(values), axis=0)
+    dataset[start:] = values

@@ -1,0 +1,89 @@
+"""The process around ffmpeg: shell scripts stand in for a decoder that misbehaves."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from pipeline.media.ffmpeg import Decoder
+from pipeline.media.probe import UnreadableError
+
+
+def shell(script: str) -> list[str]:
+    return ["sh", "-c", script]
+
+
+def read(script: str, item: int, block: int, stall: float = 10.0) -> tuple[Decoder, bytes, list[int]]:
+    content, sizes = b"", []
+    with Decoder(shell(script), "frames", stall) as decoder:
+        for values in decoder.blocks(item, block):
+            content += values.tobytes()
+            sizes.append(len(values))
+    return decoder, content, sizes
+
+
+def test_blocks_are_whole_items_in_order():
+    decoder, content, sizes = read("head -c 1000 /dev/zero; printf abcdefg", 10, 32)
+    assert content == b"\0" * 1000  # the seven bytes of a cut item are dropped
+    assert sizes == [32, 32, 32, 4]
+    assert not decoder.failed
+
+
+def test_slow_small_writes_are_joined():
+    _, content, sizes = read("for i in 1 2 3 4; do printf 01234; sleep 0.02; done", 4, 3)
+    assert content == b"01234" * 4
+    assert sizes == [3, 2]
+
+
+def test_a_flood_of_errors_does_not_block():
+    script = "yes '[x @ 0x1] [error] broken' | head -n 200000 >&2; head -c 3000000 /dev/zero"
+    decoder, content, _ = read(script, 1000, 100)
+    assert len(content) == 3_000_000
+    assert decoder.failed
+    assert decoder.words == "broken"
+
+
+def test_a_stuck_decoder_is_ended():
+    start = time.monotonic()
+    with pytest.raises(UnreadableError, match=r"gave nothing for 0.3 s"):
+        read("printf 0123; exec sleep 30", 4, 1, stall=0.3)
+    assert time.monotonic() - start < 5
+
+
+def test_a_decoder_that_closes_its_output_but_stays_is_ended():
+    with pytest.raises(UnreadableError, match="gave nothing"):
+        read("exec >&-; exec sleep 30", 4, 1, stall=0.3)
+
+
+def test_a_killed_decoder_is_an_error():
+    with pytest.raises(UnreadableError, match="signal 9"):
+        read("printf 0123; kill -9 $$", 4, 1)
+
+
+def test_leaving_early_leaves_no_process():
+    with Decoder(shell("exec yes"), "frames") as decoder:
+        next(decoder.blocks(2, 2))
+        process = decoder._process
+    assert process.returncode == -9
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
+
+
+def test_status_and_words():
+    decoder, _, _ = read("echo '[a @ 0x1] [b @ 0x2] [error] no  such thing' >&2; exit 3", 4, 1)
+    assert decoder.failed
+    assert decoder.words == "no such thing"
+    decoder, _, _ = read("echo '[warning] careful' >&2; echo '[info] nothing' >&2", 4, 1)
+    assert not decoder.failed
+    assert decoder.words == "careful"
+
+
+def test_times_are_exact_in_the_streams_time_base():
+    line = "[Parsed_showinfo_1 @ 0x1] [info] n:%4d pts:%7d pts_time:9.9 duration: 1 fmt:rgb24\\n"
+    script = (
+        "printf '[Parsed_showinfo_1 @ 0x1] [info] config in time_base: 1001/24000, frame_rate: 24000/1001\\n' >&2;"
+        f"for i in 0 1 2 7; do printf '{line}' $i $i >&2; done"
+    )
+    decoder, _, _ = read(script, 4, 1)
+    np.testing.assert_array_equal(decoder.times, np.array([0, 1, 2, 7]) * 1001 / 24000)
