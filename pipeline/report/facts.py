@@ -1,0 +1,167 @@
+"""What was run: software, data, features, systems, and what a reader should know before believing the figures."""
+
+import csv
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import yaml
+
+from pipeline import __version__
+from pipeline.config import Config
+from pipeline.layout import Layout
+from pipeline.report.results import descriptions, display_names, read_curves, read_if_there
+from pipeline.systems.provenance import git_commit
+
+_PACKAGES = ("torch", "torchvision", "torchaudio", "lightning", "h5py", "av", "pycocoevalcap", "snakemake", "numpy")
+_TAKEN_OUT = {
+    "trial_from_validation": "videos of the trial test set were taken out of validation",
+    "official_from_validation": "videos of the official test set were taken out of validation",
+    "test_from_training": "videos of the test sets were taken out of training",
+    "validation_from_training": "videos of validation were taken out of training",
+    "held_out": "training dialogs were held out as validation",
+    "over_limit": "training dialogs were left out by corpus.limit",
+}
+_SHOWN_ATTRIBUTES = ("extractor", "flow_method", "window", "stride", "input_size", "crop", "rate", "source")
+
+
+@dataclass(frozen=True)
+class FeatureFacts:
+    """A feature's shards: how many, their videos, and the attributes they say where they come from with."""
+
+    name: str
+    shards: int
+    videos: int
+    weights: str
+    attributes: tuple[tuple[str, str], ...]
+
+
+def software() -> list[tuple[str, str]]:
+    """Versions of the project, Python and the packages that matter, and the commit where there is one."""
+    facts = [("avsd", __version__)]
+    commit = git_commit()
+    if commit:
+        facts.append(("commit", commit))
+    facts += [("Python", platform.python_version()), ("platform", f"{platform.system()} {platform.machine()}")]
+    for package in _PACKAGES:
+        try:
+            facts.append((package, version(package)))
+        except PackageNotFoundError:
+            continue
+    return facts
+
+
+def features(config: Config) -> list[FeatureFacts]:
+    """The features whose shards are there."""
+    layout = Layout(config.results)
+    found = []
+    for name in config.features:
+        shards = sorted(layout.feature(name).glob("*.h5")) if layout.feature(name).is_dir() else []
+        if shards:
+            found.append(_feature(name, shards))
+    return found
+
+
+def _feature(name: str, shards: list[Path]) -> FeatureFacts:
+    videos = 0
+    attributes: dict[str, str] = {}
+    for path in shards:
+        with h5py.File(path, "r") as file:
+            videos += len(file["video_ids"])
+            attributes = {key: str(value) for key, value in file.attrs.items()}
+    shown = tuple((key, attributes[key]) for key in _SHOWN_ATTRIBUTES if key in attributes)
+    return FeatureFacts(name, len(shards), videos, attributes.get("weights", "not stated (precomputed)"), shown)
+
+
+def quarantine(config: Config) -> list[dict[str, str]]:
+    """Videos that could not be read: one mapping a line of the shards' lists."""
+    folder = Layout(config.results).quarantine("0000").parent
+    lines = []
+    for path in sorted(folder.glob("*.tsv")) if folder.is_dir() else []:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines += list(csv.DictReader(file, delimiter="\t", restval=""))
+    return lines
+
+
+def systems(config: Config) -> list[dict[str, Any]]:
+    """Every system of `run`: name, what it is made of, and what its trained model says about itself."""
+    names, layout = display_names(config), Layout(config.results)
+    lines = []
+    for name in config.run:
+        model, trained = config.trained(name)
+        info = read_if_there(layout.model(model) / "system.json") or {}
+        train, test = descriptions(config, name)
+        lines.append(
+            {
+                "key": name,
+                "name": names[name],
+                "network": trained.network,
+                "model": model if model != name else "",
+                "without": ", ".join(config.systems[name].without),
+                "features": ", ".join(trained.features) or "text only",
+                "history": trained.history,
+                "loss": trained.loss,
+                "teacher": trained.teacher or "",
+                "train": train,
+                "test": test,
+                "parameters": _parameters(info),
+                "training": _training(layout.model(model) / "curves.csv") if model == name else None,
+            }
+        )
+    return lines
+
+
+def _training(path: Path) -> dict[str, float] | None:
+    """Epochs, minutes and the best validation perplexity of a training; None when it left no curves."""
+    curves = read_curves(path) if path.is_file() else {}
+    perplexities = [value for value in curves.get("validation_perplexity", []) if value is not None]
+    if not perplexities:
+        return None
+    seconds = sum(value or 0 for value in curves.get("seconds", []))
+    return {"epochs": len(perplexities), "minutes": seconds / 60, "perplexity": min(perplexities)}
+
+
+def _parameters(info: Mapping[str, Any]) -> int | None:
+    found = info.get("parameters")
+    if isinstance(found, Mapping):
+        found = found.get("total", sum(found.values()))
+    return int(found) if isinstance(found, int) else None
+
+
+def warnings(config: Config, found: list[FeatureFacts], unread: int) -> list[str]:
+    """Plain sentences on what makes figures of this run other than they look."""
+    lines = []
+    if config.corpus.source == "scenes":
+        lines.append("The corpus is generated scenes: the figures measure the pipeline, not the paper's task.")
+    for feature in found:
+        if "random" in feature.weights.lower():
+            lines.append(f"Feature {feature.name} was computed with random weights ({feature.weights}).")
+        elif "no flow weights" in feature.weights.lower():
+            lines.append(f"Feature {feature.name}: {feature.weights}.")
+    if config.corpus.keep_trial_in_validation:
+        lines.append("Trial videos were kept in validation: models were chosen on answers they are then scored on.")
+    if unread:
+        lines.append(f"{unread} video{'s' if unread > 1 else ''} could not be read and took no part (see Data).")
+    return lines
+
+
+def corpus_notes(config: Config) -> list[str]:
+    """What the import did to the splits, as sentences."""
+    statistics = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
+    if config.corpus.keep_trial_in_validation:
+        notes = ["Trial videos were kept in validation (the paper's literal setting)."]
+    else:
+        notes = ["Trial videos were taken out of validation, so that no model is chosen on answers it is scored on."]
+    for reason, count in statistics.get("taken_out", {}).items():
+        if count:
+            notes.append(f"{count:,} {_TAKEN_OUT.get(reason, reason)}.")
+    return notes
+
+
+def configuration(config: Config) -> str:
+    """The whole configuration as YAML."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)

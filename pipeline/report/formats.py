@@ -1,0 +1,155 @@
+"""Tables as Markdown, CSV and LaTeX."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+
+from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
+from pipeline.scoring.metrics import METRICS
+
+RUN, PAPER, DIFFERENCE = "this run", "paper", "difference"
+_DASH = "-"
+
+
+def _figures(row: ResultRow) -> list[tuple[str, list[str]]]:
+    """The lines a row is printed on: name of the source, and a cell a metric."""
+    run = [_number(row.run, metric) + _half_width(row, metric) for metric in METRICS]
+    lines = [(RUN, run if row.run is not None else [row.status, *[""] * (len(METRICS) - 1)])]
+    lines.append((PAPER, [_number(row.paper, metric) for metric in METRICS]))
+    if row.difference is not None:
+        lines.append((DIFFERENCE, [signed(row.difference[metric]) for metric in METRICS]))
+    return lines
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign; what rounds to nothing is +0.000, never -0.000."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
+def _number(scores: Mapping[str, float] | None, metric: str) -> str:
+    return _DASH if scores is None else f"{scores[metric]:.3f}"
+
+
+def _half_width(row: ResultRow, metric: str) -> str:
+    if row.intervals is None:
+        return ""
+    low, high = row.intervals[metric]
+    return f" ±{(high - low) / 2:.3f}"
+
+
+def result_markdown(table: ResultTable) -> str:
+    """Two or three lines a row: this run, the paper, the difference."""
+    head = ["System", "desc. train", "desc. test", "", *METRICS]
+    lines = [f"**Table {table.number}.** {table.title}", "", _pipes(head)]
+    lines.append("|---|---|---|---|" + "---:|" * len(METRICS))
+    for row in table.rows:
+        for index, (source, cells) in enumerate(_figures(row)):
+            first = [row.label, row.train, row.test] if index == 0 else ["", "", ""]
+            lines.append(_pipes([*first, source, *cells]))
+    return "\n".join([*lines, "", *(f"{note}  " for note in table.notes)]) + "\n"
+
+
+def corpus_markdown(table: CorpusTable) -> str:
+    """Counts of this run and of the paper."""
+    lines = [f"**Table {table.number}.** {table.title}", "", _pipes(["", "", RUN, PAPER]), "|---|---|---:|---:|"]
+    lines += [_pipes([split, quantity, _count(run), _count(paper)]) for split, quantity, run, paper in table.rows]
+    return "\n".join([*lines, "", *(f"{note}  " for note in table.notes)]) + "\n"
+
+
+def _pipes(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def _count(value: int | None) -> str:
+    return _DASH if value is None else f"{value:,}"
+
+
+def result_csv(table: ResultTable) -> str:
+    """One line a row with all its figures, to six digits, and what they were scored with."""
+    head = ["row", "system", "label", "desc_train", "desc_test", "status", "filter", "references", "items"]
+    head += [f"{metric}{kind}" for metric in METRICS for kind in ("", "_low", "_high", "_paper", "_difference")]
+    lines: list[list[object]] = [[*head]]
+    for row in table.rows:
+        line: list[object] = [row.row, row.system or "", row.label, row.train, row.test, row.status]
+        line += [(row.signature or {}).get(key, "") for key in ("filter", "references", "items")]
+        for metric in METRICS:
+            low, high = row.intervals[metric] if row.intervals else (None, None)
+            run, paper, difference = (
+                None if source is None else source[metric] for source in (row.run, row.paper, row.difference)
+            )
+            line += ["" if value is None else round(value, 6) for value in (run, low, high, paper, difference)]
+        lines.append(line)
+    return _csv(lines)
+
+
+def corpus_csv(table: CorpusTable) -> str:
+    """Split, quantity, this run, the paper."""
+    return _csv([["split", "quantity", "run", "paper"], *table.rows])
+
+
+def _csv(lines: Sequence[Sequence[object]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(lines)
+    return buffer.getvalue()
+
+
+def result_latex(table: ResultTable) -> str:
+    """A `tabular` with the rules of booktabs."""
+    head = ["System", "desc.\\ train", "desc.\\ test", "", *METRICS]
+    body = []
+    for row in table.rows:
+        for index, (source, cells) in enumerate(_figures(row)):
+            first = [row.label, row.train, row.test] if index == 0 else ["", "", ""]
+            body.append(_ampersands([*map(_escape, first), source, *map(_escape, cells)]))
+    return _latex(table.number, table.title, "lll@{\\quad}l" + "r" * len(METRICS), head, body, table.notes)
+
+
+def corpus_latex(table: CorpusTable) -> str:
+    """A `tabular` with the rules of booktabs."""
+    body = [_ampersands([split, quantity, _count(run), _count(paper)]) for split, quantity, run, paper in table.rows]
+    return _latex(table.number, table.title, "llrr", ["", "", RUN, PAPER], body, table.notes)
+
+
+def _latex(
+    number: int, title: str, columns: str, head: Sequence[str], body: Sequence[str], notes: Sequence[str]
+) -> str:
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs}",
+            "\\begin{table}",
+            f"\\caption{{{_escape(f'Table {number} of the paper: {title}. ' + ' '.join(notes))}}}",
+            f"\\begin{{tabular}}{{{columns}}}",
+            "\\toprule",
+            _ampersands(head),
+            "\\midrule",
+            *body,
+            "\\bottomrule",
+            "\\end{tabular}",
+            "\\end{table}",
+            "",
+        ]
+    )
+
+
+def _ampersands(cells: Sequence[str]) -> str:
+    return " & ".join(cells) + " \\\\"
+
+
+_LATEX = {"\\": "\\textbackslash{}", "±": "$\\pm$", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
+_LATEX |= {character: "\\" + character for character in "&%$#_{}"}
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+RESULT_FORMATS: dict[str, Callable[[ResultTable], str]] = {
+    "md": result_markdown,
+    "csv": result_csv,
+    "tex": result_latex,
+}
+CORPUS_FORMATS: dict[str, Callable[[CorpusTable], str]] = {
+    "md": corpus_markdown,
+    "csv": corpus_csv,
+    "tex": corpus_latex,
+}

@@ -1,0 +1,73 @@
+"""`avsd report`: one self-contained page."""
+
+from datetime import UTC, datetime
+from importlib.resources import files
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from pipeline.config import TEST_SETS, Config
+from pipeline.files import write_text
+from pipeline.layout import Layout
+from pipeline.progress import log
+from pipeline.report import facts
+from pipeline.report.formats import signed
+from pipeline.report.measures import accuracy_sections, curves_section, lengths_section
+from pipeline.report.paper import TABLE_NUMBERS
+from pipeline.report.samples import samples
+from pipeline.report.tables import corpus_table, result_table
+from pipeline.scoring.metrics import METRICS
+
+
+def write_report(config: Config) -> None:
+    """Write report.html: what was run, the tables, curves, accuracy by category, lengths, dialogs with all answers.
+
+    Everything is in the file: styles, script and charts; it asks for nothing from outside. What a run does not have
+    is a sentence in its place.
+    """
+    features = facts.features(config)
+    quarantined = facts.quarantine(config)
+    page = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            style=_part("page.css"),
+            script=_part("page.js"),
+            source=config.corpus.source,
+            warnings=facts.warnings(config, features, len(quarantined)),
+            software=facts.software(),
+            features=features,
+            text_only=not config.features,
+            quarantined=quarantined,
+            notes=facts.corpus_notes(config),
+            systems=facts.systems(config),
+            corpus=corpus_table(config),
+            tables=[result_table(config, test_set) for test_set in TEST_SETS],
+            metrics=METRICS,
+            curves=curves_section(config),
+            accuracies=accuracy_sections(config),
+            lengths=lengths_section(config),
+            table_numbers=TABLE_NUMBERS,
+            samples=samples(config),
+            configuration=facts.configuration(config),
+        )
+    )
+    target = Layout(config.results).report
+    write_text(target, page)
+    log(f"report: {target} ({len(page) / 1024:.0f} KiB)")
+
+
+def _environment() -> Environment:
+    """Templates that escape what is put in and fail on a name that is not there."""
+    loader = DictLoader({"page.html": _part("page.html")})
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["count"] = lambda value: "–" if value is None else f"{value:,}"
+    environment.filters["figure"] = lambda value: f"{value:.3f}"
+    environment.filters["signed"] = lambda value, digits=3: signed(value, digits).replace("-", "−")
+    return environment
+
+
+def _part(name: str) -> str:
+    return files("pipeline.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,70 @@
+"""What the stages before left in the results folder, and how systems are called in tables and report."""
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Config
+from pipeline.files import read_json
+from pipeline.layout import Layout
+from pipeline.report.paper import MANUAL, NONE
+
+Scores = Mapping[str, Any]
+
+
+def read_if_there(path: Path) -> Any | None:
+    """A JSON file's content; None when there is no such file (a stage that was not run)."""
+    return read_json(path) if path.is_file() else None
+
+
+def read_scores(config: Config, system: str, test_set: str) -> Scores | None:
+    """Scores of a system on a test set; None when it was not scored."""
+    scores: Scores | None = read_if_there(Layout(config.results).scores(system, test_set))
+    return scores
+
+
+def scored_systems(config: Config, test_set: str) -> dict[str, Scores]:
+    """Scores of every system of `run` that has some on ``test_set``, in the order of `run`."""
+    read = {name: read_scores(config, name, test_set) for name in config.run}
+    return {name: scores for name, scores in read.items() if scores is not None}
+
+
+def read_curves(path: Path) -> dict[str, list[float | None]]:
+    """Columns of a curves.csv by name; a cell that is not a finite number is None."""
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    return {name: [_finite(line[name]) for line in lines] for name in (lines[0] if lines else {})}
+
+
+def _finite(cell: str | None) -> float | None:
+    try:
+        value = float(cell or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def descriptions(config: Config, name: str) -> tuple[str, str]:
+    """The columns "desc. train" and "desc. test" of a system, in the paper's words.
+
+    A student counts as trained with descriptions: its teacher sees them.
+    """
+    system = config.systems[name]
+    trained = config.trained(name)[1]
+    seen = [trained, *([config.systems[trained.teacher]] if trained.teacher is not None else [])]
+    train = MANUAL if any(each.description.train != "none" for each in seen) else NONE
+    return train, MANUAL if system.description.test != "none" else NONE
+
+
+def display_names(config: Config) -> dict[str, str]:
+    """A name for every system of `run`: its label, with the descriptions where several share it, else with its key."""
+    labels = Counter(config.systems[name].label for name in config.run)
+    names = {}
+    for name in config.run:
+        label = config.systems[name].label
+        names[name] = label if labels[label] == 1 else f"{label} ({'/'.join(descriptions(config, name))})"
+    repeated = Counter(names.values())
+    return {name: text if repeated[text] == 1 else f"{text} [{name}]" for name, text in names.items()}

@@ -1,0 +1,47 @@
+"""What the tables consist of, before they are written in any format."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """A row of Table 2 or 3.
+
+    system: its key in the configuration, None where nothing stands for the row. status: empty when there are scores,
+    else why not. run, intervals, paper, difference: by metric; None where there is no such figure.
+    signature: what the scores were made with.
+    """
+
+    row: str
+    system: str | None
+    label: str
+    train: str
+    test: str
+    status: str
+    run: Mapping[str, float] | None
+    intervals: Mapping[str, Sequence[float]] | None
+    paper: Mapping[str, float] | None
+    difference: Mapping[str, float] | None
+    signature: Mapping[str, object] | None
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """Table 2 (trial) or 3 (official)."""
+
+    number: int
+    title: str
+    test_set: str
+    rows: tuple[ResultRow, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CorpusTable:
+    """Table 1. rows: split, quantity, this run's count and the paper's; a split the run does not have counts None."""
+
+    number: int
+    title: str
+    rows: tuple[tuple[str, str, int | None, int], ...]
+    notes: tuple[str, ...]

@@ -1,0 +1,131 @@
+"""Tables 1, 2 and 3: this run beside the paper."""
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.config import SPLITS, TEST_SETS, Config
+from pipeline.errors import UserError
+from pipeline.files import write_text
+from pipeline.layout import Layout
+from pipeline.report import formats
+from pipeline.report.paper import CORPUS, ROWS, TABLE_NUMBERS, TABLE_TITLES
+from pipeline.report.results import Scores, descriptions, read_if_there, scored_systems
+from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
+from pipeline.scoring.metrics import METRICS
+
+SCENES_NOTE = (
+    "The paper's figures were measured on Charades videos with AVSD dialogs. This run is on generated scenes: the two "
+    "are not comparable, the paper's column means nothing beside them, and no difference is given."
+)
+NOT_THERE, NOT_RUN, NOT_SCORED = "not yet there", "not run", "not scored"
+_STATUS_NOTES = {
+    NOT_THERE: "not yet there: no system of the configuration stands for this row.",
+    NOT_RUN: "not run: the configuration has such a system, but its list of systems to run does not name it.",
+    NOT_SCORED: "not scored: the system was run, but there are no scores of it on this test set.",
+}
+
+
+def write_tables(config: Config) -> None:
+    """Write table1, table2 and table3 as Markdown, CSV and LaTeX into the folder of the tables.
+
+    A test set without scores still has its table: the paper's rows, each saying why there is no figure beside it.
+    """
+    folder = Layout(config.results).tables
+    for test_set in TEST_SETS:
+        table = result_table(config, test_set)
+        for suffix, render in formats.RESULT_FORMATS.items():
+            write_text(folder / f"table{table.number}.{suffix}", render(table))
+    corpus = corpus_table(config)
+    for suffix, render_corpus in formats.CORPUS_FORMATS.items():
+        write_text(folder / f"table{corpus.number}.{suffix}", render_corpus(corpus))
+
+
+def result_table(config: Config, test_set: str) -> ResultTable:
+    """The table of a test set: the paper's rows in its order, with the systems of this run that stand for them."""
+    for name in config.run:
+        row = config.systems[name].row
+        if row is not None and row not in ROWS:
+            raise UserError(f"systems.{name}.row: {row!r} is no row of the paper's tables ({', '.join(ROWS)})")
+    scores = scored_systems(config, test_set)
+    rows = tuple(row for name in ROWS for row in _rows(config, test_set, name, scores))
+    return ResultTable(
+        number=TABLE_NUMBERS[test_set],
+        title=TABLE_TITLES[test_set],
+        test_set=test_set,
+        rows=rows,
+        notes=tuple(_notes(config, rows, scores)),
+    )
+
+
+def _rows(config: Config, test_set: str, row: str, scores: Mapping[str, Scores]) -> list[ResultRow]:
+    paper = ROWS[row]
+    figures = paper.figures(test_set)
+    systems = [name for name in config.run if config.systems[name].row == row]
+    systems = [name for name in systems if test_set in config.systems[name].test_sets]
+    if not systems:
+        known = any(system.row == row for system in config.systems.values())
+        status = NOT_RUN if known else NOT_THERE
+        empty = ResultRow(row, None, paper.label, paper.train, paper.test, status, None, None, figures, None, None)
+        return [] if figures is None else [empty]
+    return [_row(config, row, name, scores.get(name), figures) for name in systems]
+
+
+def _row(config: Config, row: str, name: str, scores: Scores | None, figures: Mapping[str, float] | None) -> ResultRow:
+    train, test = descriptions(config, name)
+    run = None if scores is None else scores["metrics"]
+    comparable = run is not None and figures is not None and config.corpus.source != "scenes"
+    return ResultRow(
+        row=row,
+        system=name,
+        label=config.systems[name].label,
+        train=train,
+        test=test,
+        status=NOT_SCORED if scores is None else "",
+        run=run,
+        intervals=None if scores is None else scores["intervals"] or None,
+        paper=figures,
+        difference={m: run[m] - figures[m] for m in METRICS} if comparable and run and figures else None,
+        signature=None if scores is None else scores["signature"],
+    )
+
+
+def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Scores]) -> list[str]:
+    notes = []
+    if config.corpus.source == "scenes":
+        notes.append(SCENES_NOTE)
+    named = [row.system for row in rows if row.system is not None and row.system in scores]
+    settings = {name: _settings(scores[name]["signature"]) for name in named}
+    if len(set(settings.values())) == 1:
+        notes.append(f"This run: {next(iter(settings.values()))}.")
+    else:
+        notes += [f"This run, {name}: {text}." for name, text in settings.items()]
+    if any(row.intervals for row in rows):
+        notes.append("± is half the width of the 95 % interval (bootstrap over items).")
+    for status, note in _STATUS_NOTES.items():
+        if any(row.status == status for row in rows):
+            notes.append(note)
+    return notes
+
+
+def _settings(signature: Mapping[str, object]) -> str:
+    count = signature["references"]
+    missing = f", {signature['missing']} answers missing" if signature["missing"] else ""
+    return (
+        f"filter {signature['filter']} on {signature['filtered']}; "
+        f"{count} reference{'' if count == '1' else 's'} an answer; {signature['items']} answers{missing}"
+    )
+
+
+def corpus_table(config: Config) -> CorpusTable:
+    """Table 1 of the corpus in use."""
+    statistics = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
+    rows = tuple(
+        (split, quantity, statistics.get(split, {}).get(quantity), CORPUS[split][quantity])
+        for split in SPLITS
+        for quantity in ("dialogs", "turns", "words")
+    )
+    notes = ["A question and an answer count as one turn each; words are white-space tokens of both."]
+    if config.corpus.source == "scenes":
+        notes.insert(0, "This run is on generated scenes, the paper on Charades videos with AVSD dialogs.")
+    if not statistics:
+        notes.append("The corpus of this run has no statistics yet.")
+    return CorpusTable(number=1, title="The corpus", rows=rows, notes=tuple(notes))

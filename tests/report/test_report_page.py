@@ -1,0 +1,141 @@
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config
+from pipeline.files import read_json, write_json
+from pipeline.layout import Layout
+from pipeline.report.page import write_report
+
+Configure = Callable[..., Config]
+VOID = {"meta", "link", "input", "br", "hr", "img"}
+
+
+class Page(HTMLParser):
+    """Text by section, links, open tags."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text: dict[str, str] = {"": ""}
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.svgs = 0
+        self._section = ""
+        self.feed(text)
+        self.text = {section: " ".join(words.split()) for section, words in self.text.items()}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.links += [values[key] or "" for key in ("href", "src", "action", "data") if key in values]
+        self.svgs += values.get("class") == "chart"
+        if tag == "section":
+            self._section = values["id"] or ""
+            self.text[self._section] = ""
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        if tag == "section":
+            self._section = ""
+
+    def handle_data(self, data: str) -> None:
+        self.text[self._section] += data
+
+
+def page_of(config: Config) -> Page:
+    write_report(config)
+    return Page(Layout(config.results).report.read_text(encoding="utf-8"))
+
+
+def test_sections_say_what_was_run(run: Config) -> None:
+    page = page_of(run)
+    assert page.open == []
+    assert list(page.text) == ["", "tables", "curves", "accuracy", "lengths", "dialogs", "run"]
+    assert "Feature vggish was computed with random weights (random (seed 1))." in page.text[""]
+    assert "1 video could not be read" in page.text[""]
+    assert "generated scenes" in page.text[""]
+    assert "0.270 ±0.020" in page.text["tables"]
+    assert "paper 1.148" in page.text["tables"]
+    assert "validation perplexity" in page.text["curves"]
+    assert "without vggish" in page.text["accuracy"]
+    assert "3 of 30" in page.text["lengths"]
+    assert "Trial videos were taken out of validation" in page.text["run"]
+    assert "40 videos of the trial test set were taken out of validation." in page.text["run"]
+    assert "moov not found" in page.text["run"]
+    assert "label: AVSD baseline" in page.text["run"]
+    # Three charts of curves; five categories on each of two test sets.
+    assert page.svgs == 3 + 2 * 5
+
+
+def test_what_is_lost_without_an_input(run: Config) -> None:
+    # 13 of 40 right without the sound, 18 of 40 with it.
+    assert re.search(r"without vggish ?Our system \(-/-\) 32\.5 %−12\.5", page_of(run).text["accuracy"])
+
+
+def test_nothing_is_loaded_from_outside(run: Config) -> None:
+    page = page_of(run)
+    assert all(link.startswith("#") or link == "data:," for link in page.links)
+    text = Layout(run.results).report.read_text(encoding="utf-8")
+    assert not re.search(r"https?://|//[a-z]+\.|url\(|@import|fetch\(|XMLHttpRequest", text)
+
+
+def test_dialogs_show_every_system_and_are_escaped(run: Config) -> None:
+    dialogs = page_of(run).text["dialogs"]
+    for system in run.run:
+        assert f"{system} says turn" in dialogs
+    assert dialogs.count("a summary of trial") == 5
+    assert dialogs.count("a summary of official") == 3
+    assert "it is <b>red</b> & round ." in dialogs
+    assert "__UNDISCLOSED__" not in dialogs
+    assert "<b>red</b>" not in Layout(run.results).report.read_text(encoding="utf-8")
+
+
+def test_same_dialogs_every_time(run: Config) -> None:
+    assert page_of(run).text["dialogs"] == page_of(run).text["dialogs"]
+
+
+@pytest.mark.parametrize("systems", [[], ["baseline", "student", "deaf"]])
+def test_an_empty_results_folder_is_plain_sentences(tmp_path: Path, systems: list[str], configure: Configure) -> None:
+    page = page_of(configure(tmp_path, run=systems))
+    assert "No learning curves" in page.text["curves"]
+    assert "No accuracy" in page.text["accuracy"]
+    assert "No lengths" in page.text["lengths"]
+    assert "No dialogs" in page.text["dialogs"]
+    assert "No feature has been computed yet." in page.text["run"]
+    assert "No video is in quarantine." in page.text["run"]
+    assert ("computes features only" in page.text["run"]) == (not systems)
+    assert page.open == []
+
+
+def test_one_test_set_text_only_and_no_truth(run: Config, configure: Configure) -> None:
+    layout = Layout(run.results)
+    for name in run.run:
+        layout.scores(name, "trial").unlink()
+        layout.answers(name, "trial").unlink()
+        path = layout.scores(name, "official")
+        if path.is_file():
+            write_json(path, read_json(path) | {"grounded": None, "intervals": {}})
+    layout.dialogs("trial").unlink()
+    layout.feature_shard("vggish", "0000").unlink()
+    systems = {"plain": {"label": "Text", "row": "ours_none_none", "network": "attention"}}
+    config = configure(run.results, run=["plain"], systems=systems, features={}, corpus={"source": "files"})
+    page = page_of(config)
+    assert "the systems of this run see text only" in page.text["run"]
+    assert "text only, history" in page.text["run"]
+    assert "No accuracy: only generated scenes" in page.text["accuracy"]
+    assert page.text["dialogs"].count("a summary of official") == 8
+    assert "not scored" in page.text["tables"]
+    assert "±" not in page.text["tables"]
+    assert "generated scenes" not in page.text["tables"]
+
+
+def test_kept_trial_videos_are_a_warning(run: Config, configure: Configure) -> None:
+    config = configure(run.results, corpus={"keep_trial_in_validation": True})
+    assert "Trial videos were kept in validation" in page_of(config).text[""]

@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.scoring.matching import match, read_answers
+
+REFERENCES = {("b_1", 1): ["yes"], ("a", 0): ["no", "nope"]}
+
+
+def write(path: Path, *dialogs: tuple[str, list[dict[str, Any]]]) -> Path:
+    content = {"dialogs": [{"image_id": video, "dialog": turns} for video, turns in dialogs]}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def turn(answer: str, generated: bool | None = None) -> dict[str, Any]:
+    marks = {} if generated is None else {"generated": generated}
+    return {"question": "is it ?", "answer": answer, **marks}
+
+
+def test_foreign_file_history_is_not_an_answer_and_position_does_not_matter(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", ("a", [turn("it is not")]), ("b_1", [turn("history"), turn("it is")]))
+    found = match(path, read_answers(path), REFERENCES, partial=False)
+    assert found.keys == (("b_1", 1), ("a", 0))
+    assert found.hypotheses == ("it is", "it is not")
+    assert found.references == (("yes",), ("no", "nope"))
+    assert (found.missing, found.extra) == (0, 0)
+
+
+def test_marked_file_counts_only_generated_turns(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", ("a", [turn("copied")]), ("b_1", [turn("h", False), turn("mine", True)]))
+    with pytest.raises(UserError, match=r"1 missing of 2 \(a turn 0\)"):
+        match(path, read_answers(path), REFERENCES, partial=False)
+
+
+def test_marked_turn_without_reference_is_extra(tmp_path: Path) -> None:
+    turns = [turn("one too many", True), turn("mine", True)]
+    path = write(tmp_path / "x.json", ("a", [turn("mine", True)]), ("b_1", turns))
+    with pytest.raises(UserError, match=r"1 without a reference \(b_1 turn 0\)"):
+        match(path, read_answers(path), REFERENCES, partial=False)
+
+
+def test_foreign_video_without_any_reference_is_extra(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "x.json", ("a", [turn("n")]), ("b_1", [turn("h"), turn("y")]), ("c", [turn("?"), turn("?")])
+    )
+    with pytest.raises(UserError, match=r"2 without a reference \(c turn 0, c turn 1\)"):
+        match(path, read_answers(path), REFERENCES, partial=False)
+
+
+def test_undisclosed_is_no_answer(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", ("a", [turn("n")]), ("b_1", [turn("h"), turn("__UNDISCLOSED__")]))
+    with pytest.raises(UserError, match=r"1 missing of 2 \(b_1 turn 1\)"):
+        match(path, read_answers(path), REFERENCES, partial=False)
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_answer_given_twice_is_an_error(tmp_path: Path, partial: bool) -> None:
+    path = write(tmp_path / "x.json", ("a", [turn("n")]), ("a", [turn("m")]), ("b_1", [turn("h"), turn("y")]))
+    with pytest.raises(UserError, match=r"x.json: .*1 given twice \(a turn 0\)"):
+        match(path, read_answers(path), REFERENCES, partial)
+
+
+def test_partial_scores_what_is_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", ("a", [turn("n", True)]), ("z", [turn("m", True)]))
+    found = match(path, read_answers(path), REFERENCES, partial=True)
+    assert (found.keys, found.missing, found.extra) == ((("a", 0),), 1, 1)
+
+
+def test_nothing_to_score_is_an_error_even_if_partial(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", ("z", [turn("m")]))
+    with pytest.raises(UserError, match="none of its answers has a reference"):
+        match(path, read_answers(path), REFERENCES, partial=True)
+
+
+def test_many_missing_are_counted_and_some_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", ("v0", [turn("m")]))
+    references = {(f"v{number}", 0): ["yes"] for number in range(9)}
+    with pytest.raises(UserError, match=r"8 missing of 9 \(v1 turn 0, v2 turn 0, v3 turn 0, \.\.\.\)"):
+        match(path, read_answers(path), references, partial=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], r'expected \{"dialogs"'),
+        ({"dialogs": [{"image_id": 3, "dialog": []}]}, "dialog 0 needs an image_id"),
+        ({"dialogs": [{"image_id": "a", "dialog": [{"question": "q", "answer": None}]}]}, "dialog a, turn 0: expected"),
+    ],
+)
+def test_malformed_files_are_named(tmp_path: Path, content: object, message: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match=f"bad.json: {message}"):
+        read_answers(path)
