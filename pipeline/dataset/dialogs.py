@@ -1,0 +1,136 @@
+"""Dialogs, vocabulary and features joined into batches.
+
+Legend: B dialogs, T turns in all of them, P history pairs, J pairs at most before one turn, La answer length.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from pipeline.corpus.dialogs import UNDISCLOSED, Dialog
+from pipeline.dataset.batch import Batch
+from pipeline.dataset.features import FeatureReader, Store, missing
+from pipeline.dataset.views import View
+from pipeline.errors import UserError
+from pipeline.networks.inputs import Inputs
+from pipeline.tensors import Sequences
+from pipeline.vocabulary import END
+from pipeline.vocabulary.words import Vocabulary
+
+
+class _Tokens:
+    """A dialog as ids."""
+
+    def __init__(self, dialog: Dialog, vocabulary: Vocabulary) -> None:
+        self.questions = [vocabulary.encode(turn.question) for turn in dialog.turns]
+        self.answers = [vocabulary.encode(turn.answer) for turn in dialog.turns]
+        summary, caption = vocabulary.encode(dialog.summary), vocabulary.encode(dialog.caption)
+        self.descriptions = {"none": [], "summary": summary, "caption": caption, "both": caption + summary}
+
+    def pair(self, turn: int) -> list[int]:
+        """A turn of the history: question and answer as one sentence (choice 10)."""
+        return [*self.questions[turn], *self.answers[turn], END]
+
+
+class DialogDataset:
+    """Dialogs as batches for one or two networks.
+
+    views: by role, what each network sees. stores: every feature in the views. missing: by feature, videos without
+    it: they have no step of it; more than ``max_missing`` of all is a `UserError`. Texts are tokenised once; features
+    are read when a batch needs them, and ``cache_bytes`` of them kept.
+    """
+
+    def __init__(
+        self,
+        dialogs: Sequence[Dialog],
+        vocabulary: Vocabulary,
+        stores: Mapping[str, Store],
+        views: Mapping[str, View],
+        max_missing: float = 0.05,
+        cache_bytes: int = 1 << 30,
+    ) -> None:
+        self.dialogs = dialogs
+        self.views = dict(views)
+        names = list(dict.fromkeys(name for view in views.values() for name in view.features))
+        video_ids = [dialog.video_id for dialog in dialogs]
+        self.missing = {name: missing(name, stores[name], video_ids, max_missing) for name in names}
+        self._readers = {name: FeatureReader(stores[name], cache_bytes // len(names)) for name in names}
+        self._vocabulary = vocabulary
+        self._tokens: list[_Tokens | None] = [None] * len(dialogs)
+
+    def __len__(self) -> int:
+        """Dialogs."""
+        return len(self.dialogs)
+
+    def turns(self, dialog: int) -> int:
+        """Turns of a dialog."""
+        return len(self.dialogs[dialog].turns)
+
+    def batch(self, picks: Sequence[tuple[int, Sequence[int] | None]], with_targets: bool = True) -> Batch:
+        """A batch of ``picks``: a dialog's index and which of its turns, None for all.
+
+        with_targets: with the answers; a withheld one among them is a `UserError`.
+        """
+        chosen = [(index, range(self.turns(index)) if turns is None else turns) for index, turns in picks]
+        rows = [(index, turn) for index, turns in chosen for turn in turns]
+        tokens = {index: self._tokenised(index) for index, _ in chosen}
+        dialog = torch.tensor([place for place, (_, turns) in enumerate(chosen) for _ in turns], dtype=torch.int64)
+        pairs, history = _history([(tokens[index], turns) for index, turns in chosen])
+        no_pairs, no_history = _sequences([]), torch.zeros(len(rows), 0, dtype=torch.int64)
+        video_ids = [self.dialogs[index].video_id for index, _ in chosen]
+        features = {name: reader.batch(video_ids) for name, reader in self._readers.items()}
+        views = {}
+        for role, view in self.views.items():
+            questions = [
+                tokens[index].descriptions[view.description] + tokens[index].questions[turn] for index, turn in rows
+            ]
+            views[role] = Inputs(
+                questions=_sequences(questions),
+                pairs=pairs if view.history else no_pairs,
+                history=history if view.history else no_history,
+                features={name: features[name] for name in view.features},
+                dialog=dialog,
+            )
+        targets = self._targets(rows, tokens) if with_targets else None
+        return Batch(views, targets, tuple((self.dialogs[index].video_id, turn) for index, turn in rows))
+
+    def _tokenised(self, index: int) -> _Tokens:
+        tokens = self._tokens[index]
+        if tokens is None:
+            tokens = self._tokens[index] = _Tokens(self.dialogs[index], self._vocabulary)
+        return tokens
+
+    def _targets(self, rows: Sequence[tuple[int, int]], tokens: Mapping[int, _Tokens]) -> Sequences:
+        """The answers (T, La), each followed by `<eos>`."""
+        for index, turn in rows:
+            dialog = self.dialogs[index]
+            if dialog.turns[turn].answer == UNDISCLOSED:
+                raise UserError(
+                    f"dialog {dialog.video_id}, turn {turn}: the answer is {UNDISCLOSED}, expected words to learn or "
+                    "to measure by; leave the dialog out of training and validation"
+                )
+        return _sequences([[*tokens[index].answers[turn], END] for index, turn in rows])
+
+
+def _history(chosen: Sequence[tuple[_Tokens, Sequence[int]]]) -> tuple[Sequences, Tensor]:
+    """Each pair that a chosen turn looks back on, once, and (T, J) the pairs of every turn, oldest first."""
+    sentences: list[list[int]] = []
+    rows: list[range] = []
+    for tokens, turns in chosen:
+        begin = len(sentences)
+        sentences += [tokens.pair(turn) for turn in range(max(turns, default=0))]
+        rows += [range(begin, begin + turn) for turn in turns]
+    history = torch.full((len(rows), max(map(len, rows), default=0)), -1, dtype=torch.int64)
+    for row, places in enumerate(rows):
+        history[row, : len(places)] = torch.arange(places.start, places.stop)
+    return _sequences(sentences), history
+
+
+def _sequences(sentences: Sequence[Sequence[int]]) -> Sequences:
+    """Padded ids (N, L), L at least 1."""
+    lengths = [len(sentence) for sentence in sentences]
+    ids = torch.zeros(len(sentences), max([*lengths, 1]), dtype=torch.int64)
+    for row, sentence in enumerate(sentences):
+        ids[row, : len(sentence)] = torch.tensor(sentence, dtype=torch.int64)
+    return Sequences(ids, torch.tensor(lengths, dtype=torch.int64))

@@ -1,0 +1,151 @@
+"""The attention network of the student-teacher paper (Hori et al., Interspeech 2019; docs/architecture.md).
+
+Legend: T turns, N rows of a search, B videos, L steps of a modality, W words of all answers, V vocabulary, H decoder
+units, G context vector, K modalities: question, features, history.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.networks.additive import Memory, MultimodalAttention, attend
+from pipeline.networks.base import Decoded, DialogNetwork, Prediction
+from pipeline.networks.encoders import FeatureProjection, HistoryEncoder, WordEncoder
+from pipeline.networks.inputs import Inputs
+from pipeline.networks.lstm import LSTM
+from pipeline.networks.packing import Packing
+from pipeline.networks.sizes import AttentionSizes
+from pipeline.tensors import Sequences, TensorGroup
+
+QUESTION, HISTORY = "question", "history"
+CHUNK_WASTE = 16
+"""Steps of ended answers a chunk of the decoder's loop may hold: a further chunk costs about as much as so many."""
+
+
+@dataclass(frozen=True)
+class State(TensorGroup):
+    """The decoder's LSTM: hidden and cell, (N, layers, H)."""
+
+    hidden: Tensor
+    cell: Tensor
+
+
+@dataclass(frozen=True)
+class Encoded(TensorGroup):
+    """What the decoder reads, one row a turn: its first state s_0, and a memory for each modality in order."""
+
+    start: State
+    memories: dict[str, Memory]
+
+
+class AttentionNetwork(DialogNetwork):
+    """Question, features and history attended at every word (section 4; equations 3 and 5 to 8).
+
+    Word i is predicted from s_{i-1} and g_i, P(y_i) = softmax(W_s [s_{i-1}, g_i] + b_s) (3); then the state moves on
+    with it, s_i = LSTM(s_{i-1}, [emb(y_i), g_i]) (5). A feature that the inputs do not hold is a modality without any
+    step: its c is zero.
+    """
+
+    def __init__(
+        self, sizes: AttentionSizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool
+    ) -> None:
+        super().__init__()
+        words, hidden, dropout = sizes.embedding, sizes.decoder_hidden, sizes.dropout
+        self.question = WordEncoder(vocabulary_size, words, sizes.question_hidden, sizes.question_layers, True, dropout)
+        widths = {QUESTION: self.question.outputs}
+        self.features = nn.ModuleDict()
+        for name, dims in feature_dims.items():
+            widths[name] = sizes.projection.get(name, sizes.projection_default)
+            self.features[name] = FeatureProjection(dims, widths[name])
+        self.history: HistoryEncoder | None = None
+        if history:
+            self.history = HistoryEncoder(
+                vocabulary_size, words, sizes.history_hidden, sizes.history_layers, True, dropout
+            )
+            widths[HISTORY] = self.history.outputs
+        self.attention = MultimodalAttention(widths, hidden, sizes.attention, sizes.context)
+        self.start_state = nn.Linear(self.question.outputs, 2 * sizes.decoder_layers * hidden)
+        self.embedding = nn.Embedding(vocabulary_size, words)
+        self.decoder = LSTM(words + sizes.context, hidden, sizes.decoder_layers)
+        self.output = nn.Linear(hidden + sizes.context, vocabulary_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def encode(self, inputs: Inputs) -> Encoded:
+        """Memories of every modality; a video is projected once and its rows given to its turns."""
+        steps, last = self.question(inputs.questions)
+        memories = {QUESTION: self.attention.remember(QUESTION, steps)}
+        for name, projection in self.features.items():
+            if name in inputs.features:
+                memory = self.attention.remember(name, projection(inputs.features[name]))
+                memories[name] = memory.select(inputs.dialog)
+            else:
+                memories[name] = self.attention.nothing(inputs.dialog)
+        if self.history is not None:
+            steps, _ = self.history(inputs.pairs, inputs.history)
+            memories[HISTORY] = self.attention.remember(HISTORY, steps)
+        # The cell adds up over words: it keeps full precision where automatic mixed precision is on.
+        start = self.start_state(last).to(self.attention.score.dtype)
+        hidden, cell = start.view(len(last), len(self.decoder.forwards), -1).chunk(2, 2)
+        return Encoded(State(hidden, cell), memories)
+
+    def start(self, encoded: TensorGroup) -> State:
+        """s_0, a linear map of the question's final states (choice 2)."""
+        assert isinstance(encoded, Encoded)
+        return encoded.start
+
+    def predict(self, encoded: TensorGroup, state: TensorGroup) -> Prediction:
+        """Equations 6 to 8 and 3, from s_{i-1}."""
+        assert isinstance(encoded, Encoded)
+        assert isinstance(state, State)
+        top = state.hidden[:, -1]
+        seen = attend(top, list(encoded.memories.values()), self.attention.weights())
+        logits = self._logits(top, seen.context)
+        return Prediction(logits, seen.context, dict(zip(encoded.memories, seen.temporal, strict=True)), seen.modality)
+
+    def advance(self, state: TensorGroup, prediction: Prediction, words: Tensor) -> State:
+        """Equation 5."""
+        assert isinstance(state, State)
+        return self._advance(state, prediction.context, self._word_products(words))
+
+    def decode(self, encoded: TensorGroup, targets: Sequences) -> Decoded:
+        """The loop of `start`, `predict` and `advance` with the true words, for all answers at once.
+
+        What does not depend on the state stands outside the loop: the words' products before it, the output layer
+        after it. Rows whose answer has ended leave the loop at the next chunk's beginning.
+        """
+        assert isinstance(encoded, Encoded)
+        packing = Packing.of(targets.lengths, targets.ids.shape[1])
+        products = self._word_products(packing.pack(targets.ids))
+        current = encoded.select(packing.order)
+        state, weights = current.start, self.attention.weights()
+        states, contexts = [], []
+        for chunk in packing.chunks(CHUNK_WASTE):
+            state = state.map(lambda tensor, rows=chunk.rows: tensor[:rows])
+            current = current.map(lambda tensor, rows=chunk.rows: tensor[:rows])
+            block = products.index_select(0, chunk.gather).view(chunk.steps, chunk.rows, -1)
+            before, seen = [], []
+            for product in block.unbind():
+                before.append(state.hidden[:, -1])
+                seen.append(attend(before[-1], list(current.memories.values()), weights).context)
+                state = self._advance(state, seen[-1], product)
+            states.append(torch.cat(before).index_select(0, chunk.keep))
+            contexts.append(torch.cat(seen).index_select(0, chunk.keep))
+        order = packing.row_major()
+        top, context = (torch.cat(parts).index_select(0, order) for parts in (states, contexts))
+        return Decoded(self._logits(top, context), context)
+
+    def _word_products(self, words: Tensor) -> Tensor:
+        """(N, 4H), the chosen words' part of the decoder's pre-activations, with its biases."""
+        embedded = self.dropout(self.embedding(words))
+        return functional.linear(embedded, self.decoder.entry_weight[:, : embedded.shape[1]], self.decoder.entry_bias)
+
+    def _advance(self, state: State, context: Tensor, product: Tensor) -> State:
+        product = product + functional.linear(context, self.decoder.entry_weight[:, -context.shape[1] :])
+        return State(*self.decoder.step(product, state.hidden, state.cell))
+
+    def _logits(self, states: Tensor, contexts: Tensor) -> Tensor:
+        logits: Tensor = self.output(self.dropout(torch.cat((states, contexts), 1)))
+        return logits

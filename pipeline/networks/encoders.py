@@ -1,0 +1,93 @@
+"""Encoders that the dialog networks share.
+
+Legend: N sentences, L words at most, R real steps of all sequences, T turns, P history pairs, J pairs at most in one
+turn's history, E embedding, H units.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.networks.lstm import LSTM
+from pipeline.networks.packing import Packing, pick
+from pipeline.tensors import FeatureSequences, Sequences
+
+
+class Steps(NamedTuple):
+    """Encoded sequences: values (R, D) of the real steps, and where they belong."""
+
+    values: Tensor
+    packing: Packing
+
+
+class WordEncoder(nn.Module):
+    """Sentences through an embedding and an LSTM (section 4: question encoder, and the words of a history pair)."""
+
+    def __init__(
+        self, vocabulary: int, embedding: int, hidden: int, layers: int, bidirectional: bool, dropout: float
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, embedding)
+        self.dropout = nn.Dropout(dropout)
+        self.lstm = LSTM(embedding, hidden, layers, bidirectional)
+        self.outputs = self.lstm.outputs
+
+    def forward(self, sentences: Sequences) -> tuple[Steps, Tensor]:
+        """States of every word, and the final states (N, directions x H); zero for an empty sentence."""
+        packing = Packing.of(sentences.lengths, sentences.ids.shape[1])
+        words = self.dropout(self.embedding(packing.pack(sentences.ids)))
+        states = self.lstm(words, packing)
+        return Steps(states, packing), self.lstm.last(states, packing)
+
+
+class HistoryEncoder(nn.Module):
+    """The dialog so far (section 4, hierarchical): each pair, one sentence, becomes a vector H_j; an LSTM reads those.
+
+    A turn without any pair has one learned step instead (choice 10).
+    """
+
+    def __init__(
+        self, vocabulary: int, embedding: int, hidden: int, layers: int, bidirectional: bool, dropout: float
+    ) -> None:
+        super().__init__()
+        self.words = WordEncoder(vocabulary, embedding, hidden, layers, bidirectional=False, dropout=dropout)
+        self.pairs = LSTM(hidden, hidden, 1, bidirectional)
+        self.outputs = self.pairs.outputs
+        self.empty = nn.Parameter(torch.zeros(self.outputs))
+
+    def forward(self, pairs: Sequences, history: Tensor) -> tuple[Steps, Tensor]:
+        """States over the pairs of each turn, and the final states (T, directions x H).
+
+        pairs: (P, Lp), P may be 0. history: (T, J) int64, pairs before each turn, -1 where there are fewer.
+        """
+        _, vectors = self.words(pairs)
+        counts = (history >= 0).sum(1)
+        packing = Packing.of(counts, history.shape[1])
+        states = self.pairs(vectors.index_select(0, packing.pack(history)), packing)
+        none = (counts == 0).unsqueeze(1)
+        empty = self.empty.to(states.dtype)
+        final = torch.where(none, empty, self.pairs.last(states, packing))
+        filled = Packing.of(counts.clamp(min=1), max(history.shape[1], 1))
+        return Steps(pick(torch.cat((empty.unsqueeze(0), states)), _sources(packing, filled)), filled), final
+
+
+def _sources(packing: Packing, filled: Packing) -> Tensor:
+    """For each step of ``filled`` its position in ``packing`` plus one; 0 for a step only ``filled`` has."""
+    places = torch.zeros(filled.rows * filled.padded, dtype=torch.int64, device=filled.index.device)
+    if packing.padded:
+        places[packing.index] = torch.arange(1, len(packing.index) + 1, device=places.device)
+    return places[filled.index]
+
+
+class FeatureProjection(nn.Module):
+    """A feature's steps through one layer with tanh (section 4)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+
+    def forward(self, features: FeatureSequences) -> Steps:
+        """Projected steps of every video, real ones only."""
+        packing = Packing.of(features.lengths, features.values.shape[1])
+        return Steps(torch.tanh(self.linear(packing.pack(features.values))), packing)

@@ -1,0 +1,152 @@
+"""The comparison system "AVSD baseline": naive fusion (section 4 of docs/architecture.md).
+
+Legend: T turns, N rows of a search, B videos, L steps of a feature, D its dimensions, W words of all answers, V
+vocabulary, H units, A attention size, F size of the fused features.
+
+This is the published architecture without the published code's slips: padding is masked, the projections are summed,
+dropout is off at test time, and no state leaks from one sample to the next.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.networks.additive import masked_softmax
+from pipeline.networks.base import Decoded, DialogNetwork, Prediction
+from pipeline.networks.encoders import HistoryEncoder, WordEncoder
+from pipeline.networks.inputs import Inputs
+from pipeline.networks.lstm import LSTM
+from pipeline.networks.packing import Packing
+from pipeline.networks.sizes import NaiveFusionSizes
+from pipeline.tensors import FeatureSequences, Sequences, TensorGroup
+from pipeline.vocabulary import START
+
+
+@dataclass(frozen=True)
+class Encoded(TensorGroup):
+    """inputs: (T, 2H + F) or without history (T, H + F), fed at every word. fused: (T, F), the features' part of it."""
+
+    inputs: Tensor
+    fused: Tensor
+
+
+@dataclass(frozen=True)
+class State(TensorGroup):
+    """The decoder's LSTM after the last word, hidden and cell (N, layers, H), and what it is fed beside words."""
+
+    hidden: Tensor
+    cell: Tensor
+    inputs: Tensor
+
+
+class FeatureAttention(nn.Module):
+    """A feature's steps, attended once from the question's final state q.
+
+    a = softmax_t(w^T tanh(W q + V x_t + b)); c = sum_t a_t x_t.
+    """
+
+    def __init__(self, dims: int, state: int, attention: int) -> None:
+        super().__init__()
+        self.keys = nn.Linear(dims, attention)
+        self.query = nn.Linear(state, attention, bias=False)
+        self.score = nn.Linear(attention, 1, bias=False)
+
+    def forward(self, features: FeatureSequences, dialog: Tensor, question: Tensor) -> Tensor:
+        """c, (T, D). features: (B, L, D). dialog: (T,). question: (T, H)."""
+        packing = Packing.of(features.lengths, features.values.shape[1])
+        values = packing.pack(features.values)
+        keys = packing.pad(self.keys(values)).index_select(0, dialog)
+        scores = self.score(torch.tanh(keys + self.query(question).unsqueeze(1))).squeeze(2)
+        share = masked_softmax(scores, features.mask().index_select(0, dialog))
+        return torch.bmm(share.unsqueeze(1), packing.pad(values).index_select(0, dialog).to(share.dtype)).squeeze(1)
+
+
+class NaiveFusionNetwork(DialogNetwork):
+    """Question, history and fused features side by side at every step of the decoder.
+
+    The features' vectors c_k are projected, summed and put through tanh: that is the context vector, the same at
+    every word. `<sos>` is the first word fed. A feature that the inputs do not hold adds the projection of zeros.
+    """
+
+    def __init__(
+        self, sizes: NaiveFusionSizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool
+    ) -> None:
+        super().__init__()
+        hidden = sizes.hidden
+        self.question = WordEncoder(
+            vocabulary_size, sizes.embedding, hidden, sizes.question_layers, False, sizes.dropout
+        )
+        self.history = (
+            HistoryEncoder(vocabulary_size, sizes.embedding, hidden, sizes.history_layers, False, sizes.dropout)
+            if history
+            else None
+        )
+        self.attention = nn.ModuleDict(
+            {name: FeatureAttention(dims, hidden, sizes.attention) for name, dims in feature_dims.items()}
+        )
+        self.projections = nn.ModuleDict({name: nn.Linear(dims, sizes.fusion) for name, dims in feature_dims.items()})
+        self.fusion = sizes.fusion
+        self.embedding = nn.Embedding(vocabulary_size, sizes.embedding)
+        inputs = sizes.embedding + hidden * (2 if history else 1) + sizes.fusion
+        self.decoder = LSTM(inputs, hidden, sizes.decoder_layers)
+        self.squeeze = nn.Linear(hidden, sizes.output)
+        self.output = nn.Linear(sizes.output, vocabulary_size)
+        self.dropout = nn.Dropout(sizes.dropout)
+
+    def encode(self, inputs: Inputs) -> Encoded:
+        """Everything the decoder is fed beside words."""
+        _, question = self.question(inputs.questions)
+        parts = [question]
+        if self.history is not None:
+            parts.append(self.history(inputs.pairs, inputs.history)[1])
+        total = question.new_zeros(len(question), self.fusion)
+        for name, projection in self.projections.items():
+            if name in inputs.features:
+                total = total + projection(self.attention[name](inputs.features[name], inputs.dialog, question))
+            else:
+                total = total + projection.bias
+        fused = torch.tanh(total)
+        return Encoded(torch.cat((*parts, fused), 1), fused)
+
+    def start(self, encoded: TensorGroup) -> State:
+        """The state after `<sos>`, from zero."""
+        assert isinstance(encoded, Encoded)
+        rows = len(encoded.inputs)
+        zero = encoded.inputs.new_zeros(rows, len(self.decoder.forwards), self.decoder.hidden)
+        words = torch.full((rows,), START, dtype=torch.int64, device=zero.device)
+        return self._advance(State(zero, zero, encoded.inputs), words)
+
+    def predict(self, encoded: TensorGroup, state: TensorGroup) -> Prediction:
+        """Scores of the next word."""
+        assert isinstance(encoded, Encoded)
+        assert isinstance(state, State)
+        return Prediction(self._logits(state.hidden[:, -1]), encoded.fused, {}, None)
+
+    def advance(self, state: TensorGroup, prediction: Prediction, words: Tensor) -> State:  # noqa: ARG002
+        """The state after ``words``."""
+        assert isinstance(state, State)
+        return self._advance(state, words)
+
+    def decode(self, encoded: TensorGroup, targets: Sequences) -> Decoded:
+        """All words of all answers: the decoder reads `<sos>` and every true word but the last."""
+        assert isinstance(encoded, Encoded)
+        packing = Packing.of(targets.lengths, targets.ids.shape[1])
+        words = torch.cat((torch.full_like(targets.ids[:, :1], START), targets.ids[:, :-1]), 1)
+        turns = packing.index.div(packing.padded, rounding_mode="floor")
+        embedded = self.dropout(self.embedding(packing.pack(words)))
+        states = self.decoder(torch.cat((embedded, encoded.inputs.index_select(0, turns)), 1), packing)
+        order = packing.row_major()
+        contexts = encoded.fused.index_select(0, turns.index_select(0, order))
+        return Decoded(self._logits(states.index_select(0, order)), contexts)
+
+    def _advance(self, state: State, words: Tensor) -> State:
+        entry = torch.cat((self.dropout(self.embedding(words)), state.inputs), 1)
+        product = functional.linear(entry, self.decoder.entry_weight, self.decoder.entry_bias)
+        return State(*self.decoder.step(product, state.hidden, state.cell), state.inputs)
+
+    def _logits(self, states: Tensor) -> Tensor:
+        logits: Tensor = self.output(self.dropout(self.squeeze(states)))
+        return logits

@@ -1,0 +1,121 @@
+"""Sequences of unequal length without their padding.
+
+Legend: N sequences, L padded length, R real steps of all sequences, D dimensions.
+
+Real steps stand time-major, longest sequence first: step 0 of every sequence, then step 1 of those that have one, and
+so on. The sequences still running at a step are then always the first rows, so that a recurrence works on slices, and
+padding is never read. A sequence of length 0 has no step at all.
+"""
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive steps as a padded block (steps x rows) of the sequences running at the first of them.
+
+    gather: (steps * rows,) packed positions that fill the block; padding repeats rows that are real. keep: (r,) those
+    places of the flattened block that are real, in packed order.
+    """
+
+    steps: int
+    rows: int
+    gather: Tensor
+    keep: Tensor
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Where the real steps of N padded sequences go.
+
+    sizes: sequences running at each step, never rising; their sum is R. order: (N,) sequences, longest first. index:
+    (R,) positions of the steps in the flattened (N x L) sequences. rows, padded: N and L. last: (N,) packed position
+    of each sequence's last step, -1 where it has none. first: (N,) the same of its first step.
+    """
+
+    sizes: tuple[int, ...]
+    rows: int
+    padded: int
+    order: Tensor
+    index: Tensor
+    first: Tensor
+    last: Tensor
+    reverse: Tensor
+
+    @classmethod
+    def of(cls, lengths: Tensor, padded: int) -> "Packing":
+        """The packing of sequences of ``lengths`` (N,), padded to ``padded`` steps."""
+        device = lengths.device
+        lengths = lengths.cpu()
+        descending, order = torch.sort(lengths, descending=True, stable=True)
+        longest = int(descending[0]) if len(lengths) else 0
+        running = descending.unsqueeze(0) > torch.arange(longest).unsqueeze(1)
+        step, place = running.nonzero(as_tuple=True)
+        sizes = running.sum(1)
+        starts = torch.cumsum(sizes, 0) - sizes
+        rank = torch.empty_like(order)
+        rank[order] = torch.arange(len(order))
+        present = lengths > 0
+        first = torch.where(present, rank, -1)
+        last = torch.full_like(rank, -1)
+        last[present] = starts[lengths[present] - 1] + rank[present]
+        index = order[place] * padded + step
+        reverse = starts[descending[place] - 1 - step] + place
+        tensors = (tensor.to(device) for tensor in (order, index, first, last, reverse))
+        return cls(tuple(sizes.tolist()), len(order), padded, *tensors)
+
+    @property
+    def slices(self) -> list[tuple[int, int]]:
+        """Start and end of every step among the packed rows."""
+        ends = list(accumulate(self.sizes))
+        return [(end - size, end) for size, end in zip(self.sizes, ends, strict=True)]
+
+    @property
+    def previous(self) -> Tensor:
+        """(R - n0,) packed position of the step before each step but the n0 first ones."""
+        parts = [
+            torch.arange(begin, begin + size) for (begin, _), size in zip(self.slices, self.sizes[1:], strict=False)
+        ]
+        return torch.cat([torch.zeros(0, dtype=torch.int64), *parts]).to(self.index.device)
+
+    def chunks(self, waste: int) -> list[Chunk]:
+        """All steps in blocks that hold at most ``waste`` padding steps each."""
+        chunks, begin, padding = [], 0, 0
+        for step in range(1, len(self.sizes) + 1):
+            padding += self.sizes[begin] - self.sizes[step] if step < len(self.sizes) else 0
+            if step == len(self.sizes) or padding > waste:
+                chunks.append(self._chunk(begin, step))
+                begin, padding = step, 0
+        return chunks
+
+    def _chunk(self, begin: int, end: int) -> Chunk:
+        rows = self.sizes[begin]
+        place = torch.arange(rows)
+        real = place < torch.tensor(self.sizes[begin:end]).unsqueeze(1)
+        starts = torch.tensor([start for start, _ in self.slices[begin:end]]).unsqueeze(1)
+        gather = torch.where(real, starts + place, starts).flatten()
+        keep = real.flatten().nonzero().squeeze(1)
+        return Chunk(end - begin, rows, gather.to(self.index.device), keep.to(self.index.device))
+
+    def pack(self, values: Tensor) -> Tensor:
+        """Real steps (R, ...) of ``values`` (N, L, ...)."""
+        return values.flatten(0, 1).index_select(0, self.index)
+
+    def pad(self, packed: Tensor) -> Tensor:
+        """Padded sequences (N, L, D) of ``packed`` (R, D), zero beyond each length."""
+        flat = packed.new_zeros(self.rows * self.padded, packed.shape[1])
+        return flat.index_copy(0, self.index, packed).view(self.rows, self.padded, packed.shape[1])
+
+    def row_major(self) -> Tensor:
+        """(R,) packed positions in the order sequence 0's steps, then sequence 1's ..."""
+        return torch.argsort(self.index)
+
+
+def pick(packed: Tensor, positions: Tensor) -> Tensor:
+    """Rows (N, D) of ``packed`` (R, D) at ``positions`` (N,), zero where a position is -1."""
+    rows = torch.cat((packed, packed.new_zeros(1, packed.shape[1])))
+    return rows.index_select(0, positions.remainder(len(rows)))

@@ -1,0 +1,37 @@
+"""The model card of a trained system."""
+
+from typing import Any
+
+
+def card(info: dict[str, Any]) -> str:
+    """Markdown: what the system is, how it was trained, how large its parts are. info: as in `system.json`."""
+    described = info["description"]
+    facts = {
+        "Network": info["network"],
+        "Features": ", ".join(f"{name} ({dims})" for name, dims in info["feature_dims"].items()) or "none, text only",
+        "Dialog history": "seen" if info["history"] else "not seen",
+        "Description in training": described["train"],
+        "Description at test": described["test"],
+        "Loss": info["loss"],
+        "Teacher": info["teacher"] or "none",
+        "Vocabulary": f"{info['vocabulary']['size']} entries, SHA-256 {info['vocabulary']['hash'][:12]}",
+        "Seed": info["training"]["seed"],
+        "Commit": info["commit"] or "unknown",
+    }
+    lines = [f"# {info['label']}", "", f"System `{info['system']}`: answers questions about a video in a dialog.", ""]
+    lines += _table("", "", facts)
+    lines += ["", "## Results on validation", "", *_table("Measure", "Value", info["metrics"])]
+    lines += ["", "## Training", "", *_table("Setting", "Value", info["training"])]
+    lines += ["", "## Sizes", "", *_table("Size", "Value", info["sizes"])]
+    counts = {part: f"{count:,}" for part, count in info["parameters"].items()}
+    lines += ["", "## Parameters", "", *_table("Part", "Parameters", counts)]
+    lines += ["", "## Versions", "", *_table("Package", "Version", info["versions"])]
+    return "\n".join(lines) + "\n"
+
+
+def _table(left: str, right: str, rows: dict[str, Any]) -> list[str]:
+    lines = [f"| {left} | {right} |", "|---|---|"]
+    for name, value in rows.items():
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        lines.append(f"| {name} | {shown.replace('|', '&#124;')} |")
+    return lines

@@ -1,0 +1,180 @@
+"""Systems of the configuration made real: what they see, their networks, their folders.
+
+A model folder holds `model.safetensors` (weights), `system.json` (all that is needed to build the network again, and
+where it comes from) and `README.md` (the model card).
+"""
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from pipeline.config import Config, network_sizes
+from pipeline.dataset.views import View
+from pipeline.errors import UserError
+from pipeline.files import atomic_path, read_json, write_json, write_text
+from pipeline.networks.base import DialogNetwork
+from pipeline.networks.registry import build_network
+from pipeline.systems.card import card
+from pipeline.systems.provenance import git_commit, versions
+from pipeline.vocabulary.words import Vocabulary
+
+WEIGHTS, INFO, CARD = "model.safetensors", "system.json", "README.md"
+_FEATURE_NAME = re.compile(r"[A-Za-z]\w*")
+_RESERVED = ("question", "history")
+
+
+@dataclass(frozen=True)
+class LoadedSystem:
+    """A trained network in evaluation mode, and what its `system.json` says."""
+
+    network: DialogNetwork
+    info: dict[str, Any]
+
+
+def view_of(config: Config, name: str, when: Literal["train", "test"]) -> View:
+    """What a system sees in training or at test.
+
+    A system that answers with another's model (`model`) sees what that one does, less its own `without`, behind its own
+    test description.
+    """
+    own, (_, trained) = config.systems[name], config.trained(name)
+    if when == "train":
+        return View(trained.features, trained.description.train, trained.history)
+    features = tuple(feature for feature in trained.features if feature not in own.without)
+    return View(features, own.description.test, trained.history and "history" not in own.without)
+
+
+def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping[str, int]) -> DialogNetwork:
+    """The network of a system, or of the system whose model it answers with, with fresh weights.
+
+    feature_dims: dimensions of at least every feature it sees.
+    """
+    trained_name, trained = config.trained(name)
+    assert trained.network is not None
+    for feature in trained.features:
+        if not _FEATURE_NAME.fullmatch(feature) or feature in _RESERVED:
+            raise UserError(
+                f"systems.{trained_name}.features: {feature!r} cannot name an input of a network; use letters, digits "
+                f"and '_', and none of {', '.join(_RESERVED)}"
+            )
+    dims = {feature: feature_dims[feature] for feature in trained.features}
+    return build_network(trained.network, config.sizes(trained_name), vocabulary_size, dims, trained.history)
+
+
+def parameters(network: torch.nn.Module) -> int:
+    """Trainable numbers of a network."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def parts(network: DialogNetwork) -> dict[str, int]:
+    """Trainable numbers of each part of a network, and `total`."""
+    counts = {part: count for part, module in network.named_children() if (count := parameters(module))}
+    own = parameters(network) - sum(counts.values())
+    return {**counts, **({"other": own} if own else {}), "total": parameters(network)}
+
+
+def save(
+    folder: Path,
+    network: DialogNetwork,
+    *,
+    config: Config,
+    name: str,
+    vocabulary: Vocabulary,
+    feature_dims: dict[str, int],
+    metrics: dict[str, Any],
+    texts: Mapping[str, str] | None = None,
+) -> None:
+    """Write a trained system's folder; it appears complete or not at all, and takes the place of an older one.
+
+    metrics: figures for the card. texts: further files by name (learning curves).
+    """
+    info = _info(network, config, name, vocabulary, feature_dims, metrics)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.parent / f".{folder.name}.{token_hex(4)}"
+    temporary.mkdir()
+    try:
+        with atomic_path(temporary / WEIGHTS) as path:
+            weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+            save_file(weights, path, metadata={"system": name, "vocabulary": vocabulary.hash})
+        write_json(temporary / INFO, info)
+        write_text(temporary / CARD, card(info))
+        for file, text in (texts or {}).items():
+            write_text(temporary / file, text)
+        _put(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _info(
+    network: DialogNetwork,
+    config: Config,
+    name: str,
+    vocabulary: Vocabulary,
+    feature_dims: Mapping[str, int],
+    metrics: dict[str, Any],
+) -> dict[str, Any]:
+    system = config.systems[name]
+    return {
+        "system": name,
+        "label": system.label,
+        "task": system.task,
+        "network": system.network,
+        "sizes": config.sizes(name).model_dump(),
+        "feature_dims": {feature: feature_dims[feature] for feature in system.features},
+        "history": system.history,
+        "description": system.description.model_dump(),
+        "loss": system.loss,
+        "teacher": system.teacher,
+        "training": config.training_of(name).model_dump(),
+        "vocabulary": {"size": len(vocabulary), "hash": vocabulary.hash},
+        "parameters": parts(network),
+        "metrics": metrics,
+        "versions": versions(),
+        "commit": git_commit(),
+    }
+
+
+def _put(temporary: Path, folder: Path) -> None:
+    """Rename ``temporary`` onto ``folder``; an older folder steps aside first, since only an empty one is replaced."""
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    old = folder.parent / f".{folder.name}.{token_hex(4)}.old"
+    folder.rename(old)
+    temporary.rename(folder)
+    shutil.rmtree(old)
+
+
+def load(folder: Path, vocabulary: Vocabulary, device: torch.device | str) -> LoadedSystem:
+    """Read what `save` wrote.
+
+    Raises `UserError` when files are missing or damaged, or when the system was trained with another vocabulary.
+    """
+    for file in (INFO, WEIGHTS):
+        if not (folder / file).is_file():
+            raise UserError(f"{folder}: no {file}, so no trained system; train it with `avsd train {folder.name}`")
+    info = read_json(folder / INFO)
+    needed = ("network", "sizes", "feature_dims", "history", "vocabulary")
+    if not isinstance(info, dict) or not all(key in info for key in needed):
+        raise UserError(f"{folder / INFO}: expected {', '.join(needed)}; train the system again")
+    if info["vocabulary"]["hash"] != vocabulary.hash:
+        raise UserError(
+            f"{folder}: trained with another vocabulary ({info['vocabulary']['size']} entries, SHA-256 "
+            f"{info['vocabulary']['hash'][:12]}; given: {len(vocabulary)}, {vocabulary.hash[:12]}); train it again"
+        )
+    sizes = network_sizes(info["network"], info["sizes"])
+    network = build_network(info["network"], sizes, len(vocabulary), info["feature_dims"], info["history"])
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS))
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{folder / WEIGHTS}: not the weights {INFO} describes ({reason}); train it again") from None
+    return LoadedSystem(network.to(device).eval(), info)

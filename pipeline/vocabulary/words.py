@@ -1,0 +1,80 @@
+"""The vocabulary: words and their ids (section 2 of docs/architecture.md)."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pipeline.corpus.dialogs import Dialog
+from pipeline.errors import UserError
+from pipeline.files import read_json, write_json
+from pipeline.vocabulary import END, UNKNOWN
+
+SPECIAL = ("<pad>", "<unk>", "<sos>", "<eos>")
+"""The first entries, in the order of the ids in `pipeline.vocabulary`."""
+
+
+class Vocabulary:
+    """Words by id; white-space tokens are words, an unknown one maps to `<unk>`.
+
+    words: every entry, the special ones first. min_count: a word had to occur so often in the training text.
+    """
+
+    def __init__(self, words: Sequence[str], min_count: int) -> None:
+        self.words = tuple(words)
+        self.min_count = min_count
+        self.hash = hashlib.sha256("\n".join(self.words).encode()).hexdigest()
+        # In a text, "<eos>" or "<pad>" is a word like any other and not the id that ends or fills a sentence.
+        self._ids = {word: place for place, word in enumerate(self.words) if place >= len(SPECIAL)}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of the white-space tokens of ``text``."""
+        return [self._ids.get(word, UNKNOWN) for word in text.split()]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The words of ``ids`` up to the first `<eos>`, special entries left out."""
+        words = []
+        for place in ids:
+            if place == END:
+                break
+            if place >= len(SPECIAL):
+                words.append(self.words[place])
+        return " ".join(words)
+
+    def write(self, path: Path) -> None:
+        """Write as JSON, atomically."""
+        write_json(path, {"min_count": self.min_count, "hash": self.hash, "words": list(self.words)})
+
+    @classmethod
+    def read(cls, path: Path) -> "Vocabulary":
+        """Read what `write` wrote; a file of another layout, or changed since, is a `UserError` that names it."""
+        content = read_json(path)
+        words = content.get("words") if isinstance(content, dict) else None
+        if not isinstance(words, list) or tuple(words[: len(SPECIAL)]) != SPECIAL:
+            raise UserError(f"{path}: not a vocabulary; expected words that begin with {' '.join(SPECIAL)}")
+        vocabulary = cls(words, content["min_count"])
+        if vocabulary.hash != content.get("hash") or len(set(words)) != len(words):
+            raise UserError(f"{path}: the words do not match the file's hash; make it again with `avsd vocabulary`")
+        return vocabulary
+
+
+def build(dialogs: Sequence[Dialog], descriptions: frozenset[str], min_count: int) -> Vocabulary:
+    """The words that occur at least ``min_count`` times, most frequent first, equally frequent ones by alphabet.
+
+    Questions and answers are counted, and of the description fields (`summary`, `caption`) those in ``descriptions``
+    (choice 3): teacher and student share one vocabulary.
+    """
+    counts: Counter[str] = Counter()
+    for dialog in dialogs:
+        for turn in dialog.turns:
+            counts.update(turn.question.split())
+            counts.update(turn.answer.split())
+        if "summary" in descriptions:
+            counts.update(dialog.summary.split())
+        if "caption" in descriptions:
+            counts.update(dialog.caption.split())
+    frequent = [word for word, count in counts.items() if count >= min_count and word not in SPECIAL]
+    return Vocabulary((*SPECIAL, *sorted(frequent, key=lambda word: (-counts[word], word))), min_count)

@@ -1,0 +1,41 @@
+"""Batches of whole dialogs."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.dataset.batches import epoch_batches, ordered_batches
+
+
+@given(st.lists(st.integers(1, 12), max_size=60), st.integers(1, 64), st.integers(0, 5), st.integers(0, 5))
+def test_each_dialog_once_and_batches_near_the_size(turns: list[int], size: int, seed: int, epoch: int) -> None:
+    lengths = [7 * turn % 5 for turn in turns]
+    for batches in (epoch_batches(turns, lengths, size, seed, epoch), ordered_batches(turns, lengths, size)):
+        assert sorted(dialog for batch in batches for dialog in batch) == list(range(len(turns)))
+        for batch in batches:
+            total = sum(turns[dialog] for dialog in batch)
+            # Without its last dialog a batch is nearer to the size from below than it is from above with it.
+            assert len(batch) == 1 or total - size <= size - (total - turns[batch[-1]])
+
+
+def test_ten_turn_dialogs() -> None:
+    assert [len(batch) for batch in ordered_batches([10] * 20, [1] * 20, 64)] == [6, 6, 6, 2]
+    assert ordered_batches([1, 1, 1], [3, 1, 2], 2) == [[1, 2], [0]]
+
+
+def test_function_of_seed_and_epoch_and_new_each_epoch() -> None:
+    turns, lengths = [10] * 100, list(range(100))
+    first = epoch_batches(turns, lengths, 30, 1, 0)
+    assert first == epoch_batches(turns, lengths, 30, 1, 0)
+    assert first != epoch_batches(turns, lengths, 30, 1, 1)
+    assert first != epoch_batches(turns, lengths, 30, 2, 0)
+
+
+def test_dialogs_of_a_batch_are_of_like_length() -> None:
+    lengths = list(range(1000))
+    batches = epoch_batches([10] * 1000, lengths, 50, 1, 0)
+    spread = [max(lengths[d] for d in batch) - min(lengths[d] for d in batch) for batch in batches]
+    # Five out of a thousand at random lie 667 apart in the mean; five neighbours out of a pool of a hundred, 40.
+    assert sum(spread) / len(spread) == pytest.approx(40, abs=20)
+    means = [sum(lengths[d] for d in batch) / len(batch) for batch in batches]
+    assert means != sorted(means)

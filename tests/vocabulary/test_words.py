@@ -1,0 +1,62 @@
+"""Counting words, ids, and the file."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs
+from pipeline.errors import UserError
+from pipeline.files import read_json, write_json
+from pipeline.vocabulary import END, PADDING, START, UNKNOWN
+from pipeline.vocabulary.words import Vocabulary, build
+
+DIALOGS = [
+    Dialog("a", "script b", "a man runs runs", (Turn("is he b ?", "he is b ."), Turn("a a ?", "yes ."))),
+    Dialog("b", "", "", (Turn("is it ?", "<eos> no <unk> ."),)),
+]
+
+
+def test_counts_order_and_cutoff_by_hand() -> None:
+    # ? 3, . 3, is 3; a 2, b 2, he 2; it, no, yes 1.
+    assert build(DIALOGS, frozenset(), 2).words == ("<pad>", "<unk>", "<sos>", "<eos>", ".", "?", "is", "a", "b", "he")
+    assert build(DIALOGS, frozenset({"summary"}), 2).words[4:] == (".", "?", "a", "is", "b", "he", "runs")
+    assert build(DIALOGS, frozenset({"caption"}), 3).words[4:] == (".", "?", "b", "is")
+    assert len(build(DIALOGS, frozenset({"summary", "caption"}), 1)) == 4 + 12
+
+
+def test_ids() -> None:
+    vocabulary = build(DIALOGS, frozenset(), 2)
+    assert tuple(map(vocabulary.words.index, ("<pad>", "<unk>", "<sos>", "<eos>"))) == (PADDING, UNKNOWN, START, END)
+    assert vocabulary.encode(" is  he zebra ?") == [6, 9, UNKNOWN, 5]
+    assert vocabulary.encode("<eos> <pad>") == [UNKNOWN, UNKNOWN]
+    assert vocabulary.encode("") == []
+    assert vocabulary.decode([START, 9, UNKNOWN, 6, PADDING, 4, END, 7]) == "he is ."
+
+
+def test_file_round_trip_and_hash(tmp_path: Path) -> None:
+    vocabulary = build(DIALOGS, frozenset(), 2)
+    path = tmp_path / "new" / "vocabulary.json"
+    vocabulary.write(path)
+    again = Vocabulary.read(path)
+    assert (again.words, again.min_count, again.hash) == (vocabulary.words, 2, vocabulary.hash)
+    assert vocabulary.hash == hashlib.sha256("\n".join(vocabulary.words).encode()).hexdigest()
+
+    content = read_json(path)
+    content["words"][4:6] = reversed(content["words"][4:6])
+    write_json(path, content)
+    with pytest.raises(UserError, match="hash"):
+        Vocabulary.read(path)
+    write_json(path, ["a"])
+    with pytest.raises(UserError, match="not a vocabulary"):
+        Vocabulary.read(path)
+
+
+def test_size_on_real_dialogs(shared: Path) -> None:
+    """Official validation without the trial videos, every tenth dialog held out: an independent count gave 1,531."""
+    folder = shared / "data" / "avsd"
+    trial = set(read_json(folder / "trial_test_733_ids.json"))
+    dialogs = [dialog for dialog in read_dialogs(folder / "valid_set4DSTC7-AVSD.json") if dialog.video_id not in trial]
+    assert len(dialogs) == 1057
+    training = [dialog for place, dialog in enumerate(dialogs) if place % 10][:951]
+    assert len(build(training, frozenset({"summary"}), 4)) == pytest.approx(1531, rel=0.02)
