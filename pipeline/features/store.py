@@ -6,6 +6,7 @@ centre of each step's window (attribute `times_unit`: `second`, or `step` where 
 uint32, CRC-32 of a video's values and times. Further attributes say where the values come from.
 """
 
+import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -227,6 +228,16 @@ class FeatureStore:
         """Number of steps, without opening the file."""
         _, start, end = self._place(video_id)
         return end - start
+
+    def fingerprint(self, video_ids: Iterable[str]) -> str:
+        """SHA-256 of what the store has of ``video_ids``, by their checksums: it changes when a value does."""
+        checksums: dict[str, int] = {}
+        for path in self._paths:
+            with open_hdf5(path, "a feature shard") as file:
+                checksums.update(zip(file["video_ids"].asstr()[:], file["checksums"][:].tolist(), strict=True))
+        there = sorted({video_id for video_id in video_ids if video_id in checksums})
+        text = "\n".join(f"{video_id} {checksums[video_id]}" for video_id in there)
+        return hashlib.sha256(f"{self.dims}\n{text}".encode()).hexdigest()
 
     def close(self) -> None:
         """Close the files this process opened; a later read opens them again."""

@@ -1,0 +1,25 @@
+"""The device a job computes on."""
+
+import torch
+
+from pipeline.errors import UserError
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device called ``name``: `auto` is CUDA where there is one, else the CPU.
+
+    Raises `UserError` for a name PyTorch does not know and for a CUDA device this machine does not have.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(f"device: {name!r} is not a device; give auto, cpu, cuda or cuda:<number>") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"device: {name!r} is not supported; give auto, cpu, cuda or cuda:<number>")
+    if device.type == "cuda":
+        found = torch.cuda.device_count()
+        if (device.index or 0) >= found:
+            raise UserError(f"device: {name!r} is asked for, this machine has {found} CUDA devices; give auto or cpu")
+    return device

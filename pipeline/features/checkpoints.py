@@ -1,0 +1,80 @@
+"""Files of weights: read without running code from them, checked name by name before they are used."""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+
+Network = TypeVar("Network", bound=nn.Module)
+WRAPPERS = ("state_dict", "model_state")
+COUNTER = "num_batches_tracked"
+RANDOM_SEED = 0
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[Network]):
+    """A network with weights, what to call the weights, and the SHA-256 of their file (empty for random ones)."""
+
+    network: Network
+    label: str
+    sha256: str
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Parameters by name from a `.safetensors` file or a PyTorch checkpoint, on the CPU.
+
+    Checkpoints that hold the parameters under `state_dict` or `model_state`, and names that start with `module.`, are
+    understood. Raises `UserError` when the file is missing or is neither.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such weights file")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise UserError(f"{path}: not a file of weights ({reason[0]})") from None
+    for key in WRAPPERS:
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{path}: expected a mapping of parameter names to tensors (a state dict)")
+    return {str(name).removeprefix("module."): value for name, value in state.items()}
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, kind: str) -> None:
+    """Put ``state``, read from ``path``, into ``network``; every name and shape must agree.
+
+    Raises `UserError` naming the first parameter that is missing, unknown or of another shape; ``kind`` says in the
+    message what was expected. Batch norm's counters, absent from older files and unused, need not be there.
+    """
+    wanted = network.state_dict()
+    given = {name: value.float() for name, value in state.items() if not name.endswith(COUNTER)}
+    given |= {name: torch.tensor(0) for name in wanted if name.endswith(COUNTER)}
+    problems = [f"no parameter {name}" for name in wanted if name not in given]
+    problems += [f"unknown parameter {name}" for name in given if name not in wanted]
+    problems += [
+        f"{name} is {tuple(given[name].shape)}, expected {tuple(value.shape)}"
+        for name, value in wanted.items()
+        if name in given and given[name].shape != value.shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise UserError(f"{path}: not the weights of {kind}: {problems[0]}{more}; give a file in the published format")
+    network.load_state_dict(given, assign=True)

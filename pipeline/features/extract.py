@@ -1,0 +1,87 @@
+"""One decoded shard to one shard of a feature."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import __version__
+from pipeline.config import I3DFeature, VGGishFeature
+from pipeline.devices import resolve_device
+from pipeline.errors import UserError
+from pipeline.features.store import write_shard
+from pipeline.hdf5 import Attribute
+from pipeline.media.decoded import DecodedShard
+from pipeline.progress import log, progress
+from pipeline.versions import STAGES
+
+if TYPE_CHECKING:
+    from pipeline.features.frames import FrameExtractor
+    from pipeline.features.sound import SoundExtractor
+
+PACKAGES = {
+    "i3d_rgb": ("torch", "torchvision"),
+    "i3d_flow": ("torch", "torchvision", "opencv-contrib-python-headless"),
+    "i3d_r50": ("torch", "torchvision", "pytorchvideo"),
+    "vggish": ("torch", "torchaudio"),
+}
+"""Packages that a feature's values depend on."""
+DECODER = ("media", "ffmpeg_version", "av_version")
+"""Attributes of the decoded shard that the feature shard repeats."""
+
+
+def extract_shard(
+    name: str,
+    feature: I3DFeature | VGGishFeature,
+    decoded: Path,
+    out: Path,
+    *,
+    resources: Path,
+    device: str,
+    show_predictions: bool = False,
+) -> None:
+    """Compute feature ``name`` of every video in ``decoded`` and write the feature shard ``out``.
+
+    ``resources`` holds the fetched weights; ``device`` is a name `resolve_device` knows. With ``show_predictions`` the
+    Kinetics classes of each video are printed first. Raises `UserError` for weights that are missing or do not fit, a
+    device that is not there, and a shard decoded without what the feature needs.
+    """
+    if feature.npy is not None:
+        raise UserError(f"features.{name}.npy is set: gather it with `avsd features import`, or take `npy` out")
+    with DecodedShard(decoded) as shard:
+        extractor = _extractor(name, feature, shard, resources, device, show_predictions)
+        log(f"{name}: {feature.network}, weights: {extractor.attributes['weights']}")
+        attributes = {**_provenance(feature.network, shard), **extractor.attributes}
+        rows = progress(extractor.rows(shard), len(shard.video_ids), f"{name} {decoded.stem}", "videos")
+        write_shard(out, rows, attributes, extractor.dims, feature.dtype)
+
+
+def _extractor(
+    name: str, feature: I3DFeature | VGGishFeature, shard: DecodedShard, resources: Path, device: str, predict: bool
+) -> "FrameExtractor | SoundExtractor":
+    """The extractor of a feature. What only the other kind needs is not imported: it would cost a job seconds."""
+    place = resolve_device(device)
+    if isinstance(feature, VGGishFeature):
+        if predict:
+            raise UserError(f"--show-predictions: {name} is vggish; only i3d_rgb and i3d_flow have a classifier")
+        from pipeline.features.sound import SoundExtractor
+
+        return SoundExtractor(feature, place)
+    from pipeline.features.frames import FrameExtractor
+
+    extractor = FrameExtractor(feature, resources, place)
+    if predict:
+        from pipeline.features.predictions import print_predictions
+
+        print_predictions(name, feature, extractor, shard)
+    return extractor
+
+
+def _provenance(network: str, shard: DecodedShard) -> dict[str, Attribute]:
+    """What the values come from, besides the extractor's own settings."""
+    decoded = shard.attributes
+    attributes: dict[str, Attribute] = {"extractor": network, "stage_version": STAGES["extract"]}
+    attributes["decode_stage"] = decoded["stage_version"]
+    attributes |= {key: decoded[key] for key in DECODER}
+    attributes["package_version"] = __version__
+    attributes |= {f"{package.split('-', 1)[0]}_version": version(package) for package in PACKAGES[network]}
+    return attributes

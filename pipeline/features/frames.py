@@ -1,0 +1,112 @@
+"""From a decoded shard's frames to rows of a feature: resize, flow, windows, network."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision.transforms.v2.functional as transforms
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.config import I3DFeature
+from pipeline.errors import UserError
+from pipeline.features.batching import Source, compute_in_batches
+from pipeline.features.checkpoints import Loaded
+from pipeline.features.flow import flow_method, stream_flow
+from pipeline.features.i3d import I3D, has_bfloat16
+from pipeline.features.r50 import DIMS, I3DR50, load_r50
+from pipeline.features.weights import load_i3d
+from pipeline.features.windows import centre_times, cut_windows, row_count
+from pipeline.hdf5 import Attribute
+from pipeline.media.decoded import DecodedShard
+
+PIECE = 32
+"""Frames of a clip that are read at once."""
+
+
+class FrameExtractor:
+    """`i3d_rgb`, `i3d_flow` or `i3d_r50` of the videos of a decoded shard."""
+
+    def __init__(self, feature: I3DFeature, resources: Path, device: torch.device) -> None:
+        self._feature, self._device = feature, device
+        loaded = _load(feature, resources)
+        self.network = loaded.network.prepare(device)
+        self.dims = DIMS if isinstance(self.network, I3DR50) else self.network.dims(feature.window)
+        self.attributes: dict[str, Attribute] = {
+            "weights": loaded.label,
+            "weights_sha256": loaded.sha256,
+            "window": feature.window,
+            "stride": feature.stride,
+            "input_size": feature.input_size or "as decoded",
+            "resize": "torchvision bilinear, antialias" if feature.input_size else "none",
+            "crop": feature.crop or "none",
+            "past_the_end": "repeats the window's first frame",
+            "precision": "bfloat16" if isinstance(self.network, I3D) and has_bfloat16(device) else "float32",
+        }
+        self._flow = None
+        if feature.network == "i3d_flow":
+            self._flow, flow_attributes = flow_method(feature.flow, device)
+            self.attributes |= flow_attributes
+
+    def rows(self, shard: DecodedShard) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+        """Yield (video id, values (rows, dims) float32, times (rows,) seconds) for each video of the shard."""
+        feature = self._feature
+        results = compute_in_batches(self._sources(shard), feature.batch, self.dims, self._compute)
+        for video_id, values in results:
+            times = centre_times(shard.times(video_id), feature.window, feature.stride, shard.fps(video_id))
+            yield video_id, values.numpy(), times
+
+    def clip(
+        self, shard: DecodedShard, video_id: str, size: int | None, crop: int | None, end: int
+    ) -> Iterator[Tensor]:
+        """The first ``end`` frames as the network takes them, in pieces on the device.
+
+        Pieces are (frames, H, W, 3) uint8, or (fields, H, W, 2) float32 in [-1, 1] for flow.
+        """
+        frames = self._frames(shard, video_id, size, crop, end)
+        return frames if self._flow is None else stream_flow(frames, self._flow, self._feature.flow.bound)
+
+    def _sources(self, shard: DecodedShard) -> Iterator[Source]:
+        feature = self._feature
+        for video_id in shard.video_ids:
+            count = len(shard.frames(video_id))
+            pieces = self.clip(shard, video_id, feature.input_size, feature.crop, count)
+            windows = cut_windows(pieces, count, feature.window, feature.stride)
+            yield video_id, row_count(count, feature.stride), windows
+
+    def _frames(
+        self, shard: DecodedShard, video_id: str, size: int | None, crop: int | None, end: int
+    ) -> Iterator[Tensor]:
+        stored = shard.frames(video_id)
+        for begin in range(0, min(end, len(stored)), PIECE):
+            piece = torch.from_numpy(stored[begin : min(begin + PIECE, end)]).to(self._device)
+            yield resized(piece, size, crop, video_id)
+
+    def _compute(self, windows: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return self.network.features(windows)
+
+
+def _load(feature: I3DFeature, resources: Path) -> Loaded[I3D] | Loaded[I3DR50]:
+    if feature.network == "i3d_r50":
+        return load_r50(feature.weights)
+    return load_i3d(feature.weights, resources, "flow" if feature.network == "i3d_flow" else "rgb")
+
+
+def resized(frames: Tensor, size: int | None, crop: int | None, video_id: str) -> Tensor:
+    """(T, H, W, 3) uint8 resized to a square of ``size``, then the ``crop`` pixels of its centre, on its device.
+
+    The resize is torchvision's, bilinear with antialiasing; None leaves a step out. Raises `UserError` when there are
+    fewer pixels than the crop wants.
+    """
+    if size is not None and tuple(frames.shape[1:3]) != (size, size):
+        channels_first = frames.permute(0, 3, 1, 2)
+        frames = transforms.resize(channels_first, [size, size], antialias=True).permute(0, 2, 3, 1)
+    if crop is not None:
+        height, width = frames.shape[1:3]
+        if min(height, width) < crop:
+            raise UserError(f"{video_id}: frames of {width}x{height} pixels are smaller than crop {crop}; lower `crop`")
+        top, left = (height - crop) // 2, (width - crop) // 2
+        frames = frames[:, top : top + crop, left : left + crop]
+    return frames.contiguous()

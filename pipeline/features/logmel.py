@@ -1,0 +1,77 @@
+"""The log-mel patches VGGish hears, as AudioSet's published code computes them.
+
+16 kHz mono; frames of 25 ms (400 samples, periodic Hann window) every 10 ms, no padding; magnitudes (not powers) of a
+512-point Fourier transform; 64 bands from 125 to 7500 Hz whose triangles have straight sides on the mel scale;
+log(mel + 0.01); patches of 96 frames (0.96 s) that do not overlap, an unfinished last one left out.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torchaudio.functional
+from numpy.typing import NDArray
+from torch import Tensor
+
+RATE = 16000
+FRAME, HOP, TRANSFORM = 400, 160, 512
+BANDS, LOWEST, HIGHEST = 64, 125.0, 7500.0
+LOG_OFFSET = 0.01
+PATCH = 96
+PATCH_SECONDS = PATCH * HOP / RATE
+PATCH_SAMPLES = (PATCH - 1) * HOP + FRAME
+RESAMPLER = "torchaudio sinc_interp_hann"
+
+
+def patch_count(samples: int) -> int:
+    """Patches of so many samples at 16 kHz: whole ones, at least one of any sound, none of no sound."""
+    if samples == 0:
+        return 0
+    frames = 1 + max(0, samples - FRAME) // HOP
+    return max(1, frames // PATCH)
+
+
+def resampled(sound: Tensor, rate: int) -> Tensor:
+    """(samples,) at ``rate`` -> (samples,) at 16 kHz, on the same device."""
+    return sound if rate == RATE else torchaudio.functional.resample(sound, rate, RATE)
+
+
+def log_mel_patches(sound: Tensor) -> Tensor:
+    """Sound at 16 kHz (samples,) float32 in [-1, 1] -> (patches, 96, 64).
+
+    A sound shorter than a patch is padded with zeros to one patch.
+    """
+    count = patch_count(len(sound))
+    if count == 0:
+        return sound.new_empty(0, PATCH, BANDS)
+    if len(sound) < PATCH_SAMPLES:
+        sound = torch.nn.functional.pad(sound, (0, PATCH_SAMPLES - len(sound)))
+    frames = sound.unfold(0, FRAME, HOP)[: count * PATCH]
+    window = torch.hann_window(FRAME, periodic=True, device=sound.device)
+    magnitudes = torch.fft.rfft(frames * window, TRANSFORM).abs()
+    mel = magnitudes @ mel_matrix().to(sound.device)
+    return torch.log(mel + LOG_OFFSET).view(count, PATCH, BANDS)
+
+
+def patch_times(count: int) -> NDArray[np.float64]:
+    """Centres of the patches, seconds: (patches,)."""
+    return (np.arange(count, dtype=np.float64) + 0.5) * PATCH_SECONDS
+
+
+def mel_matrix() -> Tensor:
+    """Weights (257, 64) of the bands; the constant component has none.
+
+    The sides of a band are straight on the mel scale, 1127 ln(1 + f / 700). (torchaudio's filter banks are straight in
+    Hz, which is not what the published network was trained on.)
+    """
+    bins = _mel(torch.linspace(0, RATE / 2, TRANSFORM // 2 + 1, dtype=torch.float64)).unsqueeze(1)
+    lowest, highest = 1127 * math.log1p(LOWEST / 700), 1127 * math.log1p(HIGHEST / 700)
+    edges = torch.linspace(lowest, highest, BANDS + 2, dtype=torch.float64)
+    lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
+    matrix = torch.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre)).clamp(min=0)
+    matrix[0] = 0
+    return matrix.float()
+
+
+def _mel(hertz: Tensor) -> Tensor:
+    return 1127 * torch.log1p(hertz / 700)

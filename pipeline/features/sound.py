@@ -1,0 +1,63 @@
+"""From a decoded shard's sound to rows of the VGGish feature."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.config import VGGishFeature
+from pipeline.features.batching import Source, compute_in_batches
+from pipeline.features.checkpoints import file_sha256
+from pipeline.features.logmel import RATE, RESAMPLER, log_mel_patches, patch_times, resampled
+from pipeline.features.vggish import DIMS, load_quantiser, load_vggish
+from pipeline.hdf5 import Attribute
+from pipeline.media.decoded import DecodedShard
+
+
+class SoundExtractor:
+    """`vggish` of the videos of a decoded shard; a video without sound has no rows."""
+
+    dims = DIMS
+
+    def __init__(self, feature: VGGishFeature, device: torch.device) -> None:
+        loaded = load_vggish(feature.weights)
+        self._feature, self._device = feature, device
+        self._network = loaded.network.prepare(device)
+        self._quantiser = None if feature.pca is None else load_quantiser(feature.pca).to(device)
+        self.attributes: dict[str, Attribute] = {
+            "weights": loaded.label,
+            "weights_sha256": loaded.sha256,
+            "rate": RATE,
+            "resampler": f"{RESAMPLER} where the decoded rate is not {RATE} Hz",
+            "relu": feature.relu,
+            "pca_sha256": "" if feature.pca is None else file_sha256(feature.pca),
+            "precision": "float32",
+        }
+
+    def rows(self, shard: DecodedShard) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+        """Yield (video id, values (patches, 128) float32, times (patches,) seconds) for each video of the shard."""
+        results = compute_in_batches(self._sources(shard), self._feature.batch, self.dims, self._compute)
+        for video_id, values in results:
+            yield video_id, values.numpy(), patch_times(len(values))
+
+    def _sources(self, shard: DecodedShard) -> Iterator[Source]:
+        for video_id in shard.video_ids:
+            found = shard.sound(video_id)
+            if found is None:
+                yield video_id, 0, ()
+            else:
+                samples, rate = found
+                sound = torch.from_numpy(samples).to(self._device)
+                patches = log_mel_patches(resampled(sound, rate))
+                yield video_id, len(patches), patches.unbind(0)
+
+    def _compute(self, patches: Tensor) -> Tensor:
+        with torch.inference_mode():
+            embeddings: Tensor = self._network(patches)
+            if self._feature.relu:
+                embeddings = embeddings.relu()
+            if self._quantiser is not None:
+                embeddings = self._quantiser(embeddings)
+            return embeddings

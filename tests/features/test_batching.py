@@ -1,0 +1,56 @@
+"""Batches that cross videos give every video its own rows, in order."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from pipeline.features.batching import Source, compute_in_batches
+
+
+def test_rows_return_to_their_videos() -> None:
+    sizes = {"a": 3, "b": 0, "c": 1, "d": 7, "e": 0}
+    batches: list[int] = []
+
+    def videos() -> Iterator[Source]:
+        for number, (video_id, count) in enumerate(sizes.items()):
+            yield video_id, count, (torch.full((2, 2), 10.0 * number + row) for row in range(count))
+
+    def compute(batch: Tensor) -> Tensor:
+        batches.append(len(batch))
+        return torch.stack([batch[:, 0, 0], -batch[:, 1, 1]], dim=1)
+
+    found = dict(compute_in_batches(videos(), 4, 2, compute))
+    assert list(found) == list(sizes)
+    assert batches == [4, 4, 3]
+    for number, (video_id, count) in enumerate(sizes.items()):
+        expected = [[10.0 * number + row, -(10.0 * number + row)] for row in range(count)]
+        assert found[video_id].shape == (count, 2)
+        assert found[video_id].tolist() == expected
+
+
+def test_shapes_are_not_mixed() -> None:
+    shapes: list[torch.Size] = []
+
+    def compute(batch: Tensor) -> Tensor:
+        shapes.append(batch.shape)
+        return batch.flatten(1).sum(1, keepdim=True)
+
+    videos: list[Source] = [("a", 2, [torch.ones(3)] * 2), ("b", 3, [torch.ones(5)] * 3)]
+    found = dict(compute_in_batches(videos, 4, 1, compute))
+    assert shapes == [(2, 3), (3, 5)]
+    assert found["a"].flatten().tolist() == [3, 3]
+    assert found["b"].flatten().tolist() == [5, 5, 5]
+
+
+def test_videos_come_out_before_the_shard_is_read() -> None:
+    read: list[str] = []
+
+    def videos() -> Iterator[Source]:
+        for video_id in "abcdef":
+            read.append(video_id)
+            yield video_id, 4, [torch.ones(1)] * 4
+
+    first = next(compute_in_batches(videos(), 4, 1, lambda batch: batch))
+    assert first[0] == "a"
+    assert read == ["a"]

@@ -1,0 +1,29 @@
+"""Names of devices."""
+
+import pytest
+import torch
+
+from pipeline.devices import resolve_device
+from pipeline.errors import UserError
+
+
+def test_auto_takes_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_device("auto") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert resolve_device("auto") == torch.device("cuda")
+
+
+def test_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolve_device("cpu") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert resolve_device("cuda") == torch.device("cuda")
+    assert resolve_device("cuda:0") == torch.device("cuda:0")
+    with pytest.raises(UserError, match="'cuda:1' is asked for, this machine has 1 CUDA device"):
+        resolve_device("cuda:1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UserError, match="this machine has 0 CUDA devices; give auto or cpu"):
+        resolve_device("cuda")
+    for name in ("graphics", "meta"):
+        with pytest.raises(UserError, match=f"'{name}' is not"):
+            resolve_device(name)

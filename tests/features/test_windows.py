@@ -1,0 +1,66 @@
+"""Windows by hand, and against indexing a whole clip at once."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pipeline.features.windows import centre_times, cut_windows, row_count
+
+
+@pytest.mark.parametrize(
+    ("frames", "stride", "rows"),
+    [(1, 16, 1), (15, 16, 1), (16, 16, 1), (31, 16, 1), (32, 16, 2), (9, 4, 2), (720, 4, 180)],
+)
+def test_rows(frames: int, stride: int, rows: int) -> None:
+    assert row_count(frames, stride) == rows
+
+
+def cut(frames: int, window: int, stride: int, piece: int) -> list[list[int]]:
+    clip = torch.arange(frames).view(-1, 1)
+    return [w.flatten().tolist() for w in cut_windows(torch.split(clip, piece), frames, window, stride)]
+
+
+def test_by_hand() -> None:
+    assert cut(1, 4, 4, 8) == [[0, 0, 0, 0]]
+    assert cut(3, 4, 4, 8) == [[0, 1, 2, 0]]
+    assert cut(6, 4, 2, 8) == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 4, 4]]
+    assert cut(7, 2, 3, 8) == [[0, 1], [3, 4]]
+
+
+@pytest.mark.parametrize("piece", [1, 3, 16, 100])
+@pytest.mark.parametrize(("window", "stride"), [(16, 16), (16, 4), (4, 7), (2, 1)])
+def test_pieces_do_not_matter(piece: int, window: int, stride: int) -> None:
+    for frames in (1, 2, 5, 16, 17, 40, 63, 64):
+        expected = []
+        for row in range(max(1, frames // stride)):
+            first = row * stride
+            expected.append([i if i < frames else first for i in range(first, first + window)])
+        assert cut(frames, window, stride, piece) == expected
+
+
+def test_a_long_clip_is_held_in_part() -> None:
+    taken = 0
+
+    def pieces() -> Iterator[Tensor]:
+        nonlocal taken
+        for begin in range(0, 10_000, 10):
+            taken = begin
+            yield torch.arange(begin, begin + 10)
+
+    windows = cut_windows(pieces(), 10_000, 16, 4)
+    for _ in range(10):
+        window = next(windows)
+    assert window[0] == 36
+    assert taken <= 50
+    assert window.untyped_storage().nbytes() <= 8 * 40
+
+
+def test_centres_by_hand() -> None:
+    frames = np.arange(40) / 10
+    np.testing.assert_allclose(centre_times(frames, 16, 16, 10), [0.8, 2.4])
+    np.testing.assert_allclose(centre_times(frames, 16, 10, 10), [0.8, 1.8, 2.8, 3.5])
+    np.testing.assert_allclose(centre_times(frames[:1], 16, 16, 10), [0.05])
+    np.testing.assert_allclose(centre_times(np.array([0.0, 0.5, 2.0]), 2, 2, 10), [0.3])
