@@ -1,0 +1,45 @@
+"""The losses of student-teacher training: equations 9, 10 and 11 of the paper, and cross entropy.
+
+Legend: W real target words of a batch (`<eos>` among them), V vocabulary, G size of the context vector.
+
+All are means over the W words, the context error over the G dimensions too (choice 5): lambda_c = 1 and the clipping of
+gradients refer to that. Softmaxes are taken in float32 whatever precision the networks run in.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.networks.base import Decoded
+from pipeline.tensors import Sequences
+
+Terms = dict[str, Tensor]
+"""Scalar loss terms by name: `ce` (hard targets), `st` (soft targets), `context` (context vectors)."""
+
+
+def real_words(targets: Sequences) -> Tensor:
+    """(W,) the target words of all turns, row by row, in the order of `Decoded`."""
+    return targets.ids[targets.mask()]
+
+
+def cross_entropy(decoded: Decoded, words: Tensor) -> Tensor:
+    """L_CE, hard targets: the mean of -log P(y_i) over ``words`` (W,)."""
+    return functional.cross_entropy(decoded.logits.float(), words)
+
+
+def soft_cross_entropy(student: Decoded, teacher: Decoded) -> Tensor:
+    """L_ST, equation 9: - sum_y P^(y) log P(y), mean over words. Temperature 1; no gradient reaches the teacher."""
+    soft_targets = teacher.logits.detach().float().softmax(-1)
+    return functional.cross_entropy(student.logits.float(), soft_targets)
+
+
+def context_error(student: Decoded, teacher: Decoded) -> Tensor:
+    """L_MSE of equations 10 and 11: (g_i - g^_i)^2, mean over dimensions and words. Its gradient reaches both."""
+    return functional.mse_loss(student.context.float(), teacher.context.float())
+
+
+def total(terms: Mapping[str, Tensor], lambda_context: float) -> Tensor:
+    """What is minimised: the sum of the terms, the context error weighted by lambda_c."""
+    weighted = [lambda_context * term if name == "context" else term for name, term in terms.items()]
+    return sum(weighted[1:], weighted[0])

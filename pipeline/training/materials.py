@@ -1,0 +1,67 @@
+"""What a training reads: dialogs, vocabulary, features, as the networks are to see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.config import Config
+from pipeline.corpus.dialogs import Dialog, read_dialogs
+from pipeline.dataset.dialogs import DialogDataset
+from pipeline.dataset.views import View
+from pipeline.errors import UserError
+from pipeline.features.store import FeatureStore
+from pipeline.layout import Layout
+from pipeline.systems.system import view_of
+from pipeline.training.split import Split
+from pipeline.vocabulary.words import Vocabulary
+
+VALIDATION_CACHE_BYTES = 1 << 28
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Everything a training reads but its teacher's weights.
+
+    views: by role, "model" and, with a teacher, "teacher". dialogs: by split. stores: every feature of the views.
+    """
+
+    views: Mapping[str, View]
+    vocabulary: Vocabulary
+    dialogs: Mapping[str, list[Dialog]]
+    stores: Mapping[str, FeatureStore]
+    training: Split
+    validation: Split
+
+    def dims(self, role: str) -> dict[str, int]:
+        """Dimensions of the features that the network of ``role`` sees, in its order."""
+        return {feature: self.stores[feature].dims for feature in self.views[role].features}
+
+
+def gather(config: Config, name: str) -> Materials:
+    """Open what training the system ``name`` reads."""
+    layout, teacher = Layout(config.results), config.systems[name].teacher
+    views = {"model": view_of(config, name, "train")}
+    if teacher is not None:
+        views["teacher"] = view_of(config, teacher, "train")
+    vocabulary = Vocabulary.read(layout.vocabulary)
+    dialogs = {split: _read(layout, split) for split in ("training", "validation")}
+    stores = _stores(layout, views)
+    training = DialogDataset(dialogs["training"], vocabulary, stores, views)
+    # Training batches are read in a thread of their own, so validation has its own stores.
+    student = {"model": views["model"]}
+    validation = DialogDataset(
+        dialogs["validation"], vocabulary, _stores(layout, student), student, cache_bytes=VALIDATION_CACHE_BYTES
+    )
+    return Materials(views, vocabulary, dialogs, stores, Split.of(training), Split.of(validation))
+
+
+def _stores(layout: Layout, views: Mapping[str, View]) -> dict[str, FeatureStore]:
+    features = dict.fromkeys(feature for view in views.values() for feature in view.features)
+    return {feature: FeatureStore(layout.feature(feature)) for feature in features}
+
+
+def _read(layout: Layout, split: str) -> list[Dialog]:
+    path = layout.dialogs(split)
+    dialogs = read_dialogs(path, answered=True)
+    if not dialogs:
+        raise UserError(f"{path}: no dialog in it; training needs at least one")
+    return dialogs

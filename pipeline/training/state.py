@@ -1,0 +1,108 @@
+"""Resumable training state: one file, replaced atomically, apart from the finished model.
+
+A training that is killed at any moment and started again goes on from the last state and ends, on a CPU of the same
+machine, with the same weights bit for bit: the state holds the networks, Adam's moments, the generators of random
+numbers, the place inside the epoch and everything counted so far.
+"""
+
+import pickle
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.errors import UserError
+from pipeline.files import atomic_path
+from pipeline.progress import log
+
+STATE = "state.pt"
+Settings = dict[str, str | int | float | bool | None]
+"""Everything the trained weights depend on, by name."""
+
+
+@dataclass
+class Position:
+    """Where training is: epochs done, batches done in the next one, and what these have added up to.
+
+    sums: each loss term times its words. seconds: spent on this epoch's batches.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    words: int = 0
+    turns: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class State:
+    """All of a training: ``settings`` it was made with, and what `loop.Loop` needs to go on.
+
+    networks, best: weights of what is trained, and of the network at its best epoch (empty before the first).
+    generators: states of the random number generators by device type.
+    """
+
+    settings: Settings
+    position: dict[str, Any]
+    schedule: dict[str, Any]
+    rows: list[dict[str, float]]
+    networks: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    generators: dict[str, Tensor]
+    best: dict[str, Tensor]
+
+    def write(self, path: Path) -> None:
+        """Write atomically: a reader finds this state or the one before."""
+        with atomic_path(path) as temporary:
+            torch.save({item.name: getattr(self, item.name) for item in fields(self)}, temporary)
+
+
+def take_up(folder: Path, settings: Settings, name: str) -> State | None:
+    """The state to go on from; None when there is none, or one made with other settings, which is removed and said.
+
+    Raises `UserError` for a file that is no training state.
+    """
+    path = folder / STATE
+    # What a killed training was writing.
+    for unfinished in folder.glob(f".{STATE}.*"):
+        unfinished.unlink()
+    if not path.is_file():
+        return None
+    state = _read(path)
+    others = differing(state.settings, settings)
+    if not others:
+        return state
+    log(f"{name}: {path} was made with other settings ({', '.join(others)}); training starts from the beginning")
+    path.unlink()
+    return None
+
+
+def _read(path: Path) -> State:
+    try:
+        return State(**torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise UserError(f"{path}: not a training state ({reason}); delete it to train from the start") from None
+
+
+def differing(old: Settings, new: Settings) -> list[str]:
+    """Names of the settings that differ, sorted."""
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+
+
+def generators(device: torch.device) -> dict[str, Tensor]:
+    """States of the generators dropout draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+def set_generators(states: dict[str, Tensor], device: torch.device) -> None:
+    """Put the generators back to ``states``."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)

@@ -1,0 +1,119 @@
+"""`avsd train`: the files of a system in, its trained model out."""
+
+from typing import Literal
+
+import torch
+from lightning.fabric import Fabric
+
+from pipeline.config import Config, Training
+from pipeline.devices import resolve_device
+from pipeline.errors import UserError
+from pipeline.layout import Layout
+from pipeline.networks.base import DialogNetwork
+from pipeline.progress import log
+from pipeline.systems.system import build, load, parameters, save
+from pipeline.training.curves import csv_text
+from pipeline.training.depends import depends
+from pipeline.training.learner import Learner
+from pipeline.training.loop import Loop
+from pipeline.training.materials import Materials, gather
+from pipeline.training.state import take_up
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+def train(config: Config, name: str) -> None:
+    """Train the system ``name`` and write its model folder; an interrupted training goes on where it stopped.
+
+    Reads canonical dialogs, vocabulary, feature shards and, for a student, its teacher's model. Writes the model folder
+    (with curves.csv) at the end only; the state to go on from stands in the state folder and is removed then,
+    TensorBoard events stay. Raises `UserError` for anything missing, and for a loss that is not a finite number.
+    """
+    _check(config, name)
+    layout, settings, device = Layout(config.results), config.training_of(name), resolve_device(config.device)
+    materials, precision = gather(config, name), _precision(settings, device)
+    fabric = Fabric(accelerator=device.type, devices=1 if device.index is None else [device.index], precision=precision)
+    torch.manual_seed(settings.seed)
+    learner = _learner(config, name, materials)
+    made_with = depends(config, name, materials, device, precision)
+    _announce(name, learner, materials, f"{device}, {precision}")
+    loop = Loop(
+        name,
+        fabric,
+        learner,
+        materials.training,
+        materials.validation,
+        settings=settings,
+        made_with=made_with,
+        folder=layout.state(name),
+        state=take_up(layout.state(name), made_with, name),
+    )
+    loop.run()
+    schedule, folder = loop.schedule, layout.model(name)
+    learner.model.to("cpu").load_state_dict(loop.best)
+    save(
+        folder,
+        learner.model,
+        config=config,
+        name=name,
+        vocabulary=materials.vocabulary,
+        feature_dims=materials.dims("model"),
+        metrics={
+            "validation_perplexity": schedule.best_perplexity,
+            "best_epoch": schedule.best_epoch,
+            "epochs": len(loop.rows),
+            "seconds": round(sum(row["seconds"] for row in loop.rows), 1),
+        },
+        texts={"curves.csv": csv_text(loop.rows)},
+    )
+    loop.forget()
+    log(f"{name}: epoch {schedule.best_epoch} kept, validation perplexity {schedule.best_perplexity:.3f}: {folder}")
+
+
+def _check(config: Config, name: str) -> None:
+    if name not in config.systems:
+        raise UserError(f"system {name!r} is not in the configuration ({', '.join(config.systems)})")
+    model = config.systems[name].model
+    if model is not None:
+        raise UserError(f"system {name!r} answers with the model of {model!r} and has none of its own; train {model!r}")
+
+
+def _precision(settings: Training, device: torch.device) -> Precision:
+    """bfloat16 where it is asked for, or left open and the GPU has it (a CPU computes it far slower than float32)."""
+    has_it = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    wanted = settings.precision == "bfloat16" or (settings.precision == "auto" and has_it)
+    return "bf16-mixed" if wanted else "32-true"
+
+
+def _learner(config: Config, name: str, materials: Materials) -> Learner:
+    """The network with fresh weights, or its teacher's, and the teacher where there is one."""
+    system, settings, words = config.systems[name], config.training_of(name), len(materials.vocabulary)
+    model = build(config, name, words, materials.dims("model"))
+    if system.teacher is None:
+        return Learner(system.loss, model)
+    folder = Layout(config.results).model(system.teacher)
+    trained = load(folder, materials.vocabulary, torch.device("cpu")).network
+    if settings.student_from_teacher:
+        _copy(trained, model, f"{name}: training.student_from_teacher")
+    if system.loss == "joint" and settings.joint_teacher_from_scratch:
+        trained = build(config, system.teacher, words, materials.dims("teacher"))
+    return Learner(system.loss, model, trained)
+
+
+def _copy(source: DialogNetwork, target: DialogNetwork, what: str) -> None:
+    try:
+        target.load_state_dict(source.state_dict())
+    except RuntimeError:
+        raise UserError(
+            f"{what}: the teacher's weights do not fit; give both the same network, sizes, features and history"
+        ) from None
+
+
+def _announce(name: str, learner: Learner, materials: Materials, where: str) -> None:
+    count = parameters(learner.learned())
+    splits = {"training": materials.training, "validation": materials.validation}
+    sizes = ", ".join(f"{sum(split.turns)} {what} turns" for what, split in splits.items())
+    log(
+        f"{name}: {sizes}, {len(materials.vocabulary)} words, {count} weights, {where}; "
+        "perplexity counts <unk> and <eos>"
+    )

@@ -1,0 +1,236 @@
+"""Result files: which turns are answered, from what, and what stands beside the answers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.answers.generate import answer
+from pipeline.answers.search import search
+from pipeline.config import Config, merge, parse
+from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn, read_dialogs, write_dialogs
+from pipeline.dataset.dialogs import DialogDataset
+from pipeline.errors import UserError
+from pipeline.features.store import FeatureStore, write_shard
+from pipeline.files import read_json
+from pipeline.layout import Layout
+from pipeline.scoring.matching import read_answers
+from pipeline.systems.system import build as build_network
+from pipeline.systems.system import load, save, view_of
+from pipeline.vocabulary.words import Vocabulary
+from pipeline.vocabulary.words import build as build_vocabulary
+
+SIZES = {
+    "embedding": 6,
+    "question_hidden": 5,
+    "question_layers": 1,
+    "history_hidden": 5,
+    "history_layers": 1,
+    "projection_default": 4,
+    "projection": {},
+    "attention": 4,
+    "context": 6,
+    "decoder_hidden": 7,
+}
+WORDS = ("yes", "no", "a", "red", "green", "ball", "star", "is", "there", "what", "colour", "it", "and", "left")
+
+
+def dialogs(prefix: str, withheld: bool) -> list[Dialog]:
+    generator = np.random.default_rng(1)
+
+    def sentence(longest: int) -> str:
+        return " ".join(generator.choice(WORDS, size=generator.integers(1, longest)))
+
+    made = []
+    for number in range(6):
+        turns = [Turn(sentence(8), sentence(9)) for _ in range(1 + number % 4)]
+        if withheld:
+            turns[-1] = Turn(turns[-1].question, UNDISCLOSED)
+        made.append(Dialog(f"{prefix}{number}", sentence(5), "" if number == 2 else sentence(12), tuple(turns)))
+    return made
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """A corpus, a feature, and the model of `told`, untrained: enough to answer with."""
+    made = parse(
+        {
+            "results": str(tmp_path),
+            "device": "cpu",
+            "features": {"sound": {"network": "vggish"}},
+            "answers": {"beam": 3, "max_length": 7, "n_best": 3, "batch_turns": 5},
+            "systems": {
+                "told": {
+                    "label": "Told",
+                    "network": "attention",
+                    "sizes": SIZES,
+                    "features": ["sound"],
+                    "description": {"train": "summary", "test": "summary"},
+                },
+                "untold": {"label": "Untold", "model": "told"},
+                "deaf": {"label": "Deaf", "model": "told", "without": ["sound", "history"]},
+            },
+        }
+    )
+    layout = Layout(made.results)
+    sets = {"trial": dialogs("p", withheld=False), "official": dialogs("o", withheld=True)}
+    for test_set, content in sets.items():
+        write_dialogs(layout.dialogs(test_set), content)
+    vocabulary = build_vocabulary([*sets["trial"], *sets["official"]], frozenset({"summary"}), 1)
+    vocabulary.write(layout.vocabulary)
+    generator = np.random.default_rng(2)
+    ids = [dialog.video_id for content in sets.values() for dialog in content]
+    items = [(v, generator.normal(size=(i % 3, 4)) * 3, np.arange(i % 3, dtype=np.float64)) for i, v in enumerate(ids)]
+    write_shard(layout.feature_shard("sound", "0000"), items, {}, 4, "float32")
+    torch.manual_seed(3)
+    network = build_network(made, "told", len(vocabulary), {"sound": 4})
+    with torch.no_grad():
+        # Far from uniform, so that inputs decide the words.
+        for weight in network.parameters():
+            weight.mul_(3.0)
+    save(
+        layout.model("told"),
+        network,
+        config=made,
+        name="told",
+        vocabulary=vocabulary,
+        feature_dims={"sound": 4},
+        metrics={},
+    )
+    return made
+
+
+def result(config: Config, name: str, test_set: str) -> dict[str, Any]:
+    answer(config, name, test_set)
+    content: dict[str, Any] = read_json(Layout(config.results).answers(name, test_set))
+    return content
+
+
+def generated(content: dict[str, Any]) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    return {
+        (dialog["image_id"], number): turn["n_best"]
+        for dialog in content["dialogs"]
+        for number, turn in enumerate(dialog["dialog"])
+        if turn.get("generated")
+    }
+
+
+def test_every_trial_turn_is_answered(config: Config) -> None:
+    content = result(config, "told", "trial")
+    source = read_dialogs(Layout(config.results).dialogs("trial"))
+    assert [dialog["image_id"] for dialog in content["dialogs"]] == [dialog.video_id for dialog in source]
+    for found, given in zip(content["dialogs"], source, strict=True):
+        assert [turn["question"] for turn in found["dialog"]] == [turn.question for turn in given.turns]
+        assert (found["caption"], found["summary"]) == (given.caption, given.summary)
+    assert len(generated(content)) == sum(len(dialog.turns) for dialog in source)
+
+
+def test_only_the_last_official_turn_is_answered(config: Config) -> None:
+    content = result(config, "told", "official")
+    source = read_dialogs(Layout(config.results).dialogs("official"))
+    assert set(generated(content)) == {(dialog.video_id, len(dialog.turns) - 1) for dialog in source}
+    for found, given in zip(content["dialogs"], source, strict=True):
+        *before, last = found["dialog"]
+        expected = [{"question": turn.question, "answer": turn.answer} for turn in given.turns[:-1]]
+        assert before == expected
+        assert last["answer"] != UNDISCLOSED
+
+
+@pytest.mark.parametrize("test_set", ["trial", "official"])
+def test_the_file_reads_back_as_a_result_file(config: Config, test_set: str) -> None:
+    content = result(config, "told", test_set)
+    read = read_answers(Layout(config.results).answers("told", test_set))
+    assert read.marked
+    assert read.answers == {key: answers[0]["answer"] for key, answers in generated(content).items()}
+
+
+def test_answers_are_those_of_a_search_of_the_turn_alone(config: Config) -> None:
+    layout = Layout(config.results)
+    vocabulary = Vocabulary.read(layout.vocabulary)
+    network = load(layout.model("told"), vocabulary, "cpu").network
+    source = read_dialogs(layout.dialogs("trial"))
+    stores = {"sound": FeatureStore(layout.feature("sound"))}
+    found = generated(result(config, "told", "trial"))
+    for index, dialog in enumerate(source):
+        for turn in range(len(dialog.turns)):
+            # Cut off behind the turn, and its answer blotted out: nothing of it may have been used.
+            cut = Dialog(
+                dialog.video_id, "", dialog.summary, (*dialog.turns[:turn], Turn(dialog.turns[turn].question, "?"))
+            )
+            dataset = DialogDataset([cut], vocabulary, stores, {"model": view_of(config, "told", "test")})
+            batch = dataset.batch([(0, [turn])], with_targets=False)
+            [expected] = search(network, network.encode(batch.views["model"]), config.answers)
+            answers = found[source[index].video_id, turn]
+            assert [item["answer"] for item in answers] == [vocabulary.decode(item.ids) for item in expected]
+            assert [item["score"] for item in answers] == pytest.approx([item.score for item in expected], abs=1e-4)
+
+
+def test_batch_size_changes_nothing(config: Config) -> None:
+    whole = generated(result(config, "told", "trial"))
+    small = parse(merge(config.model_dump(mode="json"), {"answers": {"batch_turns": 1}}))
+    for key, answers in generated(result(small, "told", "trial")).items():
+        assert [item["answer"] for item in answers] == [item["answer"] for item in whole[key]]
+
+
+def test_n_best_answers_are_ordered_and_differ(config: Config) -> None:
+    for answers in generated(result(config, "told", "trial")).values():
+        assert len(answers) == 3
+        assert len({item["answer"] for item in answers}) == 3
+        scores = [item["score"] for item in answers]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_variants_see_less_and_the_file_says_so(config: Config) -> None:
+    told, untold, deaf = (result(config, name, "trial") for name in ("told", "untold", "deaf"))
+    assert told["system"]["sees"] == {"features": ["sound"], "description": "summary", "history": True}
+    assert untold["system"]["sees"] == {"features": ["sound"], "description": "none", "history": True}
+    assert deaf["system"]["sees"] == {"features": [], "description": "none", "history": False}
+    assert generated(told) != generated(untold) != generated(deaf)
+    # Without a summary the question stands alone: with or without description, the answer is the same.
+    assert [a for (v, _), a in generated(told).items() if v == "p2"] == [
+        a for (v, _), a in generated(untold).items() if v == "p2"
+    ]
+
+
+def test_the_file_says_what_made_it(config: Config) -> None:
+    system = result(config, "untold", "trial")["system"]
+    assert (system["name"], system["label"], system["test_set"]) == ("untold", "Untold", "trial")
+    assert system["model"]["system"] == "told"
+    assert system["vocabulary"]["hash"] == Vocabulary.read(Layout(config.results).vocabulary).hash
+    assert system["answers"] == config.answers.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "test_set", "message"),
+    [
+        ({}, "nobody", "trial", "'nobody' is not in the configuration"),
+        ({}, "told", "training", "trial, official"),
+        ({"answers": {"min_length": 9}}, "told", "trial", r"answers\.min_length is 9 and answers\.max_length 7"),
+        ({"systems": {"new": {"label": "x", "network": "attention"}}}, "new", "trial", "avsd train new"),
+    ],
+)
+def test_errors_are_one_line(config: Config, changes: dict[str, Any], name: str, test_set: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        answer(parse(merge(config.model_dump(mode="json"), changes)), name, test_set)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_whose_scores_are_no_numbers_names_the_dialogs(config: Config) -> None:
+    layout = Layout(config.results)
+    vocabulary = Vocabulary.read(layout.vocabulary)
+    network = load(layout.model("told"), vocabulary, "cpu").network
+    with torch.no_grad():
+        next(network.parameters()).fill_(float("nan"))
+    save(
+        layout.model("told"),
+        network,
+        config=config,
+        name="told",
+        vocabulary=vocabulary,
+        feature_dims={"sound": 4},
+        metrics={},
+    )
+    with pytest.raises(UserError, match=r"dialogs .*p[0-5].*not finite"):
+        answer(config, "told", "trial")

@@ -1,0 +1,227 @@
+"""Whole trainings of tiny systems: what is written, kept, refused."""
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.fabric import Fabric
+from safetensors.torch import load_file
+
+from pipeline.answers.generate import answer
+from pipeline.config import Config
+from pipeline.errors import UserError
+from pipeline.files import read_json
+from pipeline.layout import Layout
+from pipeline.networks.base import Decoded
+from pipeline.systems.system import load
+from pipeline.training import loop
+from pipeline.training.evaluate import perplexity
+from pipeline.training.materials import gather
+from pipeline.training.split import Split
+from pipeline.training.train import train
+from pipeline.vocabulary.words import Vocabulary
+
+Project = Callable[..., Config]
+
+
+def curves(config: Config, name: str) -> list[dict[str, float]]:
+    with (Layout(config.results).model(name) / "curves.csv").open(newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def weights(config: Config, name: str) -> dict[str, torch.Tensor]:
+    return load_file(Layout(config.results).model(name) / "model.safetensors")
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_every_loss_trains_and_the_system_answers(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    config = project()
+    layout = Layout(config.results)
+    terms = {"teacher": ["ce"], "st": ["st"], "st_context": ["st", "context"], "joint": ["st", "context", "ce"]}
+    for name in (*terms, "plain", "fusion", "text"):
+        train(config, name)
+        rows = curves(config, name)
+        assert [row["epoch"] for row in rows] == [1, 2]
+        found = {key.removeprefix("train_") for key in rows[0] if key.startswith("train_")}
+        assert found == set(terms.get(name, ["ce"]))
+        assert all(math.isfinite(value) for row in rows for value in row.values())
+        assert not (layout.state(name) / "state.pt").exists()
+        assert list((layout.state(name) / "tensorboard").glob("events.*"))
+        assert f"{name}: epoch 2/2" in capsys.readouterr().err
+    for name in ("st", "deaf", "fusion", "text"):
+        for test_set in ("trial", "official"):
+            answer(config, name, test_set)
+            assert read_json(layout.answers(name, test_set))["system"]["name"] == name
+
+
+def test_perplexity_of_the_saved_model_is_that_of_its_best_epoch(project: Project) -> None:
+    config = project(changes={"training": {"epochs": 3}})
+    train(config, "plain")
+    layout = Layout(config.results)
+    vocabulary = Vocabulary.read(layout.vocabulary)
+    saved = load(layout.model("plain"), vocabulary, "cpu")
+    validation = gather(config, "plain").validation
+    lost, words = 0.0, 0
+    for dialog in range(len(validation.turns)):
+        batch = validation.read([dialog])
+        assert batch.targets is not None
+        decoded: Decoded = saved.network(batch.views["model"], batch.targets)
+        logits = decoded.logits.detach().numpy().astype(np.float64)
+        chances = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        targets = [int(i) for row, n in zip(*vars(batch.targets).values(), strict=True) for i in row[:n]]
+        lost -= chances[np.arange(len(targets)), targets].sum()
+        words += len(targets)
+    best = min(row["validation_perplexity"] for row in curves(config, "plain"))
+    assert math.exp(lost / words) == pytest.approx(best, rel=1e-5)
+    assert saved.info["metrics"]["validation_perplexity"] == pytest.approx(best, rel=1e-5)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    assert perplexity(fabric, saved.network, validation, 3) == pytest.approx(best, rel=1e-5)
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
+    """Validation says what the script says."""
+    script = iter(values)
+    monkeypatch.setattr(loop, "perplexity", lambda *_: next(script))
+
+
+def test_the_best_epoch_is_kept_and_the_rate_halved(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = project("short", {"training": {"epochs": 2}})
+    train(short, "plain")
+    long = project("long", {"training": {"epochs": 4}})
+    scripted(monkeypatch, [9.0, 8.0, 8.0, 8.5])
+    train(long, "plain")
+    assert [row["learning_rate"] for row in curves(long, "plain")] == [0.01, 0.01, 0.01, 0.005]
+    # Both of the short run's epochs improved, so its model is that of its second epoch.
+    assert curves(short, "plain")[1]["validation_perplexity"] < curves(short, "plain")[0]["validation_perplexity"]
+    assert same(weights(short, "plain"), weights(long, "plain"))
+
+
+def test_a_halved_rate_is_the_rate_of_adam(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+    learn = loop.Loop._learn
+
+    def noting(self: loop.Loop, batch: Any) -> None:
+        rates.append(self.optimizer.param_groups[0]["lr"])
+        learn(self, batch)
+
+    monkeypatch.setattr(loop.Loop, "_learn", noting)
+    scripted(monkeypatch, [9.0, 9.0, 9.5])
+    train(project(changes={"training": {"epochs": 3, "batch_turns": 1000}}), "text")
+    assert rates == [0.01, 0.01, 0.005]
+
+
+def test_patience_ends_a_training(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = project(changes={"training": {"epochs": 9, "patience": 2}})
+    scripted(monkeypatch, [9.0, 9.1, 8.0, 8.1, 8.2, 0.0])
+    train(config, "text")
+    assert len(curves(config, "text")) == 5
+
+
+def test_a_student_or_joint_teacher_starts_as_asked(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a learning rate of next to nothing the weights stay where they started."""
+    still = {"epochs": 1, "learning_rate": 1e-30}
+    config = project(changes={"systems": {"st_context": {"training": still}, "joint": {"training": still}}})
+    train(config, "teacher")
+    trained = weights(config, "teacher")
+    train(config, "st_context")
+    assert not same(weights(config, "st_context"), trained)
+    teachers: list[dict[str, torch.Tensor]] = []
+    run = loop.Loop.run
+
+    def noting(self: loop.Loop) -> None:
+        run(self)
+        assert self.learner.teacher is not None
+        teachers.append({key: value.clone() for key, value in self.learner.teacher.state_dict().items()})
+
+    monkeypatch.setattr(loop.Loop, "run", noting)
+    for option in ("student_from_teacher", "joint_teacher_from_scratch"):
+        changed = project(
+            changes={"systems": {n: {"training": {**still, option: True}} for n in ("st_context", "joint")}}
+        )
+        train(changed, "joint")
+        train(changed, "st_context")
+        assert same(weights(changed, "st_context"), trained) == (option == "student_from_teacher")
+        assert same(teachers[-2], trained) == (option == "student_from_teacher")
+        assert same(teachers[-1], trained)
+
+
+def test_a_student_unlike_its_teacher_cannot_start_from_it(project: Project) -> None:
+    config = project(changes={"systems": {"st": {"training": {"student_from_teacher": True}}}})
+    train(config, "teacher")
+    with pytest.raises(UserError, match=r"student_from_teacher.*do not fit"):
+        train(config, "st")
+
+
+def test_the_seed_decides_everything(project: Project) -> None:
+    configs = [
+        project(name, {"training": {"epochs": 1, "seed": seed}}) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    for config in configs:
+        train(config, "plain")
+    a, b, c = (weights(config, "plain") for config in configs)
+    assert same(a, b)
+    assert not same(a, c)
+
+
+def test_a_loss_that_is_no_number_names_the_dialogs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Split.read
+
+    def spoilt(self: Split, dialogs: list[int]) -> Any:
+        batch = read(self, dialogs)
+        if "t7" in {video_id for video_id, _ in batch.keys}:
+            batch.views["model"].features["i3d_rgb"].values.fill_(math.nan)
+        return batch
+
+    monkeypatch.setattr(Split, "read", spoilt)
+    with pytest.raises(UserError, match=r"plain: epoch 1, batch \d+: .*not a finite number.*dialogs [^:]*\bt7\b"):
+        train(project(), "plain")
+
+
+def test_the_log_says_how_it_goes(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    train(project(), "text")
+    lines = capsys.readouterr().err.splitlines()
+    assert "perplexity counts <unk> and <eos>" in lines[0]
+    epochs = [line for line in lines if "epoch 1/2" in line]
+    assert len(epochs) == 1
+    for part in ("ce ", "validation perplexity ", "learning rate 0.01", " turns/s, "):
+        assert part in epochs[0]
+
+
+def test_tensorboard_has_the_curves(project: Project) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = project()
+    train(config, "text")
+    events = EventAccumulator(str(Layout(config.results).state("text") / "tensorboard"))
+    events.Reload()
+    rows = curves(config, "text")
+    for tag in ("train_ce", "validation_perplexity"):
+        found = {event.step: event.value for event in events.Scalars(tag)}
+        assert found == pytest.approx({int(row["epoch"]): row[tag] for row in rows}, rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "message"), [("deaf", "train 'plain'"), ("nobody", "not in the configuration")])
+def test_systems_that_cannot_be_trained(project: Project, name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        train(project(), name)
+
+
+def test_a_student_without_its_teacher_says_so(project: Project) -> None:
+    with pytest.raises(UserError, match="avsd train teacher"):
+        train(project(), "st")
+
+
+def test_empty_dialogs_are_an_error(project: Project) -> None:
+    config = project()
+    path: Path = Layout(config.results).dialogs("validation")
+    path.write_text('{"dialogs": []}')
+    with pytest.raises(UserError, match=r"validation\.json: no dialog"):
+        train(config, "text")
