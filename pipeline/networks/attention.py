@@ -18,6 +18,7 @@ from pipeline.networks.inputs import Inputs
 from pipeline.networks.lstm import LSTM
 from pipeline.networks.packing import Packing
 from pipeline.networks.sizes import AttentionSizes
+from pipeline.networks.standard import Standardisation
 from pipeline.tensors import Sequences, TensorGroup
 
 QUESTION, HISTORY = "question", "history"
@@ -53,6 +54,7 @@ class AttentionNetwork(DialogNetwork):
         self, sizes: AttentionSizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool
     ) -> None:
         super().__init__()
+        self.standard = Standardisation(feature_dims) if sizes.standardise else None
         words, hidden, dropout = sizes.embedding, sizes.decoder_hidden, sizes.dropout
         self.question = WordEncoder(vocabulary_size, words, sizes.question_hidden, sizes.question_layers, True, dropout)
         widths = {QUESTION: self.question.outputs}
@@ -75,6 +77,8 @@ class AttentionNetwork(DialogNetwork):
 
     def encode(self, inputs: Inputs) -> Encoded:
         """Memories of every modality; a video is projected once and its rows given to its turns."""
+        if self.standard is not None:
+            inputs = self.standard(inputs)
         steps, last = self.question(inputs.questions)
         memories = {QUESTION: self.attention.remember(QUESTION, steps)}
         for name, projection in self.features.items():

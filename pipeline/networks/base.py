@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pipeline.networks.inputs import Inputs
+from pipeline.networks.standard import Standardisation
 from pipeline.tensors import Sequences, TensorGroup
 
 
@@ -44,7 +45,10 @@ class DialogNetwork(nn.Module, ABC):
     """A network that answers questions about a video.
 
     The first word is predicted from the state that `start` gives; `advance` moves the state on with the word chosen.
+    standard: applied to the features first, where the sizes ask for it.
     """
+
+    standard: Standardisation | None
 
     @abstractmethod
     def encode(self, inputs: Inputs) -> TensorGroup:

@@ -21,6 +21,7 @@ from pipeline.networks.inputs import Inputs
 from pipeline.networks.lstm import LSTM
 from pipeline.networks.packing import Packing
 from pipeline.networks.sizes import NaiveFusionSizes
+from pipeline.networks.standard import Standardisation
 from pipeline.tensors import FeatureSequences, Sequences, TensorGroup
 from pipeline.vocabulary import START
 
@@ -75,6 +76,7 @@ class NaiveFusionNetwork(DialogNetwork):
         self, sizes: NaiveFusionSizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool
     ) -> None:
         super().__init__()
+        self.standard = Standardisation(feature_dims) if sizes.standardise else None
         hidden = sizes.hidden
         self.question = WordEncoder(
             vocabulary_size, sizes.embedding, hidden, sizes.question_layers, False, sizes.dropout
@@ -98,6 +100,8 @@ class NaiveFusionNetwork(DialogNetwork):
 
     def encode(self, inputs: Inputs) -> Encoded:
         """Everything the decoder is fed beside words."""
+        if self.standard is not None:
+            inputs = self.standard(inputs)
         _, question = self.question(inputs.questions)
         parts = [question]
         if self.history is not None:

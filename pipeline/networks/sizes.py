@@ -11,6 +11,10 @@ class Sizes(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    standardise: bool = Field(
+        False, description="features less the training videos' mean, over their deviation (the paper does not say)"
+    )
+
 
 class AttentionSizes(Sizes):
     """The attention network of the student-teacher paper (section 4)."""

@@ -17,6 +17,7 @@ from pipeline.training.depends import depends
 from pipeline.training.learner import Learner
 from pipeline.training.loop import Loop
 from pipeline.training.materials import Materials, gather
+from pipeline.training.standard import standardise
 from pipeline.training.state import take_up
 
 Precision = Literal["32-true", "bf16-mixed"]
@@ -89,6 +90,8 @@ def _learner(config: Config, name: str, materials: Materials) -> Learner:
     """The network with fresh weights, or its teacher's, and the teacher where there is one."""
     system, settings, words = config.systems[name], config.training_of(name), len(materials.vocabulary)
     model = build(config, name, words, materials.dims("model"))
+    video_ids = [dialog.video_id for dialog in materials.dialogs["training"]]
+    standardise(model, materials.stores, video_ids)
     if system.teacher is None:
         return Learner(system.loss, model)
     folder = Layout(config.results).model(system.teacher)
@@ -97,6 +100,7 @@ def _learner(config: Config, name: str, materials: Materials) -> Learner:
         _copy(trained, model, f"{name}: training.student_from_teacher")
     if system.loss == "joint" and settings.joint_teacher_from_scratch:
         trained = build(config, system.teacher, words, materials.dims("teacher"))
+        standardise(trained, materials.stores, video_ids)
     return Learner(system.loss, model, trained)
 
 
