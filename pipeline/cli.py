@@ -13,7 +13,13 @@ from pipeline import __version__
 from pipeline.config import load
 from pipeline.errors import UserError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown", help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Audio-visual scene-aware dialog: one command a stage, each usable by hand.",
+)
 corpus_app = typer.Typer(no_args_is_help=True, help="Dialogs in and out: the generated corpus, import, statistics.")
 features_app = typer.Typer(no_args_is_help=True, help="Feature shards: look inside, verify, export, import.")
 weights_app = typer.Typer(no_args_is_help=True, help="Pretrained weights.")

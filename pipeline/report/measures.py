@@ -76,9 +76,9 @@ def curves_section(config: Config) -> Section:
 
 
 def _points(curves: Mapping[str, Sequence[float | None]], column: str) -> tuple[tuple[float, float], ...]:
-    values = curves.get(column, [])
-    epochs = curves.get("epoch", [float(index + 1) for index in range(len(values))])
-    return tuple((x, y) for x, y in zip(epochs, values, strict=True) if x is not None and y is not None)
+    """A column over the epochs; nothing where this system's loss has no such term."""
+    pairs = zip(curves["epoch"], curves[column], strict=True) if column in curves else ()
+    return tuple((x, y) for x, y in pairs if x is not None and y is not None)
 
 
 def _title(column: str) -> str:
