@@ -346,13 +346,20 @@ def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
 def parse(values: dict[str, Any], source: str = "configuration") -> Config:
     """Validate a plain mapping; the first problem becomes a one-line `UserError`."""
     try:
-        return Config.model_validate(values)
+        return Config.model_validate(_nulls(values))
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise UserError(f"{source}: {where + ': ' if where else ''}{message}{more}") from None
+
+
+def _nulls(value: Any) -> Any:
+    """``value`` with the text `null` as None: Snakemake's --config gives every scalar as text."""
+    if isinstance(value, dict):
+        return {key: _nulls(item) for key, item in value.items()}
+    return None if value == "null" else value
 
 
 def load(sources: Sequence[str]) -> Config:

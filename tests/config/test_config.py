@@ -74,6 +74,10 @@ def test_unreadable_configuration(tmp_path, text):
         load([str(path)])
 
 
+def test_null_on_the_command_line_is_none():
+    assert parse(experiment({"dialogs": {"validation": "null"}})).dialogs.validation is None
+
+
 def test_variant_answers_with_another_systems_model():
     config = parse(experiment())
     assert config.trained("ours_man_none")[0] == "ours_man_man"

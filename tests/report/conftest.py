@@ -145,7 +145,8 @@ def run(tmp_path: Path) -> Config:
         lines = [
             f"{e},{5 / e + number / 3},{60 / e + 3 + number},{0.001 * 0.5 ** (e // 4)},90,55.5,800" for e in range(1, 9)
         ]
-        header = "epoch,train_ce,validation_perplexity,learning_rate,seconds,turns_per_second,peak_memory_mib"
+        loss = "train_st" if name == "student" else "train_ce"
+        header = f"epoch,{loss},validation_perplexity,learning_rate,seconds,turns_per_second,peak_memory_mib"
         write_text(layout.model(name) / "curves.csv", "\n".join([header, *lines]) + "\n")
     with h5py.File(_made(layout.feature_shard("vggish", "0000")), "w") as file:
         file["video_ids"] = np.array(["trial0", "trial1"], dtype=h5py.string_dtype())

@@ -70,8 +70,8 @@ def test_sections_say_what_was_run(run: Config) -> None:
     assert "40 videos of the trial test set were taken out of validation." in page.text["run"]
     assert "moov not found" in page.text["run"]
     assert "label: AVSD baseline" in page.text["run"]
-    # Three charts of curves; five categories on each of two test sets.
-    assert page.svgs == 3 + 2 * 5
+    # Four charts of curves (one loss term only the student has); five categories on each of two test sets.
+    assert page.svgs == 4 + 2 * 5
 
 
 def test_what_is_lost_without_an_input(run: Config) -> None:

@@ -65,6 +65,8 @@ FACTS: dict[str, Fact] = {
 }
 SEEN = tuple(fact for fact, known in FACTS.items() if known.category != "sound")
 GUESSED = tuple(PROPOSITIONS)
+# Facts whose answer is asked for again: two, so that a few hundred scenes teach which one the history speaks of.
+REPEATED = ("count", "place")
 SIBLINGS = {"first": "second", "second": "first"}
 
 
@@ -90,7 +92,7 @@ class Interviewer:
         self._rng = rng
         self._last = Deck(CATEGORIES, rng)
         self._dropped = Deck(SEEN[:-2], rng)
-        self._again = Deck(list(FACTS), rng)
+        self._again = Deck(REPEATED, rng)
         self._time = Deck([True, False], rng)
         self._half = Deck(["first", "second"], rng)
         # As many sounding scenes are asked whether there is any sound as there are silent ones: one in five.
@@ -105,34 +107,23 @@ class Interviewer:
         timed = scene.when in ("beginning", "end") and self._time.draw()
         chain = self._at_that_time(scene) if timed else self._halves(scene)
         sounds = self._sounds(scene, timed)
-        used = {question.fact for question in chain}
-        free = [fact for fact in SEEN if fact not in used]
-        slots = TURNS - len(chain) - len(sounds) - 1
-        while len(free) > slots:
-            free.remove(self._dropped.draw(lambda fact: fact in free))
-        guessed = self._guessed(free, last)
-        singles = [self._guess(scene, fact) if fact in guessed else self._open(scene, fact) for fact in free]
-        return self._arrange(self._with_again(scene, chain, [*sounds, *singles], last), last)
+        again = self._again.draw()
+        free = [fact for fact in SEEN if fact not in {question.fact for question in chain}]
+        while len(free) + len(chain) + len(sounds) + 1 > TURNS:
+            free.remove(self._dropped.draw(lambda fact: fact in free and fact != again))
+        guessed = self._guessed([fact for fact in free if fact != again], last)
+        blocks = [[self._guess(scene, fact) if fact in guessed else self._open(scene, fact)] for fact in free]
+        blocks[free.index(again)].append(
+            Question(again, TurnTruth("history", FACTS[again].kind, getattr(scene, again)), again=True)
+        )
+        return self._arrange([chain, *blocks, *([question] for question in sounds)], last)
 
     def _guessed(self, free: list[str], last: str) -> set[str]:
         """Facts for yes/no questions; of category ``last`` there stays one for an open question."""
         shuffled = [GUESSED[index] for index in self._rng.permutation(len(GUESSED)) if GUESSED[index] in free]
-        kept = next((fact for fact in free if FACTS[fact].category == last and fact not in GUESSED), None)
-        kept = kept or next((fact for fact in shuffled if FACTS[fact].category == last), None)
+        ending = [fact for fact in free if FACTS[fact].category == last]
+        kept = next((fact for fact in ending if fact not in GUESSED), next(iter(ending), None))
         return set([fact for fact in shuffled if fact != kept][: self._yesnos.draw()])
-
-    def _with_again(
-        self, scene: Scene, chain: list[Question], singles: list[Question], last: str
-    ) -> list[list[Question]]:
-        """Blocks of questions that stay together: the chain, an open question asked again, and the rest alone."""
-        found = {q.fact: q for q in singles if q.guess is None and q.fact != "any"}
-        ending = [fact for fact in found if FACTS[fact].category == last]
-        if len(ending) == 1:
-            del found[ending[0]]
-        fact = self._again.draw(lambda fact: fact in found)
-        again = Question(fact, TurnTruth("history", FACTS[fact].kind, getattr(scene, fact)), again=True)
-        rest = [[question] for question in singles if question is not found[fact]]
-        return [chain, [found[fact], again], *rest]
 
     def _open(self, scene: Scene, fact: str) -> Question:
         known = FACTS[fact]
@@ -170,17 +161,30 @@ class Interviewer:
         return Question(fact, TurnTruth("yesno", "yesno", "no"), wrong[self._rng.integers(len(wrong))])
 
     def _arrange(self, blocks: list[list[Question]], last: str) -> list[Question]:
-        """Blocks in random order, one of category ``last`` at the end, `any` before what tells that there is sound."""
+        """Blocks in random order, with three conditions.
+
+        One of category ``last`` is at the end; `any` comes before what tells that there is sound; and of the facts
+        asked for again the other one comes later, so that the history holds only the one that is meant.
+        """
+        (repeated,) = [block for block in blocks if block[-1].again]
+        others = [block for block in blocks if block is not repeated and block[0].fact in REPEATED]
         ending = [block for block in blocks if block[-1].truth.category == last]
-        ending = [block for block in ending if block[-1].fact != "any"] or ending
+        ending = [block for block in ending if block[-1].fact != "any" and not (others and block is repeated)] or ending
         final = ending[self._rng.integers(len(ending))]
         rest = [block for block in blocks if block is not final]
         rest = [rest[index] for index in self._rng.permutation(len(rest))]
-        telling = [index for index, block in enumerate(rest) if block[0].fact in ("any", "sound", "when")]
-        ordered = sorted((rest[index] for index in telling), key=lambda block: block[0].fact != "any")
-        for index, block in zip(telling, ordered, strict=True):
-            rest[index] = block
+        silence_first = [block for block in rest if block[0].fact in ("any", "sound", "when")]
+        _reorder(rest, sorted(silence_first, key=lambda block: block[0].fact != "any"))
+        if repeated is not final:
+            _reorder(rest, [repeated, *(block for block in others if block is not final)])
         return [question for block in [*rest, final] for question in block]
+
+
+def _reorder(blocks: list[list[Question]], ordered: list[list[Question]]) -> None:
+    """Put ``ordered``, some of ``blocks``, into the places they take, in their order."""
+    places = [index for index, block in enumerate(blocks) if any(block is other for other in ordered)]
+    for index, block in zip(places, ordered, strict=True):
+        blocks[index] = block
 
 
 def word(scene: Scene, question: Question, rng: np.random.Generator) -> Turn:

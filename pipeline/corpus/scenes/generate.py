@@ -67,8 +67,10 @@ def tell(settings: Scenes) -> dict[str, list[Told]]:
     told: dict[str, list[Told]] = {}
     number = 0
     for index, split in enumerate(_SPLITS):
-        rng = np.random.default_rng((settings.seed, index))
-        sampler, interviewer = SceneSampler(rng), Interviewer(rng)
+        # Streams of their own, so that other words do not make other scenes.
+        sampler = SceneSampler(np.random.default_rng((settings.seed, index, 0)))
+        rng = np.random.default_rng((settings.seed, index, 1))
+        interviewer = Interviewer(rng)
         told[split] = []
         for _ in range(getattr(settings.counts, split)):
             number += 1
