@@ -11,7 +11,7 @@ CORES ?= all
 .PHONY: run test check setup docs clean
 
 run: $(READY)
-	$(BIN)/snakemake --cores $(CORES) --quiet rules host progress
+	$(BIN)/snakemake --cores $(CORES) --quiet host reason
 	@echo "The report is results/report.html; the tables are in results/tables/"
 
 test: check

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Workflow:
-    """Snakemake on this checkout, in a folder of its own."""
+    """Snakemake on this checkout, in a folder of its own; ``options`` may end with --config and its values."""
 
     root = ROOT
 
@@ -17,18 +17,20 @@ class Workflow:
         self.folder = folder
         self.options = options
 
-    def __call__(self, *arguments, check=True):
-        command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", self.folder]
-        command += ["--cores", "2", *self.options, *arguments]
+    def __call__(self, *arguments, config=(), check=True):
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        command += ["--snakefile", ROOT / "Snakefile", "--directory", self.folder, "--cores", "2", *self.options]
+        command += ["--config"] if config and "--config" not in self.options else []
+        command += config
         done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
         done.text = done.stdout + done.stderr
         if check:
             assert done.returncode == 0, done.text[-5000:] + self.logs()
         return done
 
-    def planned(self, *arguments):
+    def planned(self, *arguments, config=()):
         """Jobs a dry run would do: {rule: count}; empty when there is nothing to do."""
-        text = self(*arguments, "--dry-run", "--quiet", "rules", "reason", "host").text
+        text = self(*arguments, "--dry-run", "--quiet", "rules", "reason", "host", config=config).text
         stats = text.partition("Job stats:")[2].partition("\n\n")[0]
         return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", stats, re.MULTILINE)}
 

@@ -62,6 +62,6 @@ def test_named_targets(tmp_path, workflow, target):
 
 
 def test_unknown_configuration_key_is_one_clear_line(tmp_path, workflow):
-    done = workflow(tmp_path)("--dry-run", "--config", "training={epocs: 3}", check=False)
+    done = workflow(tmp_path)("--dry-run", config=["training={epocs: 3}"], check=False)
     assert done.returncode != 0
     assert "error: configuration: training.epocs: Extra inputs are not permitted" in done.text
