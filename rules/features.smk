@@ -23,9 +23,12 @@ rule kinetics_weights:
 
 
 # Extraction goes before more decoding, since decoded shards are large and go as soon as their features are there.
+# The videos are inputs and a decoded shard's age is ignored: where decoded shards are kept (--notemp), only a changed
+# video or setting makes a feature again.
 rule extract:
     input:
-        decoded=LAYOUT.decoded("{shard}"),
+        videos=shard_videos,
+        decoded=ancient(LAYOUT.decoded("{shard}")),
         weights=feature_weights,
     output:
         shard=LAYOUT.feature_shard("{feature}", "{shard}"),
