@@ -69,7 +69,7 @@ def test_a_change_recomputes_what_depends_on_it(run):
 
 
 def test_a_killed_job_leaves_nothing_half_done(run):
-    """A shard that is gone is made again; its decoded videos are gone too, so that shard's other features come along."""
+    """A lost shard is made again; its decoded videos are gone too, so that shard's other features come along."""
     folder = run.folder / "results/features/vggish"
     lost = sorted(folder.glob("*.h5"))[0]
     kept = lost.read_bytes()
