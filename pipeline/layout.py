@@ -74,3 +74,8 @@ class Layout:
     def report(self) -> Path:
         """The report, one page."""
         return self.root / "report.html"
+
+
+def kinetics_path(resources: Path) -> Path:
+    """The Kinetics weights of I3D in the folder of fetched weights; `avsd weights kinetics` writes them."""
+    return resources / "weights" / "i3d_rgb_kinetics400.safetensors"

@@ -14,7 +14,7 @@ from typing import Any, Self
 from pipeline.config import TEST_SETS, Config, Dialogs, TestSet, parse
 from pipeline.corpus.shards import in_shard, shard_name, shard_of, videos_in
 from pipeline.errors import UserError
-from pipeline.layout import Layout
+from pipeline.layout import Layout, kinetics_path
 
 MACHINE_KEYS = ("results", "resources", "device", "videos")
 """Where a run happens and how: no result depends on these, so they are no reason to run a step again."""
@@ -92,15 +92,10 @@ class Plan:
         has_one = self.config.device == "auto" and Path("/dev/nvidia0").exists()
         return int(has_one or self.config.device.startswith("cuda"))
 
-    @property
-    def kinetics(self) -> Path:
-        """The Kinetics weights of I3D, fetched once."""
-        return self.config.resources / "weights" / "i3d_rgb_kinetics400.safetensors"
-
     def weights(self, feature: str) -> list[Path]:
         """Weights files a computed feature needs: fetched ones and the user's."""
         settings = self.config.features[feature]
-        fetched = [self.kinetics] if getattr(settings, "weights", None) == "kinetics" else []
+        fetched = [kinetics_path(self.config.resources)] if getattr(settings, "weights", None) == "kinetics" else []
         return fetched + self._own_weights(feature)
 
     def scored(self, test_set: str) -> list[str]:
@@ -161,16 +156,12 @@ class Plan:
         teacher = () if system.teacher is None else self.config.systems[system.teacher].features
         return list(dict.fromkeys([*system.features, *teacher]))
 
-    @property
-    def decoded_shards(self) -> list[str]:
-        """Shards that are decoded; none when every feature is given as npy."""
-        return self.shards(self.computed[0]) if self.computed else []
-
     # ---- settings: exactly what a step's result depends on, as inline JSON ---------------------------------------
 
     def machine(self) -> str:
-        """Settings no result depends on: folders and device."""
-        return _json({**{key: getattr(self.config, key) for key in MACHINE_KEYS}, "videos": self.video_folder})
+        """Where things are, and the device: inputs are followed as files, so no result depends on these settings."""
+        places = {key: getattr(self.config, key) for key in MACHINE_KEYS}
+        return _json({**places, "videos": self.video_folder, "dialogs": self.dialog_files()})
 
     def scene_settings(self) -> str:
         """For `avsd corpus scenes`."""
@@ -178,8 +169,7 @@ class Plan:
 
     def corpus_settings(self) -> str:
         """For `avsd corpus import`."""
-        corpus = self.config.corpus.model_dump(exclude={"scenes", "shards"})
-        return _json({"corpus": corpus, "dialogs": self.dialog_files()})
+        return _json({"corpus": self.config.corpus.model_dump(exclude={"scenes", "shards"})})
 
     def decode_settings(self) -> str:
         """For `avsd decode`."""

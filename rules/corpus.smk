@@ -44,9 +44,11 @@ rule corpus:
         runtime=10,
     params:
         settings=corpus_settings,
+        machine=machine,
         folder=subpath(output.statistics, parent=True),
         version=STAGES["corpus"],
     message:
         "Checking the dialogs"
     shell:
-        "avsd corpus import --config {params.settings:q} --out {params.folder:q} 2> {log:q}"
+        "avsd corpus import --config {params.settings:q} --config {params.machine:q}"
+        " --out {params.folder:q} 2> {log:q}"

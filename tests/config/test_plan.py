@@ -44,7 +44,7 @@ def test_features_are_those_the_systems_see():
 def test_text_only_systems_need_no_decoding():
     systems = {"ours_none_none": {"features": []}}
     plan = Plan(default(run=["ours_none_none"], systems=systems))
-    assert plan.features == [] and plan.decoded_shards == []
+    assert plan.features == []
 
 
 def test_only_the_streams_that_features_need_are_decoded():
@@ -76,7 +76,7 @@ def test_npy_features_need_no_video(tmp_path):
         (place / f"{name}.npy").touch()
     config = files(tmp_path, features={"i3d_rgb": {"npy": str(folder)}}, videos=None)
     plan = Plan(config)
-    assert plan.gathered == ["i3d_rgb"] and plan.computed == [] and plan.decoded_shards == []
+    assert plan.gathered == ["i3d_rgb"] and plan.computed == []
     gathered = [path.stem for shard in plan.shards("i3d_rgb") for path in plan.npy_files("i3d_rgb", shard)]
     assert sorted(gathered) == ["A", "B", "C"]
 
@@ -103,6 +103,7 @@ def test_a_missing_file_is_named(clips, overlay, message):
 
 def settings(plan):
     return {
+        "corpus": plan.corpus_settings(),
         "decode": plan.decode_settings(),
         "i3d_rgb": plan.extract_settings("i3d_rgb"),
         "vggish": plan.extract_settings("vggish"),
@@ -121,6 +122,7 @@ def settings(plan):
         ({"features": {"i3d_rgb": {"window": 8}}}, {"i3d_rgb"}),
         ({"media": {"fps": 10}}, {"decode", "i3d_rgb", "vggish"}),
         ({"vocabulary": {"min_count": 2}}, {"vocabulary"}),
+        ({"corpus": {"limit": 5}}, {"corpus"}),
         ({"systems": {"baseline": {"training": {"epochs": 2}}}}, {"train baseline"}),
         ({"answers": {"beam": 3}}, {"answer st"}),
         ({"scoring": {"filter": "none"}}, set()),

@@ -20,7 +20,8 @@ from pipeline.features.logmel import log_mel_patches
 from pipeline.features.predictions import kinetics_classes
 from pipeline.features.store import FeatureStore
 from pipeline.features.vggish import random_vggish
-from pipeline.features.weights import kinetics_path, load_i3d, random_i3d
+from pipeline.features.weights import load_i3d, random_i3d
+from pipeline.layout import kinetics_path
 
 FRAMES = {"one": 1, "short": 9, "long": 75, "even": 32}
 SAMPLES = {"one": 0, "short": 5000, "long": 16000 * 3, "even": 16000}

@@ -13,7 +13,8 @@ from pipeline.errors import UserError
 from pipeline.features.frames import resized
 from pipeline.features.i3d import I3D
 from pipeline.features.predictions import kinetics_classes
-from pipeline.features.weights import CHECKPOINT_SHA256, fetch_kinetics, kinetics_path, load_i3d
+from pipeline.features.weights import CHECKPOINT_SHA256, fetch_kinetics, load_i3d
+from pipeline.layout import kinetics_path
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -21,12 +21,12 @@ from pipeline.features.i3d import I3D, STAGES
 from pipeline.features.weights import (
     averaged_over_colours,
     fetch_kinetics,
-    kinetics_path,
     load_i3d,
     published_names,
     random_i3d,
     read_pickle,
 )
+from pipeline.layout import kinetics_path
 from pipeline.plan import Plan
 
 
@@ -204,4 +204,5 @@ def test_averaging_leaves_the_rest(resources: Path) -> None:
 
 
 def test_the_plan_names_the_same_file(tmp_path: Path) -> None:
-    assert Plan(Config(resources=tmp_path)).kinetics == kinetics_path(tmp_path)
+    config = Config.model_validate({"resources": tmp_path, "features": {"flow": {"network": "i3d_flow"}}})
+    assert Plan(config).weights("flow") == [kinetics_path(tmp_path)]

@@ -47,7 +47,8 @@ def workflow():
 @pytest.fixture(scope="session")
 def kinetics_weights(tmp_path_factory):
     """The folder of fetched weights: this checkout's, so that they are fetched once."""
-    from pipeline.features.weights import fetch_kinetics, kinetics_path
+    from pipeline.features.weights import fetch_kinetics
+    from pipeline.layout import kinetics_path
 
     resources = ROOT / "resources"
     if not kinetics_path(resources).exists():
