@@ -101,8 +101,10 @@ class Media(Section):
 class FlowSettings(Section):
     """Optical flow between neighbouring frames."""
 
-    method: Literal["tvl1_opencv", "dis", "farneback", "raft_small"] = Field(
-        "tvl1_opencv", description="TV-L1 as in the paper (OpenCV, CPU), or a faster method"
+    method: Literal["tvl1", "tvl1_opencv", "dis", "farneback", "raft_small"] = Field(
+        "tvl1",
+        description="tvl1: TV-L1 as in the paper, in batches on the device; tvl1_opencv: the reference, on the CPU; "
+        "dis, farneback (CPU) and raft_small (device): other methods",
     )
     weights: Path | None = Field(None, description="weights of raft_small (torchvision's or the original key names)")
     bound: float = Field(20.0, gt=0, description="flow is clipped to [-bound, bound] pixels and scaled to [-1, 1]")

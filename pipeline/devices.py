@@ -1,8 +1,10 @@
 """The device a job computes on."""
 
 import torch
+from torch import Tensor
 
 from pipeline.errors import UserError
+from pipeline.progress import log
 
 
 def resolve_device(name: str) -> torch.device:
@@ -23,3 +25,21 @@ def resolve_device(name: str) -> torch.device:
         if (device.index or 0) >= found:
             raise UserError(f"device: {name!r} is asked for, this machine has {found} CUDA devices; give auto or cpu")
     return device
+
+
+def can_compile(device: torch.device) -> bool:
+    """Whether `torch.compile` works for ``device`` here: it needs a C++ compiler. Where it does not, the log says why.
+
+    Tried rather than looked up: a compiler may be there without the headers it needs.
+    """
+
+    def probe(x: Tensor) -> Tensor:
+        return x.relu() + 1
+
+    try:
+        torch.compile(probe)(torch.zeros(8, device=device))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        log(f"warning: torch.compile does not work here, so this runs several times slower ({reason[0]})")
+        return False
+    return True

@@ -29,7 +29,7 @@ def test_charades_has_the_papers_settings():
     assert (sizes.embedding, sizes.question_hidden, sizes.question_layers, sizes.context) == (200, 256, 2, 256)
     assert sizes.projection == {"i3d_rgb": 512, "i3d_flow": 512, "vggish": 64}
     assert (config.features["i3d_rgb"].window, config.features["i3d_rgb"].stride) == (16, 16)
-    assert config.features["i3d_flow"].flow.method == "tvl1_opencv"
+    assert config.features["i3d_flow"].flow.method == "tvl1"
     assert (config.answers.beam, config.answers.bonus, config.vocabulary.min_count) == (5, 1.0, 4)
     assert config.training_of("baseline").epochs == 15
     assert config.training_of("st").epochs == 20

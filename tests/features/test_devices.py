@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.devices import resolve_device
+from pipeline.devices import can_compile, resolve_device
 from pipeline.errors import UserError
 
 
@@ -27,3 +27,16 @@ def test_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("graphics", "meta"):
         with pytest.raises(UserError, match=f"'{name}' is not"):
             resolve_device(name)
+
+
+def test_without_a_compiler_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.compiler.reset()
+    with torch._inductor.config.patch({"cpp.cxx": (None, "/nowhere/g++"), "force_disable_caches": True}):
+        assert not can_compile(torch.device("cpu"))
+    said = capsys.readouterr().err
+    assert "torch.compile does not work here" in said
+    assert "nowhere" in said
+    torch.compiler.reset()
+    assert can_compile(torch.device("cpu"))

@@ -12,7 +12,13 @@ from pipeline.errors import UserError
 from pipeline.features.flow import flow_method, raft_name, scale, stream_flow
 
 CPU = torch.device("cpu")
-METHODS = ["tvl1_opencv", "dis", "farneback", "raft_small"]
+METHODS = ["tvl1", "tvl1_opencv", "dis", "farneback", "raft_small"]
+
+
+@pytest.fixture(autouse=True)
+def _uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling is tested with TV-L1 itself; here it would only cost time."""
+    monkeypatch.setattr("pipeline.features.flow.can_compile", lambda device: False)
 
 
 def settings(method: str, shared: Path) -> FlowSettings:
