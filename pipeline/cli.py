@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.config import load
+from pipeline.config import Config, Feature, load
 from pipeline.errors import UserError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ Configuration = Annotated[
     list[str],
     typer.Option("--config", "-c", help="Configuration file, or inline JSON; repeat to lay one over another."),
 ]
+FeatureName = Annotated[str, typer.Argument(help="Name of the feature in the configuration.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File or folder to write.")]
 DEFAULT = ["config.yaml"]
 
@@ -78,30 +79,31 @@ def corpus_stats(files: list[Path]) -> None:
 
 @app.command()
 def decode(
+    feature: FeatureName,
     out: Out,
     quarantine: Annotated[Path, typer.Option(help="List of videos that could not be read (tab-separated).")],
     config: Configuration = DEFAULT,
     videos: Annotated[Path | None, typer.Option(help="Folder of videos, instead of the configuration's.")] = None,
     shard: Annotated[int, typer.Option(help="Shard to decode, counted from 0.")] = 0,
-    frames: Annotated[bool, typer.Option(help="Decode the picture.")] = True,
-    sound: Annotated[bool, typer.Option(help="Decode the sound.")] = True,
 ) -> None:
-    """Decode the frames and the sound of one shard of videos into an HDF5 file."""
+    """Decode what a feature needs of one shard of videos, frames or sound, into an HDF5 file."""
     from pipeline.corpus.shards import in_shard, videos_in
     from pipeline.media.decode import decode_shard
 
     settings = load(config)
+    inputs = _feature(settings, feature).inputs
     folder = videos or settings.videos
     if folder is None:
         raise UserError("no folder of videos: give --videos, or `videos` in the configuration")
     chosen = in_shard(videos_in(folder), shard, settings.corpus.shards)
-    decode_shard(chosen, settings.media, out, quarantine, frames=frames, sound=sound)
+    media = settings.media_of(feature)
+    decode_shard(chosen, media, out, quarantine, frames=inputs == "frames", sound=inputs == "sound")
 
 
 @app.command()
 def extract(
-    feature: Annotated[str, typer.Argument(help="Name of the feature in the configuration.")],
-    decoded: Annotated[Path, typer.Option(help="Decoded shard.")],
+    feature: FeatureName,
+    decoded: Annotated[Path, typer.Option(help="Shard decoded for this feature.")],
     out: Out,
     config: Configuration = DEFAULT,
     show_predictions: Annotated[bool, typer.Option(help="Print the top Kinetics classes of each video.")] = False,
@@ -110,11 +112,9 @@ def extract(
     from pipeline.features.extract import extract_shard
 
     settings = load(config)
-    if feature not in settings.features:
-        raise UserError(f"feature {feature!r} is not in the configuration ({', '.join(settings.features)})")
     extract_shard(
         feature,
-        settings.features[feature],
+        _feature(settings, feature),
         decoded,
         out,
         resources=settings.resources,
@@ -167,6 +167,17 @@ def features_import(
     from pipeline.features.transfer import import_npy
 
     import_npy(folder, out, shard, shards, dtype)
+
+
+@features_app.command("quarantine")
+def features_quarantine(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of <shard>.tsv, each named after its feature.")],
+    out: Out,
+) -> None:
+    """Gather the lists of unreadable videos that `avsd decode` left for each feature into one a shard."""
+    from pipeline.features.quarantine import gather_quarantine
+
+    gather_quarantine(folders, out)
 
 
 @app.command()
@@ -236,3 +247,9 @@ def report(config: Configuration = DEFAULT) -> None:
     from pipeline.report.page import write_report
 
     write_report(load(config))
+
+
+def _feature(settings: Config, name: str) -> Feature:
+    if name not in settings.features:
+        raise UserError(f"feature {name!r} is not in the configuration ({', '.join(settings.features)})")
+    return settings.features[name]

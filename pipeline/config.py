@@ -7,7 +7,7 @@ docs/configuration.md are generated from this module, and a test fails when they
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -17,10 +17,11 @@ from pipeline.networks.sizes import SIZES, Sizes
 
 SPLITS = ("training", "validation", "trial", "official")
 TEST_SETS: tuple["TestSet", ...] = ("trial", "official")
-Split = Literal["training", "validation", "trial", "official"]
 TestSet = Literal["trial", "official"]
 Description = Literal["none", "summary", "caption", "both"]
 Loss = Literal["ce", "st", "st_context", "joint"]
+Inputs = Literal["frames", "sound"]
+"""What is decoded for a feature."""
 
 
 class Section(BaseModel):
@@ -70,18 +71,13 @@ class Corpus(Section):
     keep_trial_in_validation: bool = Field(
         False, description="the paper's literal setting: select the model on videos that are then tested on"
     )
-    holdout: float = Field(
-        0.1,
-        gt=0,
-        lt=1,
-        description="share of training that becomes validation when no validation file is given",
-    )
+    holdout: float = Field(0.1, gt=0, lt=1, description="share of training that becomes validation if none is given")
     limit: int | None = Field(None, ge=1, description="keep only the first so many training dialogs (a quick try)")
     shards: int = Field(8, ge=1, le=9999, description="feature shards; a video's shard is a hash of its id")
 
 
-class Media(Section):
-    """Decoding of frames and sound."""
+class FrameMedia(Section):
+    """What decoded frames depend on; sound is decoded as it is."""
 
     fps: float | Literal["source"] = Field(24.0, description="frames a second; `source` keeps the video's own rate")
     resize: Literal["direct", "short_side", "source"] = Field(
@@ -90,11 +86,13 @@ class Media(Section):
     )
     size: int = Field(224, ge=16, description="pixels, for direct and short_side")
     scaler: Literal["bilinear", "bicubic", "area", "lanczos"] = Field("bilinear", description="ffmpeg's scaler")
+
+
+class Media(FrameMedia):
+    """Decoding: frames, and how many bad videos are put up with."""
+
     max_bad_fraction: float = Field(
-        0.05,
-        ge=0,
-        le=1,
-        description="more bad videos than this in a shard fail the job; above 0, one bad video is always allowed",
+        0.05, ge=0, le=1, description="share of a shard's videos that may be bad; above 0, one is always allowed"
     )
 
 
@@ -114,8 +112,7 @@ class FeatureBase(Section):
     """What every feature has."""
 
     npy: Path | None = Field(
-        None,
-        description="a folder of <video id>.npy files: gathered instead of computed, nothing is decoded",
+        None, description="a folder of <video id>.npy files: gathered instead of computed, nothing is decoded"
     )
     dtype: Literal["float16", "float32"] = Field("float16", description="type of the stored values")
 
@@ -123,6 +120,7 @@ class FeatureBase(Section):
 class I3DFeature(FeatureBase):
     """Inception-v1 I3D on frames (rgb) or flow; ResNet50 I3D on frames."""
 
+    inputs: ClassVar[Inputs] = "frames"
     network: Literal["i3d_rgb", "i3d_flow", "i3d_r50"] = Field(description="the network and its input")
     weights: Path | Literal["kinetics", "random"] = Field(
         "kinetics",
@@ -137,16 +135,21 @@ class I3DFeature(FeatureBase):
     crop: int | None = Field(None, ge=32, description="centre crop after the resize, pixels")
     batch: int = Field(8, ge=1, description="windows a batch")
     flow: FlowSettings = Field(FlowSettings(), description="for i3d_flow")
+    media: dict[str, Any] = Field(
+        {}, description="overrides of the media section for this feature alone: fps, resize, size, scaler"
+    )
 
-    @property
-    def inputs(self) -> Literal["frames", "sound"]:
-        """What is decoded for this feature."""
-        return "frames"
+    @field_validator("media")
+    @classmethod
+    def _media_fits(cls, value: dict[str, Any]) -> dict[str, Any]:
+        FrameMedia.model_validate(value)
+        return value
 
 
 class VGGishFeature(FeatureBase):
     """VGGish on 0.96 s log-mel patches."""
 
+    inputs: ClassVar[Inputs] = "sound"
     network: Literal["vggish"] = Field(description="the network")
     weights: Path | Literal["random"] = Field(
         "random", description="vggish-10086976.pth, or random (seeded, labelled so)"
@@ -154,11 +157,6 @@ class VGGishFeature(FeatureBase):
     relu: bool = Field(False, description="ReLU after the embedding, as torchvggish has it; AudioSet has none")
     pca: Path | None = Field(None, description="vggish_pca_params.npz: PCA, whitening and 8-bit quantisation")
     batch: int = Field(64, ge=1, description="patches a batch")
-
-    @property
-    def inputs(self) -> Literal["frames", "sound"]:
-        """What is decoded for this feature."""
-        return "sound"
 
 
 Feature = Annotated[I3DFeature | VGGishFeature, Field(discriminator="network")]
@@ -327,6 +325,12 @@ class Config(Section):
     def training_of(self, name: str) -> Training:
         """Training settings of a system: the section with the system's overrides."""
         return Training.model_validate({**self.training.model_dump(), **self.systems[name].training})
+
+    def media_of(self, name: str) -> Media:
+        """Media settings of a feature: the section with the overrides of a feature of frames."""
+        feature = self.features[name]
+        overrides = feature.media if isinstance(feature, I3DFeature) else {}
+        return Media.model_validate({**self.media.model_dump(), **overrides})
 
 
 def network_sizes(network: str, overrides: dict[str, Any]) -> Sizes:

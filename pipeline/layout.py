@@ -28,13 +28,26 @@ class Layout:
         """Reference answers of a test set, COCO layout."""
         return self.corpus / "references" / f"{test_set}.json"
 
-    def decoded(self, shard: str) -> Path:
-        """Decoded frames and sound of a shard (temporary)."""
-        return self.root / "decoded" / f"{shard}.h5"
+    def decoded(self, feature: str, shard: str) -> Path:
+        """Frames or sound of a shard, decoded for a feature (temporary)."""
+        return self.root / "decoded" / feature / f"{shard}.h5"
 
-    def quarantine(self, shard: str) -> Path:
-        """Videos of a shard that could not be read, and why."""
-        return self.root / "quarantine" / f"{shard}.tsv"
+    def unread(self, feature: str) -> Path:
+        """Folder of a feature's lists, one a shard: videos that could not be read for it."""
+        return self.quarantine / feature
+
+    def unread_shard(self, feature: str, shard: str) -> Path:
+        """Videos of a shard that could not be read for a feature, and why."""
+        return self.unread(feature) / f"{shard}.tsv"
+
+    @property
+    def quarantine(self) -> Path:
+        """Folder of the lists of videos that could not be read for some feature."""
+        return self.root / "quarantine"
+
+    def quarantine_shard(self, shard: str) -> Path:
+        """Videos of a shard that could not be read, for which features, and why."""
+        return self.quarantine / f"{shard}.tsv"
 
     def feature(self, feature: str) -> Path:
         """Folder of a feature's shards."""

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.config import TEST_SETS, Config, Dialogs, TestSet, parse
+from pipeline.config import TEST_SETS, Config, Dialogs, FrameMedia, TestSet, parse
 from pipeline.corpus.shards import in_shard, shard_name, shard_of, videos_in
 from pipeline.errors import UserError
 from pipeline.layout import Layout, kinetics_path
@@ -150,6 +150,17 @@ class Plan:
         """Every shard file of some features."""
         return [self.layout.feature_shard(name, shard) for name in features for shard in self.shards(name)]
 
+    @property
+    def unread(self) -> list[Path]:
+        """Lists of unreadable videos, one a computed feature and shard."""
+        return [self.layout.unread_shard(name, shard) for name in self.computed for shard in self.shards(name)]
+
+    @property
+    def quarantine(self) -> list[Path]:
+        """Lists of unreadable videos, one a shard, of all computed features together."""
+        shards = dict.fromkeys(shard for name in self.computed for shard in self.shards(name))
+        return [self.layout.quarantine_shard(shard) for shard in shards]
+
     def system_features(self, name: str) -> list[str]:
         """Features a trained system's training or answering reads: its own and its teacher's."""
         system = self.config.trained(name)[1]
@@ -159,9 +170,13 @@ class Plan:
     # ---- settings: exactly what a step's result depends on, as inline JSON ---------------------------------------
 
     def machine(self) -> str:
-        """Where things are, and the device: inputs are followed as files, so no result depends on these settings."""
+        """Where things are, the device, and how many bad videos are put up with.
+
+        Inputs are followed as files, so no result depends on these settings.
+        """
         places = {key: getattr(self.config, key) for key in MACHINE_KEYS}
-        return _json({**places, "videos": self.video_folder, "dialogs": self.dialog_files()})
+        bad = {"media": {"max_bad_fraction": self.config.media.max_bad_fraction}}
+        return _json({**places, **bad, "videos": self.video_folder, "dialogs": self.dialog_files()})
 
     def scene_settings(self) -> str:
         """For `avsd corpus scenes`."""
@@ -171,18 +186,22 @@ class Plan:
         """For `avsd corpus import`."""
         return _json({"corpus": self.config.corpus.model_dump(exclude={"scenes", "shards"})})
 
-    def decode_settings(self) -> str:
-        """For `avsd decode`."""
-        return _json({"media": self.config.media, "corpus": {"shards": self.config.corpus.shards}})
-
-    def decode_streams(self) -> str:
-        """Which streams the computed features need, as flags of `avsd decode`."""
-        inputs = {self.config.features[name].inputs for name in self.computed}
-        return " ".join(f"--{'' if kind in inputs else 'no-'}{kind}" for kind in ("frames", "sound"))
+    def decode_settings(self, feature: str) -> str:
+        """For `avsd decode`: of the feature only its network, which says whether it needs frames or sound."""
+        settings = {"network": self.config.features[feature].network}
+        return _json({**self._decoded(feature), "features": {feature: settings}})
 
     def extract_settings(self, feature: str) -> str:
-        """For `avsd extract`."""
-        return _json({"features": {feature: self.config.features[feature]}, "media": self.config.media})
+        """For `avsd extract`: what was decoded belongs to it, since the decoded shard may be gone."""
+        settings = self.config.features[feature].model_dump(mode="json", exclude={"media"})
+        return _json({**self._decoded(feature), "features": {feature: settings}})
+
+    def _decoded(self, feature: str) -> dict[str, Any]:
+        """Settings that a decoded shard depends on: its videos and, for frames, the feature's media settings."""
+        decoded: dict[str, Any] = {"corpus": {"shards": self.config.corpus.shards}}
+        if self.config.features[feature].inputs == "frames":
+            decoded["media"] = self.config.media_of(feature).model_dump(include=set(FrameMedia.model_fields))
+        return decoded
 
     def npy_settings(self, feature: str) -> str:
         """For `avsd features import`, as its arguments."""

@@ -55,7 +55,7 @@ def one_of(names):
 
 
 def everything():
-    return LAYOUT.report if PLAN.config.run else PLAN.feature_shards(PLAN.features)
+    return LAYOUT.report if PLAN.config.run else rules.features.input
 
 
 def scene_settings(wildcards):
@@ -71,7 +71,7 @@ def shard_videos(wildcards):
 
 
 def decode_settings(wildcards):
-    return PLAN.decode_settings()
+    return PLAN.decode_settings(wildcards.feature)
 
 
 def feature_weights(wildcards):

@@ -3,7 +3,8 @@
 
 rule features:
     input:
-        PLAN.feature_shards(PLAN.features),
+        features=PLAN.feature_shards(PLAN.features),
+        quarantine=PLAN.quarantine,
 
 
 rule kinetics_weights:
@@ -23,12 +24,12 @@ rule kinetics_weights:
 
 
 # Extraction goes before more decoding, since decoded shards are large and go as soon as their features are there.
-# The videos are inputs and a decoded shard's age is ignored: where decoded shards are kept (--notemp), only a changed
-# video or setting makes a feature again.
+# The videos, and the settings and the version of decoding, are among its own inputs and parameters: they count even
+# where an earlier run ended after decoding and left no decoded shard (`--until decode`, or the target `quarantine`).
 rule extract:
     input:
         videos=shard_videos,
-        decoded=ancient(LAYOUT.decoded("{shard}")),
+        decoded=LAYOUT.decoded("{feature}", "{shard}"),
         weights=feature_weights,
     output:
         shard=LAYOUT.feature_shard("{feature}", "{shard}"),
@@ -48,7 +49,7 @@ rule extract:
     params:
         settings=extract_settings,
         machine=machine,
-        version=STAGES["extract"],
+        version=[STAGES["decode"], STAGES["extract"]],
     message:
         "Extracting {wildcards.feature}, shard {wildcards.shard}"
     shell:

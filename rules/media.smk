@@ -1,17 +1,19 @@
-# Frames and sound of a shard's videos, kept only until its features are there. CPU work, so it runs
-# beside the GPU jobs.
+# Frames or sound of a shard's videos, decoded for one feature and kept only until the feature is there. CPU work, so it
+# runs beside the GPU jobs.
 
 
 rule decode:
     input:
         videos=shard_videos,
     output:
-        decoded=temp(LAYOUT.decoded("{shard}")),
-        quarantine=LAYOUT.quarantine("{shard}"),
+        decoded=temp(LAYOUT.decoded("{feature}", "{shard}")),
+        unread=LAYOUT.unread_shard("{feature}", "{shard}"),
     log:
-        LOGS / "decode" / "{shard}.log",
+        LOGS / "decode" / "{feature}" / "{shard}.log",
     benchmark:
-        BENCHMARKS / "decode" / "{shard}.tsv"
+        BENCHMARKS / "decode" / "{feature}" / "{shard}.tsv"
+    wildcard_constraints:
+        feature=one_of(PLAN.computed),
     conda:
         "../envs/media.yaml"
     resources:
@@ -20,10 +22,31 @@ rule decode:
     params:
         settings=decode_settings,
         machine=machine,
-        streams=PLAN.decode_streams(),
         version=STAGES["decode"],
     message:
-        "Decoding shard {wildcards.shard}"
+        "Decoding for {wildcards.feature}, shard {wildcards.shard}"
     shell:
-        "avsd decode --config {params.settings:q} --config {params.machine:q} --shard {wildcards.shard}"
-        " {params.streams} --quarantine {output.quarantine:q} --out {output.decoded:q} 2> {log:q}"
+        "avsd decode {wildcards.feature} --config {params.settings:q} --config {params.machine:q}"
+        " --shard {wildcards.shard} --quarantine {output.unread:q} --out {output.decoded:q} 2> {log:q}"
+
+
+rule quarantine:
+    input:
+        unread=PLAN.unread,
+    output:
+        quarantine=PLAN.quarantine,
+    log:
+        LOGS / "quarantine.log",
+    conda:
+        "../envs/media.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        folders=[LAYOUT.unread(feature) for feature in PLAN.computed],
+        folder=LAYOUT.quarantine,
+        version=STAGES["decode"],
+    message:
+        "Listing the videos that could not be read"
+    shell:
+        "avsd features quarantine {params.folders:q} --out {params.folder:q} 2> {log:q}"

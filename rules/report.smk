@@ -40,6 +40,7 @@ rule report:
         answers=[LAYOUT.answers(system, test_set) for system, test_set in PLAN.answered],
         models=[model_file(system) for system in PLAN.trained],
         features=PLAN.feature_shards(PLAN.features),
+        quarantine=PLAN.quarantine,
     output:
         page=report(LAYOUT.report, caption="captions/report.rst", category="Report"),
     log:

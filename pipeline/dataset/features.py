@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
+from pipeline.progress import log
 from pipeline.tensors import FeatureSequences
 
 
@@ -59,12 +60,14 @@ class FeatureReader:
 
 
 def missing(feature: str, store: Store, video_ids: Sequence[str], most: float) -> list[str]:
-    """Those of ``video_ids`` that the store does not have; more than the share ``most`` of them is a `UserError`."""
+    """Those of ``video_ids`` that the store lacks, with a warning; more than the share ``most`` is a `UserError`."""
     lost = [video_id for video_id in video_ids if video_id not in store]
+    more = ", ..." if len(lost) > 3 else ""
+    found = (
+        f"feature {feature}: {len(lost)} of {len(video_ids)} videos are not in its shards ({', '.join(lost[:3])}{more})"
+    )
     if len(lost) > most * len(video_ids):
-        more = ", ..." if len(lost) > 3 else ""
-        raise UserError(
-            f"feature {feature}: {len(lost)} of {len(video_ids)} videos are not in its shards ({', '.join(lost[:3])}"
-            f"{more}), at most {most:.0%} may be missing; extract or import them"
-        )
+        raise UserError(f"{found}, at most {most:.0%} may be missing; extract or import them")
+    if lost:
+        log(f"warning: {found}; dialogs about them go without it")
     return lost

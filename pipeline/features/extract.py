@@ -25,8 +25,8 @@ PACKAGES = {
     "vggish": ("torch", "torchaudio"),
 }
 """Packages that a feature's values depend on."""
-DECODER = ("media", "ffmpeg_version", "av_version")
-"""Attributes of the decoded shard that the feature shard repeats."""
+DECODER = ("ffmpeg_version", "av_version")
+"""Attributes of the decoded shard that the feature shard repeats; `media`, too, where frames were decoded."""
 
 
 def extract_shard(
@@ -50,7 +50,7 @@ def extract_shard(
     with DecodedShard(decoded) as shard:
         extractor = _extractor(name, feature, shard, resources, device, show_predictions)
         log(f"{name}: {feature.network}, weights: {extractor.attributes['weights']}")
-        attributes = {**_provenance(feature.network, shard), **extractor.attributes}
+        attributes = {**_provenance(feature, shard), **extractor.attributes}
         rows = progress(extractor.rows(shard), len(shard.video_ids), f"{name} {decoded.stem}", "videos")
         write_shard(out, rows, attributes, extractor.dims, feature.dtype)
 
@@ -76,12 +76,14 @@ def _extractor(
     return extractor
 
 
-def _provenance(network: str, shard: DecodedShard) -> dict[str, Attribute]:
+def _provenance(feature: I3DFeature | VGGishFeature, shard: DecodedShard) -> dict[str, Attribute]:
     """What the values come from, besides the extractor's own settings."""
     decoded = shard.attributes
-    attributes: dict[str, Attribute] = {"extractor": network, "stage_version": STAGES["extract"]}
+    attributes: dict[str, Attribute] = {"extractor": feature.network, "stage_version": STAGES["extract"]}
     attributes["decode_stage"] = decoded["stage_version"]
+    if feature.inputs == "frames":
+        attributes["media"] = decoded["media"]
     attributes |= {key: decoded[key] for key in DECODER}
     attributes["package_version"] = __version__
-    attributes |= {f"{package.split('-', 1)[0]}_version": version(package) for package in PACKAGES[network]}
+    attributes |= {f"{package.split('-', 1)[0]}_version": version(package) for package in PACKAGES[feature.network]}
     return attributes

@@ -13,6 +13,7 @@ import yaml
 
 from pipeline import __version__
 from pipeline.config import Config
+from pipeline.corpus.shards import shard_name
 from pipeline.layout import Layout
 from pipeline.report.results import descriptions, display_names, read_curves, read_if_there
 from pipeline.systems.provenance import git_commit
@@ -78,12 +79,13 @@ def _feature(name: str, shards: list[Path]) -> FeatureFacts:
 
 
 def quarantine(config: Config) -> list[dict[str, str]]:
-    """Videos that could not be read: one mapping a line of the shards' lists."""
-    folder = Layout(config.results).quarantine("0000").parent
+    """Videos that could not be read for some feature: one mapping a line of the shards' lists."""
+    layout = Layout(config.results)
     lines = []
-    for path in sorted(folder.glob("*.tsv")) if folder.is_dir() else []:
-        with path.open(encoding="utf-8", newline="") as file:
-            lines += list(csv.DictReader(file, delimiter="\t", restval=""))
+    for path in (layout.quarantine_shard(shard_name(shard)) for shard in range(config.corpus.shards)):
+        if path.is_file():
+            with path.open(encoding="utf-8", newline="") as file:
+                lines += list(csv.DictReader(file, delimiter="\t", restval=""))
     return lines
 
 
@@ -145,7 +147,8 @@ def warnings(config: Config, found: list[FeatureFacts], unread: int) -> list[str
     if config.corpus.keep_trial_in_validation:
         lines.append("Trial videos were kept in validation: models were chosen on answers they are then scored on.")
     if unread:
-        lines.append(f"{unread} video{'s' if unread > 1 else ''} could not be read and took no part (see Data).")
+        videos = "1 video" if unread == 1 else f"{unread} videos"
+        lines.append(f"{videos} could not be read for some feature: dialogs about them go without it (see Data).")
     return lines
 
 

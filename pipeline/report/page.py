@@ -26,6 +26,7 @@ def write_report(config: Config) -> None:
     """
     features = facts.features(config)
     quarantined = facts.quarantine(config)
+    unread = len({line["video"] for line in quarantined})
     page = (
         _environment()
         .get_template("page.html")
@@ -34,11 +35,12 @@ def write_report(config: Config) -> None:
             style=_part("page.css"),
             script=_part("page.js"),
             source=config.corpus.source,
-            warnings=facts.warnings(config, features, len(quarantined)),
+            warnings=facts.warnings(config, features, unread),
             software=facts.software(),
             features=features,
             text_only=not config.features,
             quarantined=quarantined,
+            unread=unread,
             notes=facts.corpus_notes(config),
             systems=facts.systems(config),
             corpus=corpus_table(config),

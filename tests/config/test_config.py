@@ -50,6 +50,10 @@ def test_charades_has_the_papers_settings():
         ({"systems": {"st": {"sizes": {"width": 3}}}}, "width"),
         ({"systems": {"without_vggish": {"without": ["smell"]}}}, "'smell' is not an input of the model"),
         ({"networks": {"transformer": {}}}, "network 'transformer' is not known"),
+        ({"features": {"i3d_rgb": {"media": {"fsp": 6}}}}, "features.i3d_rgb.i3d_rgb.media.fsp: Extra inputs"),
+        ({"features": {"i3d_rgb": {"media": {"size": 1}}}}, "features.i3d_rgb.i3d_rgb.media.size: Input should be"),
+        ({"features": {"i3d_rgb": {"media": {"max_bad_fraction": 1}}}}, "media.max_bad_fraction: Extra inputs"),
+        ({"features": {"vggish": {"media": {"fps": 6}}}}, "features.vggish.vggish.media: Extra inputs"),
     ],
 )
 def test_mistakes_are_one_line_that_names_them(overlay, message):
@@ -76,6 +80,14 @@ def test_unreadable_configuration(tmp_path, text):
 
 def test_null_on_the_command_line_is_none():
     assert parse(experiment({"dialogs": {"validation": "null"}})).dialogs.validation is None
+
+
+def test_a_features_media_settings_are_laid_over_the_section():
+    values = {"media": {"fps": 12, "resize": "short_side"}, "features": {"i3d_flow": {"media": {"fps": 6}}}}
+    config = parse(experiment({**values, "media": {**values["media"], "max_bad_fraction": 0.2}}))
+    flow, rgb, sound = (config.media_of(name) for name in ("i3d_flow", "i3d_rgb", "vggish"))
+    assert (flow.fps, flow.resize, flow.max_bad_fraction) == (6, "short_side", 0.2)
+    assert rgb == sound == config.media
 
 
 def test_variant_answers_with_another_systems_model():

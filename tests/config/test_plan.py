@@ -47,9 +47,31 @@ def test_text_only_systems_need_no_decoding():
     assert plan.features == []
 
 
-def test_only_the_streams_that_features_need_are_decoded():
-    assert Plan(default()).decode_streams() == "--frames --sound"
-    assert Plan(default(run=["baseline"])).decode_streams() == "--frames --no-sound"
+def test_media_settings_of_one_feature():
+    overlay = {"media": {"fps": 12, "resize": "direct"}, "features": {"i3d_flow": {"media": {"fps": 6, "size": 64}}}}
+    plan = Plan(default(**overlay))
+    common = {"resize": "direct", "scaler": "bilinear"}
+    for kind in ("decode", "extract"):
+        settings = {name: json.loads(getattr(plan, f"{kind}_settings")(name)) for name in plan.computed}
+        assert settings["i3d_rgb"]["media"] == {"fps": 12, "size": 224, **common}
+        assert settings["i3d_flow"]["media"] == {"fps": 6, "size": 64, **common}
+        assert "media" not in settings["vggish"]
+        assert not any("media" in settings[name]["features"][name] for name in plan.computed)
+    by_the_workflow = load([plan.decode_settings("i3d_flow"), plan.machine()])
+    assert by_the_workflow.media_of("i3d_flow") == plan.config.media_of("i3d_flow")
+
+
+def test_a_quarantine_list_for_every_shard_of_videos(clips, tmp_path):
+    (tmp_path / "npy").mkdir()
+    (tmp_path / "npy" / "clip0.npy").touch()
+    npy = {"features": {"i3d_flow": {"npy": str(tmp_path / "npy")}}}
+    plan = Plan(files(clips, extract=["i3d_rgb", "i3d_flow", "vggish"], **npy))
+    shards = [f"{shard:04d}.tsv" for shard in range(4)]
+    assert [path.relative_to("results/quarantine").as_posix() for path in plan.quarantine] == shards
+    made = [f"{feature}/{shard}" for feature in ("i3d_rgb", "vggish") for shard in shards]
+    assert [path.relative_to("results/quarantine").as_posix() for path in plan.unread] == made
+    nothing_decoded = Plan(files(clips, extract=["i3d_flow"], **npy))
+    assert nothing_decoded.quarantine == [] and nothing_decoded.unread == []
 
 
 def test_a_new_video_touches_one_shard(clips):
@@ -104,9 +126,8 @@ def test_a_missing_file_is_named(clips, overlay, message):
 def settings(plan):
     return {
         "corpus": plan.corpus_settings(),
-        "decode": plan.decode_settings(),
-        "i3d_rgb": plan.extract_settings("i3d_rgb"),
-        "vggish": plan.extract_settings("vggish"),
+        **{f"decode {name}": plan.decode_settings(name) for name in ("i3d_rgb", "i3d_flow", "vggish")},
+        **{name: plan.extract_settings(name) for name in ("i3d_rgb", "i3d_flow", "vggish")},
         "vocabulary": plan.vocabulary_settings(),
         "train baseline": plan.training_settings("baseline"),
         "train st": plan.training_settings("st"),
@@ -120,7 +141,16 @@ def settings(plan):
         ({"results": "elsewhere", "device": "cuda"}, set()),
         ({"features": {"vggish": {"relu": True}}}, {"vggish"}),
         ({"features": {"i3d_rgb": {"window": 8}}}, {"i3d_rgb"}),
-        ({"media": {"fps": 10}}, {"decode", "i3d_rgb", "vggish"}),
+        ({"features": {"i3d_flow": {"flow": {"bound": 9}}}}, {"i3d_flow"}),
+        ({"media": {"fps": 10}}, {"decode i3d_rgb", "decode i3d_flow", "i3d_rgb", "i3d_flow"}),
+        ({"features": {"i3d_flow": {"media": {"fps": 10}}}}, {"decode i3d_flow", "i3d_flow"}),
+        # What an override repeats is no change: config.yaml decodes at the source's rate.
+        ({"features": {"i3d_flow": {"media": {"fps": "source"}}}}, set()),
+        ({"media": {"max_bad_fraction": 0.5}}, set()),
+        (
+            {"corpus": {"shards": 5}},
+            {f"{kind}{f}" for kind in ("decode ", "") for f in ("i3d_rgb", "i3d_flow", "vggish")},
+        ),
         ({"vocabulary": {"min_count": 2}}, {"vocabulary"}),
         ({"corpus": {"limit": 5}}, {"corpus"}),
         ({"systems": {"baseline": {"training": {"epochs": 2}}}}, {"train baseline"}),

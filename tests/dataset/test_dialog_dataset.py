@@ -135,13 +135,15 @@ def test_cache_keeps_what_fits(room: int, reads: int) -> None:
     assert rgb.reads == reads
 
 
-def test_missing_videos() -> None:
+def test_missing_videos(capsys: pytest.CaptureFixture[str]) -> None:
     views = {"model": View(("rgb",), "none", True)}
     stores = {"rgb": Shelf(3, {"one": 2})}
     with pytest.raises(UserError, match=r"feature rgb: 1 of 2 videos .*\(two\), at most 5%"):
         DialogDataset(DIALOGS, VOCABULARY, stores, views)
     data = DialogDataset(DIALOGS, VOCABULARY, stores, views, max_missing=0.5)
     assert data.missing == {"rgb": ["two"]}
+    warning = "warning: feature rgb: 1 of 2 videos are not in its shards (two); dialogs about them go without it\n"
+    assert capsys.readouterr().err == warning
     assert data.batch([(1, [0]), (0, None)]).views["model"].features["rgb"].lengths.tolist() == [0, 2]
 
 

@@ -153,6 +153,7 @@ def test_vggish(decoded: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(store.times("long"), [0.48, 1.44, 2.40])
     assert "random" in str(store.attributes["weights"])
     assert "torchaudio" in str(store.attributes["resampler"])
+    assert "media" not in store.attributes
 
 
 def test_predictions_are_printed(resources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -152,7 +152,13 @@ def run(tmp_path: Path) -> Config:
         file["video_ids"] = np.array(["trial0", "trial1"], dtype=h5py.string_dtype())
         file.attrs["weights"] = "random (seed 1)"
         file.attrs["window"] = 96
-    write_text(layout.quarantine("0000"), "video\tstage\treason\tdecoder\nbroken7\tdecode\tno frames\tmoov not found\n")
+    lines = [
+        "video\tfeatures\tstage\treason\tdecoder's words",
+        "broken7\ti3d_rgb\tframes\tno frames\tinvalid NAL",
+        "broken7\tvggish\tsound\tstuck\t",
+        "broken8\ti3d_rgb,vggish\tprobe\tnot a readable media file\tmoov not found",
+    ]
+    write_text(layout.quarantine_shard("0000"), "".join(f"{line}\n" for line in lines))
     return config
 
 

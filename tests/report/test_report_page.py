@@ -59,7 +59,7 @@ def test_sections_say_what_was_run(run: Config) -> None:
     assert page.open == []
     assert list(page.text) == ["", "tables", "curves", "accuracy", "lengths", "dialogs", "run"]
     assert "Feature vggish was computed with random weights (random (seed 1))." in page.text[""]
-    assert "1 video could not be read" in page.text[""]
+    assert "2 videos could not be read for some feature: dialogs about them go without it" in page.text[""]
     assert "generated scenes" in page.text[""]
     assert "0.270 ±0.020" in page.text["tables"]
     assert "paper 1.148" in page.text["tables"]
@@ -68,7 +68,9 @@ def test_sections_say_what_was_run(run: Config) -> None:
     assert "3 of 30" in page.text["lengths"]
     assert "Trial videos were taken out of validation" in page.text["run"]
     assert "40 videos of the trial test set were taken out of validation." in page.text["run"]
-    assert "moov not found" in page.text["run"]
+    assert "2 videos could not be read for some feature videofeaturesstagereason" in page.text["run"]
+    assert "broken7vggishsoundstuck" in page.text["run"]
+    assert "broken8i3d_rgb,vggishprobenot a readable media filemoov not found" in page.text["run"]
     assert "label: AVSD baseline" in page.text["run"]
     # Four charts of curves (one loss term only the student has); five categories on each of two test sets.
     assert page.svgs == 4 + 2 * 5

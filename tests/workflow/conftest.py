@@ -34,6 +34,12 @@ class Workflow:
         stats = text.partition("Job stats:")[2].partition("\n\n")[0]
         return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", stats, re.MULTILINE)}
 
+    def feature_jobs(self, *arguments, config=()):
+        """Decoding and extraction a dry run of the target `features` would do: sorted (job, feature, shard)."""
+        text = self("features", *arguments, "--dry-run", "--quiet", "host", config=config).text
+        found = re.findall(r"^Job \d+: (Decoding|Extracting) (?:for )?(\w+), shard (\d+)$", text, re.MULTILINE)
+        return sorted(found)
+
     def logs(self):
         return "".join(f"\n--- {path}\n{path.read_text()[-2000:]}" for path in self.folder.rglob("logs/**/*.log"))
 

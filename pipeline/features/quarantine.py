@@ -1,0 +1,51 @@
+"""Videos that could not be read: the lists that decoding leaves for each feature, gathered into one a shard."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.files import write_text
+from pipeline.media.decode import QUARANTINE_COLUMNS
+
+VIDEO, *DETAILS = QUARANTINE_COLUMNS
+COLUMNS = (VIDEO, "features", *DETAILS)
+"""Columns of a gathered list: those of a feature's list, and the features, separated by commas."""
+
+
+def gather_quarantine(folders: Sequence[Path], out: Path) -> None:
+    """Write ``out``/<shard>.tsv for every shard that ``folders`` have a list of, sorted by video.
+
+    A folder is named after its feature and holds the <shard>.tsv that `avsd decode` wrote. A video that several
+    features failed on for the same reason is one line. Raises `UserError` for a folder without lists, and for a file
+    that is not such a list.
+    """
+    shards: dict[str, dict[tuple[str, ...], list[str]]] = {}
+    for folder in folders:
+        paths = sorted(folder.glob("*.tsv"))
+        if not paths:
+            raise UserError(f"{folder}: no list of unreadable videos (*.tsv); run `avsd decode` for this feature first")
+        for path in paths:
+            failures = shards.setdefault(path.name, {})
+            for line in _read(path):
+                failures.setdefault(line, []).append(folder.name)
+    for name, failures in shards.items():
+        write_text(out / name, _table(failures))
+
+
+def _read(path: Path) -> list[tuple[str, ...]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *lines = [tuple(line) for line in csv.reader(file, dialect="excel-tab")] or [()]
+    if header != QUARANTINE_COLUMNS:
+        raise UserError(f"{path}: not a list of unreadable videos, expected columns {', '.join(QUARANTINE_COLUMNS)}")
+    return lines
+
+
+def _table(failures: dict[tuple[str, ...], list[str]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for (video, *details), features in sorted(failures.items()):
+        writer.writerow([video, ",".join(features), *details])
+    return text.getvalue()
