@@ -155,6 +155,10 @@ class VGGishFeature(FeatureBase):
         "random", description="vggish-10086976.pth, or random (seeded, labelled so)"
     )
     relu: bool = Field(False, description="ReLU after the embedding, as torchvggish has it; AudioSet has none")
+    resampler: Literal["resampy", "torchaudio"] = Field(
+        "resampy",
+        description="to 16 kHz as the published front end does (resampy 0.2's kaiser_best), or torchaudio's sinc",
+    )
     pca: Path | None = Field(None, description="vggish_pca_params.npz: PCA, whitening and 8-bit quantisation")
     batch: int = Field(64, ge=1, description="patches a batch")
 

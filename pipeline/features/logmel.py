@@ -13,6 +13,8 @@ import torchaudio.functional
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.features.resample import resample
+
 RATE = 16000
 FRAME, HOP, TRANSFORM = 400, 160, 512
 BANDS, LOWEST, HIGHEST = 64, 125.0, 7500.0
@@ -20,7 +22,8 @@ LOG_OFFSET = 0.01
 PATCH = 96
 PATCH_SECONDS = PATCH * HOP / RATE
 PATCH_SAMPLES = (PATCH - 1) * HOP + FRAME
-RESAMPLER = "torchaudio sinc_interp_hann"
+RESAMPLERS: dict[str, str] = {"resampy": "kaiser_best of resampy 0.2", "torchaudio": "torchaudio sinc_interp_hann"}
+"""What the two methods of bringing sound to 16 kHz are called in a shard's attributes."""
 
 
 def patch_count(samples: int) -> int:
@@ -31,26 +34,29 @@ def patch_count(samples: int) -> int:
     return max(1, frames // PATCH)
 
 
-def resampled(sound: Tensor, rate: int) -> Tensor:
-    """(samples,) at ``rate`` -> (samples,) at 16 kHz, on the same device."""
-    return sound if rate == RATE else torchaudio.functional.resample(sound, rate, RATE)
+def resampled(sound: Tensor, rate: int, method: str) -> Tensor:
+    """(samples,) float32 at ``rate`` -> (samples,) at 16 kHz, on the same device, by one of `RESAMPLERS`."""
+    if rate == RATE:
+        return sound
+    return resample(sound, rate, RATE) if method == "resampy" else torchaudio.functional.resample(sound, rate, RATE)
 
 
 def log_mel_patches(sound: Tensor) -> Tensor:
-    """Sound at 16 kHz (samples,) float32 in [-1, 1] -> (patches, 96, 64).
+    """Sound at 16 kHz (samples,) in [-1, 1] -> (patches, 96, 64) float32.
 
-    A sound shorter than a patch is padded with zeros to one patch.
+    A sound shorter than a patch is padded with zeros to one patch. Computed in float64, as in the published code: where
+    a band is nearly silent log(mel + 0.01) shows the rounding of float32.
     """
     count = patch_count(len(sound))
     if count == 0:
-        return sound.new_empty(0, PATCH, BANDS)
+        return torch.empty(0, PATCH, BANDS, device=sound.device)
     if len(sound) < PATCH_SAMPLES:
         sound = torch.nn.functional.pad(sound, (0, PATCH_SAMPLES - len(sound)))
-    frames = sound.unfold(0, FRAME, HOP)[: count * PATCH]
-    window = torch.hann_window(FRAME, periodic=True, device=sound.device)
+    frames = sound.double().unfold(0, FRAME, HOP)[: count * PATCH]
+    window = torch.hann_window(FRAME, periodic=True, dtype=torch.float64, device=sound.device)
     magnitudes = torch.fft.rfft(frames * window, TRANSFORM).abs()
     mel = magnitudes @ mel_matrix().to(sound.device)
-    return torch.log(mel + LOG_OFFSET).view(count, PATCH, BANDS)
+    return torch.log(mel + LOG_OFFSET).view(count, PATCH, BANDS).float()
 
 
 def patch_times(count: int) -> NDArray[np.float64]:
@@ -59,7 +65,7 @@ def patch_times(count: int) -> NDArray[np.float64]:
 
 
 def mel_matrix() -> Tensor:
-    """Weights (257, 64) of the bands; the constant component has none.
+    """Weights (257, 64) float64 of the bands; the constant component has none.
 
     The sides of a band are straight on the mel scale, 1127 ln(1 + f / 700). (torchaudio's filter banks are straight in
     Hz, which is not what the published network was trained on.)
@@ -70,7 +76,7 @@ def mel_matrix() -> Tensor:
     lower, centre, upper = edges[:-2], edges[1:-1], edges[2:]
     matrix = torch.minimum((bins - lower) / (centre - lower), (upper - bins) / (upper - centre)).clamp(min=0)
     matrix[0] = 0
-    return matrix.float()
+    return matrix
 
 
 def _mel(hertz: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from pipeline.config import VGGishFeature
 from pipeline.features.batching import Source, compute_in_batches
 from pipeline.features.checkpoints import file_sha256
-from pipeline.features.logmel import RATE, RESAMPLER, log_mel_patches, patch_times, resampled
+from pipeline.features.logmel import RATE, RESAMPLERS, log_mel_patches, patch_times, resampled
 from pipeline.features.vggish import DIMS, load_quantiser, load_vggish
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
@@ -30,7 +30,7 @@ class SoundExtractor:
             "weights": loaded.label,
             "weights_sha256": loaded.sha256,
             "rate": RATE,
-            "resampler": f"{RESAMPLER} where the decoded rate is not {RATE} Hz",
+            "resampler": f"{RESAMPLERS[feature.resampler]} where the decoded rate is not {RATE} Hz",
             "relu": feature.relu,
             "pca_sha256": "" if feature.pca is None else file_sha256(feature.pca),
             "precision": "float32",
@@ -50,7 +50,7 @@ class SoundExtractor:
             else:
                 samples, rate = found
                 sound = torch.from_numpy(samples).to(self._device)
-                patches = log_mel_patches(resampled(sound, rate))
+                patches = log_mel_patches(resampled(sound, rate, self._feature.resampler))
                 yield video_id, len(patches), patches.unbind(0)
 
     def _compute(self, patches: Tensor) -> Tensor:
