@@ -85,7 +85,7 @@ class FrameMedia(Section):
         description="direct: to size x size (the paper); short_side: short side to size, shape kept; source: not",
     )
     size: int = Field(224, ge=16, description="pixels, for direct and short_side")
-    scaler: Literal["bilinear", "bicubic", "area", "lanczos"] = Field("bilinear", description="ffmpeg's scaler")
+    scaler: Literal["bilinear", "bicubic", "area", "lanczos"] = Field("bilinear", description="zimg's; area: swscale's")
 
 
 class Media(FrameMedia):

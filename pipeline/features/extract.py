@@ -26,7 +26,9 @@ PACKAGES = {
 }
 """Packages that a feature's values depend on."""
 DECODER = ("ffmpeg_version", "av_version")
-"""Attributes of the decoded shard that the feature shard repeats; `media`, too, where frames were decoded."""
+"""Attributes of the decoded shard that the feature shard repeats."""
+FRAMES = ("media", "conversion")
+"""Those it repeats besides where frames were decoded."""
 
 
 def extract_shard(
@@ -82,7 +84,7 @@ def _provenance(feature: I3DFeature | VGGishFeature, shard: DecodedShard) -> dic
     attributes: dict[str, Attribute] = {"extractor": feature.network, "stage_version": STAGES["extract"]}
     attributes["decode_stage"] = decoded["stage_version"]
     if feature.inputs == "frames":
-        attributes["media"] = decoded["media"]
+        attributes |= {key: decoded[key] for key in FRAMES}
     attributes |= {key: decoded[key] for key in DECODER}
     attributes["package_version"] = __version__
     attributes |= {f"{package.split('-', 1)[0]}_version": version(package) for package in PACKAGES[feature.network]}

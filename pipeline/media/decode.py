@@ -38,7 +38,8 @@ def decode_shard(
     A video whose first part decodes is kept with what decodes, and a warning is logged. A video without a sound track
     is kept; so is one whose track gives no sample, with a warning. Raises `UserError` when more than
     ``media.max_bad_fraction`` of the videos are bad (above 0, one bad video is always allowed: in a shard of fewer than
-    20 a fraction says little); the quarantine file is written, and its lines are logged, all the same.
+    20 a fraction says little); the quarantine file is written, and its lines are logged, all the same. Also raises it
+    when the ffmpeg binary lacks the filter that frames need.
     """
     bad: list[tuple[str, UnreadableError]] = []
     with atomic_path(out) as temporary:
@@ -69,6 +70,7 @@ def _provenance(media: Media, frames: bool, sound: bool) -> dict[str, Attribute]
         "media": media.model_dump_json(exclude={"max_bad_fraction"}),
         "frames": frames,
         "sound": sound,
+        "conversion": ffmpeg.CONVERSION,
         "ffmpeg_version": ffmpeg.version(),
         "av_version": package_version("av"),
         "package_version": __version__,
@@ -108,6 +110,7 @@ def _source(probed: Probe) -> dict[str, Attribute]:
             "source_height": picture.height,
             "source_rotation": picture.rotation,
             "source_pixel_aspect": str(picture.pixel_aspect),
+            "source_matrix": picture.matrix,
             "source_fps": "" if picture.rate is None else str(picture.rate),
         }
     if (sound := probed.sound) is not None:
@@ -122,6 +125,7 @@ def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media
         command = ffmpeg.frames_command(path, picture, media, keep_last=True)
         times, words = _stream_frames(group, path, command, picture, media)
     if not times:
+        ffmpeg.require_zimg()
         raise UnreadableError("frames", "no frame could be decoded", words)
     group.create_dataset("times", data=np.array(times, np.float64))
     group.attrs["fps"] = frame_rate(times, picture.rate) if media.fps == "source" else float(media.fps)

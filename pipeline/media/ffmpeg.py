@@ -1,7 +1,7 @@
 """ffmpeg as a source of raw frames and sound through a pipe.
 
-Commands are built with ffmpeg-python; the binary is imageio-ffmpeg's. Frame times come from ffmpeg's own `showinfo`
-lines, so they belong to exactly the frames that arrive.
+Commands are built with ffmpeg-python; the binary is imageio-ffmpeg's. ffmpeg writes the time of each frame as the frame
+leaves it, so times belong to exactly the frames that arrive.
 """
 
 import os
@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,13 +28,22 @@ from pipeline.media.probe import Picture, Sound, UnreadableError
 STALL_SECONDS = 120.0
 """A decoder that gives no byte for so long is stuck and is ended."""
 
-CONVERSION = "accurate_rnd+full_chroma_int+bitexact"
-"""swscale without the shortcuts of its default, which darken frames by about 1.3 of 255 levels; equal on every CPU."""
+CONVERSION = "zimg, rounded once; matrix and range as the file says, else BT.601 and limited; to full-range rgb24"
+"""How pictures become rgb: recorded with the frames."""
+
+SWSCALE = "accurate_rnd+full_chroma_int+bitexact"
+"""swscale without the shortcuts of its default, which darken frames by 1 to 2 of 255 levels."""
+
+FILTERS: dict[str, dict[str, Any]] = {
+    "bilinear": {"filter": "bilinear"},
+    "bicubic": {"filter": "bicubic", "param_a": 0, "param_b": 0.5},  # Keys' a = -0.5, as PIL and torch
+    "lanczos": {"filter": "lanczos", "param_a": 3},
+}
+"""zimg's filters by the scaler's name; all widen when they shrink a picture (antialiasing). It has none for `area`."""
 
 PIPE_BYTES = 1 << 20
 MOST_WORDS = 5
-_TIME = re.compile(rb"n: *\d+ pts: *(-?\d+) ")
-_TIME_BASE = re.compile(rb"config in time_base: (\d+)/(\d+)")
+_TIME = re.compile(rb"(-?\d+) (\d+)/(\d+)\n")
 _LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(warning|error|fatal|panic)\] (.*)$")
 _REPEATED = re.compile(rb"\s*Last message repeated \d+ times")
 
@@ -46,10 +56,20 @@ def binary() -> str:
         raise UserError("imageio-ffmpeg: no ffmpeg binary; install it again, or set IMAGEIO_FFMPEG_EXE") from None
 
 
+@cache
 def version() -> str:
-    """Version of the ffmpeg binary."""
+    """Version of the ffmpeg binary, which is asked once."""
     binary()
     return str(imageio_ffmpeg.get_ffmpeg_version())
+
+
+def require_zimg() -> None:
+    """Raise `UserError` when the ffmpeg binary cannot convert pictures exactly."""
+    answer = subprocess.run([binary(), "-v", "error", "-h", "filter=zscale"], capture_output=True, check=False)
+    if not answer.stdout.startswith(b"Filter zscale"):
+        raise UserError(
+            f"{binary()}: ffmpeg without the filter zscale (zimg); set IMAGEIO_FFMPEG_EXE to a build that has it"
+        )
 
 
 def frame_size(picture: Picture, media: Media) -> tuple[int, int]:
@@ -72,15 +92,46 @@ def frames_command(path: Path, picture: Picture, media: Media, *, keep_last: boo
 
     With ``media.fps`` a number the `fps` filter repeats and drops frames to that rate, rounding the end of the clip to
     the nearest frame; ``keep_last`` rounds it up, for clips shorter than half a frame. Rotation is undone by ffmpeg.
+    The time of each frame goes to descriptor 0, where `Decoder` reads it.
     """
-    width, height = frame_size(picture, media)
     stream = _input(path)[str(picture.index)]
-    if media.fps != "source":
-        rate = Fraction(media.fps).limit_denominator(1001)
-        end = "pass" if keep_last else "round"
-        stream = stream.filter("fps", fps=f"{rate.numerator}/{rate.denominator}", eof_action=end)
-    stream = stream.filter("scale", width, height, flags=f"{media.scaler}+{CONVERSION}").filter("showinfo", checksum=0)
-    return _output(stream, format="rawvideo", pix_fmt="rgb24", fps_mode="passthrough")
+    if media.fps == "source":
+        stream = _as_rgb(stream, picture, media)
+    elif picture.rate is not None and picture.rate < media.fps:
+        stream = _resample(_as_rgb(stream, picture, media), media.fps, keep_last)  # resize before frames are repeated
+    else:
+        stream = _as_rgb(_resample(stream, media.fps, keep_last), picture, media)
+    times = {"stats_enc_pre": "pipe:0", "stats_enc_pre_fmt": "{pts} {tb}", "enc_time_base": "filter"}
+    return _output(stream, format="rawvideo", pix_fmt="rgb24", fps_mode="passthrough", **times)
+
+
+def _resample(stream: Any, fps: float, keep_last: bool) -> Any:
+    rate = Fraction(fps).limit_denominator(1001)
+    end = "pass" if keep_last else "round"
+    return stream.filter("fps", fps=f"{rate.numerator}/{rate.denominator}", eof_action=end)
+
+
+def _as_rgb(stream: Any, picture: Picture, media: Media) -> Any:
+    """Resize and convert: zimg does both in one step and rounds once, at the end."""
+    width, height = frame_size(picture, media)
+    matrix = picture.matrix
+    # zimg takes no odd sizes where colour is subsampled. In most files there is nothing to repack.
+    odd = picture.width % 2 == 1 or picture.height % 2 == 1
+    stream = stream.filter("scale", flags=f"bilinear+{SWSCALE}").filter("format", _layouts(odd))
+    if media.scaler == "area":
+        # Which zimg has not: swscale resizes what zimg gives and takes back, all but unrounded (16 bits).
+        stream = stream.filter("zscale", matrixin=matrix, matrix=matrix, range="limited").filter("format", "yuv444p16")
+        stream = stream.filter("scale", width, height, flags=f"area+{SWSCALE}")
+    resize = {"width": width, "height": height} | FILTERS.get(media.scaler, {})
+    rgb = stream.filter("zscale", **resize, matrixin=matrix, matrix="gbr").filter("format", "gbrp")
+    return rgb.filter("format", "rgb24")
+
+
+def _layouts(full_colour: bool) -> str:
+    """Layouts of pixels that zimg takes, for the `format` filter: separate planes, without transparency."""
+    families = ["yuv444p"] if full_colour else ["yuv420p", "yuv422p", "yuv444p"]
+    names = [f"{family}{depth}" for family in [*families, "gbrp"] for depth in ("", "10", "12", "16")]
+    return "|".join(names + [family.replace("yuv", "yuvj") for family in families])
 
 
 def sound_command(path: Path, sound: Sound) -> list[str]:
@@ -101,15 +152,16 @@ def _input(path: Path) -> Any:
 
 def _output(stream: Any, **options: Any) -> list[str]:
     output = ffmpeg.output(stream, "pipe:1", **options)
-    arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info", "-filter_complex_threads", "1")
+    arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+warning", "-filter_complex_threads", "1")
     return list(output.global_args(*arguments).compile(cmd=binary()))
 
 
 class Decoder:
     """A running decoder: a context manager that never leaves a process behind.
 
-    While `blocks` reads standard output, a thread drains standard error, so neither side can wait for the other.
-    ``times`` (seconds of the frames so far) and ``words`` (the decoder's complaints) are complete after `blocks`.
+    While `blocks` reads standard output, threads drain standard error and the frame times, so no side can wait for
+    another. The decoder writes a line ``pts numerator/denominator`` (the time base) a frame to its descriptor 0, which
+    it never reads. ``times`` (seconds of the frames) and ``words`` (its complaints) are complete after `blocks`.
     """
 
     def __init__(self, command: list[str], stage: str, stall_seconds: float = STALL_SECONDS) -> None:
@@ -117,16 +169,27 @@ class Decoder:
         self._complaints: dict[bytes, list[str]] = {}
         self._stage = stage
         self._stall = stall_seconds
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            pipesize=PIPE_BYTES,
-        )
-        self._drain = threading.Thread(target=self._read_errors, daemon=True)
-        self._drain.start()
+        times, times_end = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=times_end,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                pipesize=PIPE_BYTES,
+            )
+        except BaseException:
+            os.close(times)
+            raise
+        finally:
+            os.close(times_end)
+        self._drains = [
+            threading.Thread(target=self._read_errors, daemon=True),
+            threading.Thread(target=self._read_times, args=(times,), daemon=True),
+        ]
+        for drain in self._drains:
+            drain.start()
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +200,7 @@ class Decoder:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        self._drain.join()
+        self._join()
         for pipe in (self._process.stdout, self._process.stderr):
             assert pipe is not None
             pipe.close()
@@ -186,23 +249,28 @@ class Decoder:
             status = self._process.wait(self._stall)
         except subprocess.TimeoutExpired:
             raise self._stuck() from None
-        self._drain.join()
+        self._join()
         if status < 0:
             raise UnreadableError(self._stage, f"the decoder was ended by signal {-status}", self.words)
 
     def _stuck(self) -> UnreadableError:
         return UnreadableError(self._stage, f"the decoder gave nothing for {self._stall:g} s", self.words)
 
+    def _join(self) -> None:
+        for drain in self._drains:
+            drain.join()
+
+    def _read_times(self, descriptor: int) -> None:
+        with os.fdopen(descriptor, "rb") as pipe:
+            written = pipe.read()
+        # Python's division of integers is correctly rounded.
+        self.times = [int(pts) * int(over) / int(under) for pts, over, under in _TIME.findall(written)]
+
     def _read_errors(self) -> None:
         assert self._process.stderr is not None
-        base = Fraction(0)
         with os.fdopen(os.dup(self._process.stderr.fileno()), "rb") as lines:
             for line in lines:
-                if found := _TIME.search(line):
-                    self.times.append(float(int(found[1]) * base))
-                elif found := _TIME_BASE.search(line):
-                    base = Fraction(int(found[1]), int(found[2]))
-                elif (found := _LEVEL.match(line)) and not _REPEATED.match(found[2]):
+                if (found := _LEVEL.match(line)) and not _REPEATED.match(found[2]):
                     self._note(found[1], found[2].decode(errors="replace").strip())
 
     def _note(self, level: bytes, message: str) -> None:

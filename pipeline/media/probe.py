@@ -8,6 +8,10 @@ import av
 import av.logging
 from av.stream import Disposition
 
+BT601 = 6
+NO_MATRIX = {0, 2, 3}
+"""Codes of H.273 that name no YCbCr matrix: RGB, unspecified, reserved."""
+
 
 class UnreadableError(Exception):
     """A video that cannot be used: the shard goes on without it.
@@ -28,7 +32,8 @@ class Picture:
 
     index: among the file's streams. width, height: stored pixels, before rotation. rotation: degrees clockwise to turn
     the picture for display (0, 90, 180, 270). pixel_aspect: width over height of a stored pixel, 1 where the file does
-    not say. rate: frames a second as the file gives it, None where it gives none.
+    not say. rate: frames a second as the file gives it, None where it gives none. matrix: code of the YCbCr matrix in
+    ITU-T H.273 (1 BT.709, 5 and 6 BT.601, 9 BT.2020), BT.601 where the file names none; of no meaning for RGB.
     """
 
     index: int
@@ -39,6 +44,7 @@ class Picture:
     rotation: int
     pixel_aspect: Fraction
     rate: Fraction | None
+    matrix: int
 
     @property
     def displayed(self) -> tuple[int, int]:
@@ -113,7 +119,12 @@ def _picture(container: av.container.InputContainer) -> Picture | None:
         rotation=0 if frame is None else round(-frame.rotation / 90) % 4 * 90,
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         rate=stream.average_rate or stream.guessed_rate or None,
+        matrix=_matrix(frame),
     )
+
+
+def _matrix(frame: av.VideoFrame | None) -> int:
+    return BT601 if frame is None or frame.colorspace in NO_MATRIX else int(frame.colorspace)
 
 
 def _first_frame(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:

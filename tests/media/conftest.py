@@ -1,11 +1,16 @@
-"""Small clips made with the ffmpeg binary, apart from the package's own commands."""
+"""Small clips made with the ffmpeg binary, apart from the package's own commands, and shards decoded from them."""
 
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import imageio_ffmpeg
+import numpy as np
 import pytest
+
+from pipeline.config import Media
+from pipeline.media.decode import decode_shard
+from pipeline.media.decoded import DecodedShard
 
 Maker = Callable[..., Path]
 
@@ -34,3 +39,29 @@ def counting(ffmpeg_run: Maker) -> Maker:
         return ffmpeg_run("-f", "lavfi", "-i", source, "-frames:v", str(frames), "-pix_fmt", "yuv420p", *codec, name)
 
     return make
+
+
+@pytest.fixture
+def decode(tmp_path: Path) -> Callable[..., DecodedShard]:
+    """Decode clips (a list, named by their stems, or paths by id) at 16x16 unless told otherwise; open the shard."""
+
+    def run(videos, *, frames: bool = True, sound: bool = True, **media) -> DecodedShard:
+        out = tmp_path / "out" / "0000.h5"
+        named = videos if isinstance(videos, dict) else {path.stem: path for path in videos}
+        settings = Media(**{"resize": "direct", "size": 16, **media})
+        decode_shard(named, settings, out, tmp_path / "q" / "0000.tsv", frames=frames, sound=sound)
+        return DecodedShard(out)
+
+    return run
+
+
+@pytest.fixture
+def numbers() -> Callable[..., list[int]]:
+    """Which frame of a `counting` clip each decoded frame is."""
+
+    def read(frames) -> list[int]:
+        levels = frames[:].mean((1, 2, 3))
+        # Video range: luma 16 to 235 becomes 0 to 255.
+        return np.round(((levels * 219 / 255 + 16) - 20) / 5).astype(int).tolist()
+
+    return read

@@ -80,10 +80,14 @@ def test_status_and_words():
 
 
 def test_times_are_exact_in_the_streams_time_base():
-    line = "[Parsed_showinfo_1 @ 0x1] [info] n:%4d pts:%7d pts_time:9.9 duration: 1 fmt:rgb24\\n"
-    script = (
-        "printf '[Parsed_showinfo_1 @ 0x1] [info] config in time_base: 1001/24000, frame_rate: 24000/1001\\n' >&2;"
-        f"for i in 0 1 2 7; do printf '{line}' $i $i >&2; done"
+    decoder, _, _ = read("for i in 0 1 2 7 -3; do echo $i 1001/24000 >&0; done", 4, 1)
+    np.testing.assert_array_equal(decoder.times, np.array([0, 1, 2, 7, -3]) * 1001 / 24000)
+
+
+def test_times_of_hours_do_not_block():
+    decoder, content, _ = read(
+        "i=0; while [ $i -lt 30000 ]; do echo $i 1/90000; i=$((i+1)); done >&0; printf 0123", 4, 1
     )
-    decoder, _, _ = read(script, 4, 1)
-    np.testing.assert_array_equal(decoder.times, np.array([0, 1, 2, 7]) * 1001 / 24000)
+    assert content == b"0123"
+    assert len(decoder.times) == 30000
+    assert decoder.times[-1] == 29999 / 90000
