@@ -156,8 +156,7 @@ class VGGishFeature(FeatureBase):
     )
     relu: bool = Field(False, description="ReLU after the embedding, as torchvggish has it; AudioSet has none")
     resampler: Literal["resampy", "torchaudio"] = Field(
-        "resampy",
-        description="to 16 kHz as the published front end does (resampy 0.2's kaiser_best), or torchaudio's sinc",
+        "resampy", description="to 16 kHz; resampy 0.2 is the published"
     )
     pca: Path | None = Field(None, description="vggish_pca_params.npz: PCA, whitening and 8-bit quantisation")
     batch: int = Field(64, ge=1, description="patches a batch")
