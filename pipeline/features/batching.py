@@ -1,30 +1,41 @@
 """Batches that cross videos: short clips fill a batch together."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-Source = tuple[str, int, Iterable[Tensor]]
+
+class Shaped(Protocol):
+    """What only goes into a batch with its like: a patch, a window of frames."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """Equal shapes go into one batch."""
+
+
+Input = TypeVar("Input", bound=Shaped)
+Source = tuple[str, int, Iterable[Input]]
 """A video's id, its number of inputs (windows or patches), and the inputs, each of one shape."""
 
 
 def compute_in_batches(
-    videos: Iterable[Source], size: int, dims: int, compute: Callable[[Tensor], Tensor]
+    videos: Iterable[Source[Input]], size: int, dims: int, compute: Callable[[Sequence[Input]], Tensor]
 ) -> Iterator[tuple[str, Tensor]]:
     """Yield (video id, values (inputs, dims) on the CPU) for each of ``videos``, in order.
 
-    ``compute`` maps a batch (N, ...) of at most ``size`` inputs to (N, dims). A batch is made of inputs of one shape:
-    where the shape changes from one video to the next, a smaller batch ends. Results stay on the device until their
-    video is complete, so that the device need not wait for the copies.
+    ``compute`` maps a batch of at most ``size`` inputs, in the order of the videos, to (N, dims). A batch is made of
+    inputs of one shape: where the shape changes from one video to the next, a smaller batch ends. Results stay on the
+    device until their video is complete, so that the device need not wait for the copies.
     """
     waiting: deque[tuple[str, int]] = deque()
     rows: deque[Tensor] = deque()
-    batch: list[Tensor] = []
+    batch: list[Input] = []
 
     def flush() -> None:
-        rows.extend(compute(torch.stack(batch)).unbind(0))
+        rows.extend(compute(batch).unbind(0))
         batch.clear()
 
     def complete() -> Iterator[tuple[str, Tensor]]:

@@ -1,6 +1,7 @@
 """From a decoded shard's frames to rows of a feature: resize, flow, windows, network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,18 @@ from pipeline.features.batching import Source, compute_in_batches
 from pipeline.features.checkpoints import Loaded
 from pipeline.features.flow import flow_method, stream_flow
 from pipeline.features.i3d import I3D, has_bfloat16
+from pipeline.features.prefetch import prefetched
 from pipeline.features.r50 import DIMS, I3DR50, load_r50
+from pipeline.features.shared_i3d import window_features
 from pipeline.features.weights import load_i3d
-from pipeline.features.windows import centre_times, cut_windows, row_count
+from pipeline.features.windows import Window, centre_times, cut_windows, join_windows, row_count
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
 
 PIECE = 32
 """Frames of a clip that are read at once."""
+AHEAD = 2
+"""Pieces that are read ahead of their use."""
 
 
 class FrameExtractor:
@@ -64,28 +69,42 @@ class FrameExtractor:
 
         Pieces are (frames, H, W, 3) uint8, or (fields, H, W, 2) float32 in [-1, 1] for flow.
         """
-        frames = self._frames(shard, video_id, size, crop, end)
-        return frames if self._flow is None else stream_flow(frames, self._flow, self._feature.flow.bound)
+        return self._prepared(self._read(shard, video_id, end), video_id, size, crop)
 
-    def _sources(self, shard: DecodedShard) -> Iterator[Source]:
+    def _sources(self, shard: DecodedShard) -> Iterator[Source[Window]]:
         feature = self._feature
-        for video_id in shard.video_ids:
-            count = len(shard.frames(video_id))
-            pieces = self.clip(shard, video_id, feature.input_size, feature.crop, count)
-            windows = cut_windows(pieces, count, feature.window, feature.stride)
+        counts = {video_id: len(shard.frames(video_id)) for video_id in shard.video_ids}
+        # One reader for all videos, so that it is ahead also where one begins.
+        read = (piece for video_id, count in counts.items() for piece in self._read(shard, video_id, count))
+        ahead = prefetched(read, AHEAD)
+        for video_id, count in counts.items():
+            pieces = islice(ahead, -(-count // PIECE))
+            prepared = self._prepared(pieces, video_id, feature.input_size, feature.crop)
+            windows = cut_windows(prepared, count, feature.window, feature.stride)
             yield video_id, row_count(count, feature.stride), windows
 
-    def _frames(
-        self, shard: DecodedShard, video_id: str, size: int | None, crop: int | None, end: int
-    ) -> Iterator[Tensor]:
+    def _read(self, shard: DecodedShard, video_id: str, end: int) -> Iterator[Tensor]:
+        """The first ``end`` frames in pieces of `PIECE`, the last one shorter; for a GPU in page-locked memory."""
         stored = shard.frames(video_id)
         for begin in range(0, min(end, len(stored)), PIECE):
-            piece = torch.from_numpy(stored[begin : min(begin + PIECE, end)]).to(self._device)
-            yield resized(piece, size, crop, video_id)
+            count = min(PIECE, end - begin, len(stored) - begin)
+            piece = torch.empty(count, *stored.shape[1:], dtype=torch.uint8, pin_memory=self._device.type == "cuda")
+            stored.read_direct(piece.numpy(), slice(begin, begin + count))
+            yield piece
 
-    def _compute(self, windows: Tensor) -> Tensor:
+    def _prepared(
+        self, pieces: Iterable[Tensor], video_id: str, size: int | None, crop: int | None
+    ) -> Iterator[Tensor]:
+        """Pieces as the network takes them, on the device."""
+        frames = (resized(piece.to(self._device, non_blocking=True), size, crop, video_id) for piece in pieces)
+        return frames if self._flow is None else stream_flow(frames, self._flow, self._feature.flow.bound)
+
+    def _compute(self, windows: Sequence[Window]) -> Tensor:
+        frames, table = join_windows(windows)
         with torch.inference_mode():
-            return self.network.features(windows)
+            if isinstance(self.network, I3D):
+                return window_features(self.network, frames, table)
+            return self.network.features(frames[torch.tensor(table, device=frames.device)])
 
 
 def _load(feature: I3DFeature, resources: Path) -> Loaded[I3D] | Loaded[I3DR50]:

@@ -31,6 +31,8 @@ STAGES: dict[str, tuple[int, ...]] = {
     "Mixed_5c": (384, 192, 384, 48, 128, 128),
 }
 """Output channels of each Inception module: b0, b1a, b1b, b2a, b2b, b3b."""
+POOLED = {"Mixed_4b": "MaxPool3d_4a_3x3", "Mixed_5b": "MaxPool3d_5a_2x2"}
+"""The pool in front of an Inception module, where there is one."""
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -126,11 +128,9 @@ class I3D(nn.Module):
         self.Conv3d_2c_3x3 = Unit3D(64, 192, kernel=3)
         self.MaxPool3d_3a_3x3 = MaxPool((1, 3, 3), (1, 2, 2))
         width = 192
+        self.MaxPool3d_4a_3x3 = MaxPool((3, 3, 3), (2, 2, 2))
+        self.MaxPool3d_5a_2x2 = MaxPool((2, 2, 2), (2, 2, 2))
         for name, outputs in STAGES.items():
-            if name == "Mixed_4b":
-                self.MaxPool3d_4a_3x3 = MaxPool((3, 3, 3), (2, 2, 2))
-            elif name == "Mixed_5b":
-                self.MaxPool3d_5a_2x2 = MaxPool((2, 2, 2), (2, 2, 2))
             module = Inception(width, outputs)
             self.add_module(name, module)
             width = module.outputs
@@ -147,18 +147,21 @@ class I3D(nn.Module):
         return self.Conv3d_1a_7x7.conv3d.in_channels
 
     def forward(self, windows: Tensor) -> Tensor:
-        """The map of `Mixed_5c`: (N, T, H, W, C), uint8 or scaled -> (N, 1024, T/8, H/32, W/32), rounded up.
-
-        Frames are uint8 and scaled here to (v - 128) / 128; flow comes scaled to [-1, 1].
-        """
+        """The map of `Mixed_5c`: (N, T, H, W, C), uint8 or scaled -> (N, 1024, T/8, H/32, W/32), rounded up."""
         # Channels are the last dimension of what is stored, so this view is channels-last in memory.
-        x = windows.permute(0, 4, 1, 2, 3)
-        if windows.dtype == torch.uint8:
-            x = (x.float() - 128) / 128
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=has_bfloat16(x.device)):
-            for name, module in self.named_children():
-                if name != "logits":
-                    x = module(x)
+        x = scaled(windows).permute(0, 4, 1, 2, 3)
+        with autocast(x.device):
+            x = self.MaxPool3d_2a_3x3(self.Conv3d_1a_7x7(x))
+            x = self.MaxPool3d_3a_3x3(self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x)))
+        return self.mixed(x)
+
+    def mixed(self, x: Tensor) -> Tensor:
+        """The Inception modules: from the map of `MaxPool3d_3a_3x3`, (N, 192, T/2, H/8, W/8), to that of `Mixed_5c`."""
+        modules = dict(self.named_children())
+        with autocast(x.device):
+            for name in STAGES:
+                pool = POOLED.get(name)
+                x = modules[name](modules[pool](x) if pool else x)
         return x.float()
 
     def features(self, windows: Tensor) -> Tensor:
@@ -190,6 +193,16 @@ class I3D(nn.Module):
             if isinstance(module, Unit3D):
                 module.fold()
         return self.to(device).to(memory_format=torch.channels_last_3d)
+
+
+def scaled(frames: Tensor) -> Tensor:
+    """What the network sees: uint8 colours as (v - 128) / 128, flow as it comes, in [-1, 1]."""
+    return frames.float().sub_(128).div_(128) if frames.dtype == torch.uint8 else frames
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """The precision the network computes in: bfloat16 where the device has it, else float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
 
 
 def has_bfloat16(device: torch.device) -> bool:

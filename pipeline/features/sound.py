@@ -1,6 +1,6 @@
 """From a decoded shard's sound to rows of the VGGish feature."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,9 +11,13 @@ from pipeline.config import VGGishFeature
 from pipeline.features.batching import Source, compute_in_batches
 from pipeline.features.checkpoints import file_sha256
 from pipeline.features.logmel import RATE, RESAMPLERS, log_mel_patches, patch_times, resampled
+from pipeline.features.prefetch import prefetched
 from pipeline.features.vggish import DIMS, load_quantiser, load_vggish
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
+
+AHEAD = 1
+"""Sounds that are read ahead of their use."""
 
 
 class SoundExtractor:
@@ -42,9 +46,8 @@ class SoundExtractor:
         for video_id, values in results:
             yield video_id, values.numpy(), patch_times(len(values))
 
-    def _sources(self, shard: DecodedShard) -> Iterator[Source]:
-        for video_id in shard.video_ids:
-            found = shard.sound(video_id)
+    def _sources(self, shard: DecodedShard) -> Iterator[Source[Tensor]]:
+        for video_id, found in prefetched(((name, shard.sound(name)) for name in shard.video_ids), AHEAD):
             if found is None:
                 yield video_id, 0, ()
             else:
@@ -53,9 +56,9 @@ class SoundExtractor:
                 patches = log_mel_patches(resampled(sound, rate, self._feature.resampler))
                 yield video_id, len(patches), patches.unbind(0)
 
-    def _compute(self, patches: Tensor) -> Tensor:
+    def _compute(self, patches: Sequence[Tensor]) -> Tensor:
         with torch.inference_mode():
-            embeddings: Tensor = self._network(patches)
+            embeddings: Tensor = self._network(torch.stack(list(patches)))
             if self._feature.relu:
                 embeddings = embeddings.relu()
             if self._quantiser is not None:

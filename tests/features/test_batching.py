@@ -1,6 +1,6 @@
 """Batches that cross videos give every video its own rows, in order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -12,13 +12,13 @@ def test_rows_return_to_their_videos() -> None:
     sizes = {"a": 3, "b": 0, "c": 1, "d": 7, "e": 0}
     batches: list[int] = []
 
-    def videos() -> Iterator[Source]:
+    def videos() -> Iterator[Source[Tensor]]:
         for number, (video_id, count) in enumerate(sizes.items()):
             yield video_id, count, (torch.full((2, 2), 10.0 * number + row) for row in range(count))
 
-    def compute(batch: Tensor) -> Tensor:
+    def compute(batch: Sequence[Tensor]) -> Tensor:
         batches.append(len(batch))
-        return torch.stack([batch[:, 0, 0], -batch[:, 1, 1]], dim=1)
+        return torch.stack([torch.stack([item[0, 0], -item[1, 1]]) for item in batch])
 
     found = dict(compute_in_batches(videos(), 4, 2, compute))
     assert list(found) == list(sizes)
@@ -32,11 +32,12 @@ def test_rows_return_to_their_videos() -> None:
 def test_shapes_are_not_mixed() -> None:
     shapes: list[torch.Size] = []
 
-    def compute(batch: Tensor) -> Tensor:
-        shapes.append(batch.shape)
-        return batch.flatten(1).sum(1, keepdim=True)
+    def compute(batch: Sequence[Tensor]) -> Tensor:
+        together = torch.stack(list(batch))
+        shapes.append(together.shape)
+        return together.sum(1, keepdim=True)
 
-    videos: list[Source] = [("a", 2, [torch.ones(3)] * 2), ("b", 3, [torch.ones(5)] * 3)]
+    videos: list[Source[Tensor]] = [("a", 2, [torch.ones(3)] * 2), ("b", 3, [torch.ones(5)] * 3)]
     found = dict(compute_in_batches(videos, 4, 1, compute))
     assert shapes == [(2, 3), (3, 5)]
     assert found["a"].flatten().tolist() == [3, 3]
@@ -46,11 +47,11 @@ def test_shapes_are_not_mixed() -> None:
 def test_videos_come_out_before_the_shard_is_read() -> None:
     read: list[str] = []
 
-    def videos() -> Iterator[Source]:
+    def videos() -> Iterator[Source[Tensor]]:
         for video_id in "abcdef":
             read.append(video_id)
             yield video_id, 4, [torch.ones(1)] * 4
 
-    first = next(compute_in_batches(videos(), 4, 1, lambda batch: batch))
+    first = next(compute_in_batches(videos(), 4, 1, lambda batch: torch.stack(list(batch))))
     assert first[0] == "a"
     assert read == ["a"]

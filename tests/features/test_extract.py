@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,21 @@ from safetensors.torch import save_file
 from pipeline.config import I3DFeature, VGGishFeature
 from pipeline.errors import UserError
 from pipeline.features.extract import extract_shard
-from pipeline.features.frames import resized
+from pipeline.features.frames import FrameExtractor, resized
 from pipeline.features.logmel import log_mel_patches
 from pipeline.features.predictions import kinetics_classes
+from pipeline.features.r50 import load_r50
 from pipeline.features.store import FeatureStore
 from pipeline.features.vggish import random_vggish
 from pipeline.features.weights import load_i3d, random_i3d
 from pipeline.layout import kinetics_path
+from pipeline.media.decoded import DecodedShard
 
 FRAMES = {"one": 1, "short": 9, "long": 75, "even": 32}
 SAMPLES = {"one": 0, "short": 5000, "long": 16000 * 3, "even": 16000}
 FPS = 10.0
+ATTRIBUTES = {"media": "{}", "conversion": "none", "stage_version": 1, "ffmpeg_version": "7", "av_version": "1"}
+"""Attributes of a decoded shard."""
 
 
 def frames_of(name: str) -> NDArray[np.uint8]:
@@ -43,7 +48,7 @@ def sound_of(name: str) -> NDArray[np.float32]:
 def decoded_shard(path: Path, frames: bool = True, sound: bool = True) -> Path:
     """A decoded shard, written as pipeline/media/decoded.py describes it."""
     with h5py.File(path, "w") as file:
-        file.attrs.update({"media": "{}", "stage_version": 1, "ffmpeg_version": "7", "av_version": "1"})
+        file.attrs.update(ATTRIBUTES)
         for name, count in FRAMES.items():
             group = file.create_group(name)
             group.attrs.update({"fps": FPS, "rate": 16000})
@@ -89,7 +94,7 @@ def one_by_one(name: str, resources: Path, size: int, window: int, stride: int) 
     return torch.stack(rows).numpy()
 
 
-@pytest.mark.parametrize(("stride", "batch"), [(16, 8), (12, 3)])
+@pytest.mark.parametrize(("stride", "batch"), [(16, 8), (12, 3), (4, 8), (2, 5), (5, 4), (20, 2)])
 def test_rgb(decoded: Path, resources: Path, tmp_path: Path, stride: int, batch: int) -> None:
     feature = {"network": "i3d_rgb", "input_size": 32, "stride": stride, "batch": batch, "dtype": "float32"}
     store = extract(feature, decoded, tmp_path, resources)
@@ -99,8 +104,43 @@ def test_rgb(decoded: Path, resources: Path, tmp_path: Path, stride: int, batch:
         expected = one_by_one(name, resources, 32, 16, stride)
         assert expected.std() > 1e-3
         np.testing.assert_allclose(store.read(name), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
-    np.testing.assert_allclose(store.times("even"), [0.8, 2.4] if stride == 16 else [0.8, 2.0])
+    begins = np.arange(0, 32 // stride * stride, stride)
+    np.testing.assert_allclose(store.times("even"), (begins + np.minimum(begins + 16, 32)) / 2 / FPS)
     np.testing.assert_allclose(store.times("one"), [0.05])
+
+
+def test_overlapping_windows_of_flow(decoded: Path, resources: Path, tmp_path: Path) -> None:
+    """Windows that share frames, in batches that cross videos, equal those of a batch of one each."""
+    feature = {"network": "i3d_flow", "input_size": 32, "stride": 4, "dtype": "float32"}
+    flow = {"method": "dis", "bound": 5}
+    shared = extract({**feature, "flow": flow, "batch": 8}, decoded, tmp_path / "8", resources)
+    alone = extract({**feature, "flow": flow, "batch": 1}, decoded, tmp_path / "1", resources)
+    for name, frames in FRAMES.items():
+        expected = alone.read(name)
+        assert len(expected) == max(1, frames // 4)
+        np.testing.assert_allclose(shared.read(name), expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_overlapping_windows_of_r50(decoded: Path, tmp_path: Path) -> None:
+    feature = {"network": "i3d_r50", "weights": "random", "window": 8, "stride": 6, "input_size": 32, "batch": 4}
+    store = extract({**feature, "dtype": "float32"}, decoded, tmp_path, tmp_path)
+    network = load_r50("random").network.prepare(torch.device("cpu"))
+    clip = resized(torch.from_numpy(frames_of("even")), 32, None, "even")
+    with torch.inference_mode():
+        rows = [network.features(clip[first : first + 8].unsqueeze(0))[0] for first in (0, 6, 12, 18, 24)]
+    expected = torch.stack(rows).numpy()
+    np.testing.assert_allclose(store.read("even"), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_stopping_early_leaves_no_reader(decoded: Path, resources: Path) -> None:
+    feature = I3DFeature.model_validate({"network": "i3d_rgb", "input_size": 32, "stride": 4})
+    extractor = FrameExtractor(feature, resources, torch.device("cpu"))
+    with DecodedShard(decoded) as shard:
+        rows = extractor.rows(shard)
+        assert next(rows)[0] == "even"
+        assert any(thread.name.startswith("prefetch") for thread in threading.enumerate())
+        rows.close()
+        assert not any(thread.name.startswith("prefetch") for thread in threading.enumerate())
 
 
 def test_attributes_say_how_it_was_made(decoded: Path, resources: Path, tmp_path: Path) -> None:
@@ -122,7 +162,7 @@ def test_flow_sees_motion(decoded: Path, resources: Path, tmp_path: Path) -> Non
     path = tmp_path / "0003.h5"
     clip = frames_of("long")[:16]
     with h5py.File(path, "w") as file:
-        file.attrs.update({"media": "{}", "stage_version": 1, "ffmpeg_version": "7", "av_version": "1"})
+        file.attrs.update(ATTRIBUTES)
         for name, frames in {"still": clip[[0] * 16], "forwards": clip, "backwards": clip[::-1]}.items():
             group = file.create_group(name)
             group.attrs["fps"] = FPS
@@ -159,7 +199,7 @@ def test_vggish(decoded: Path, tmp_path: Path) -> None:
 def test_predictions_are_printed(resources: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "0003.h5"
     with h5py.File(path, "w") as file:
-        file.attrs.update({"media": "{}", "stage_version": 1, "ffmpeg_version": "7", "av_version": "1"})
+        file.attrs.update(ATTRIBUTES)
         group = file.create_group("short")
         group.attrs["fps"] = FPS
         group["frames"], group["times"] = frames_of("short"), np.arange(9) / FPS

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.features.windows import centre_times, cut_windows, row_count
+from pipeline.features.windows import Window, centre_times, cut_windows, join_windows, row_count
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,20 @@ def test_rows(frames: int, stride: int, rows: int) -> None:
     assert row_count(frames, stride) == rows
 
 
+def windows_of(frames: int, stride: int, window: int, piece: int, first: int = 0) -> list[Window]:
+    """Windows of a clip whose frames are the numbers from ``first`` on."""
+    clip = torch.arange(first, first + frames).view(-1, 1)
+    return list(cut_windows(torch.split(clip, piece), frames, window, stride))
+
+
+def numbers(windows: list[Window]) -> list[list[int]]:
+    """The windows as a network gets them: joined, then looked up in the table."""
+    frames, table = join_windows(windows)
+    return [frames[list(row)].flatten().tolist() for row in table]
+
+
 def cut(frames: int, window: int, stride: int, piece: int) -> list[list[int]]:
-    clip = torch.arange(frames).view(-1, 1)
-    return [w.flatten().tolist() for w in cut_windows(torch.split(clip, piece), frames, window, stride)]
+    return numbers(windows_of(frames, stride, window, piece))
 
 
 def test_by_hand() -> None:
@@ -53,9 +64,37 @@ def test_a_long_clip_is_held_in_part() -> None:
     windows = cut_windows(pieces(), 10_000, 16, 4)
     for _ in range(10):
         window = next(windows)
-    assert window[0] == 36
+    assert window.frames[0] == window.first == 36
     assert taken <= 50
-    assert window.untyped_storage().nbytes() <= 8 * 40
+    assert window.frames.untyped_storage().nbytes() <= 8 * 40
+
+
+def test_every_frame_is_joined_once() -> None:
+    frames, table = join_windows(windows_of(22, 4, 8, 5))
+    assert frames.flatten().tolist() == list(range(22))
+    assert table == (
+        (0, 1, 2, 3, 4, 5, 6, 7),
+        (4, 5, 6, 7, 8, 9, 10, 11),
+        (8, 9, 10, 11, 12, 13, 14, 15),
+        (12, 13, 14, 15, 16, 17, 18, 19),
+        (16, 17, 18, 19, 20, 21, 16, 16),
+    )
+
+
+def test_clips_are_joined_apart() -> None:
+    """A batch that begins inside a clip and goes on with the whole of a short one and the begin of a third."""
+    first, short, third = windows_of(20, 4, 8, 6), windows_of(3, 4, 8, 6, first=100), windows_of(30, 4, 8, 6, first=200)
+    batch = first[2:] + short + third[:2]
+    frames, _ = join_windows(batch)
+    assert frames.flatten().tolist() == [*range(8, 20), 100, 101, 102, *range(200, 212)]
+    assert numbers(batch) == [
+        [8, 9, 10, 11, 12, 13, 14, 15],
+        [12, 13, 14, 15, 16, 17, 18, 19],
+        [16, 17, 18, 19, 16, 16, 16, 16],
+        [100, 101, 102, 100, 100, 100, 100, 100],
+        [200, 201, 202, 203, 204, 205, 206, 207],
+        [204, 205, 206, 207, 208, 209, 210, 211],
+    ]
 
 
 def test_centres_by_hand() -> None:
