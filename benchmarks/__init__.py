@@ -1,0 +1,1 @@
+"""Measurements of the feature extraction; docs/performance.md says what they found."""
