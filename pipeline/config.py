@@ -133,7 +133,7 @@ class I3DFeature(FeatureBase):
     stride: int = Field(16, ge=1, description="frames between windows")
     input_size: int | None = Field(None, ge=32, description="resized to this square on the device; null: as decoded")
     crop: int | None = Field(None, ge=32, description="centre crop after the resize, pixels")
-    batch: int = Field(8, ge=1, description="windows a batch")
+    batch: int | None = Field(None, ge=1, description="windows a batch; null: 8 on a CPU, 64 on a GPU")
     flow: FlowSettings = Field(FlowSettings(), description="for i3d_flow")
     media: dict[str, Any] = Field(
         {}, description="overrides of the media section for this feature alone: fps, resize, size, scaler"

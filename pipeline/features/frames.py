@@ -28,6 +28,8 @@ PIECE = 32
 """Frames of a clip that are read at once."""
 AHEAD = 2
 """Pieces that are read ahead of their use."""
+BATCH = {"cpu": 8, "cuda": 64}
+"""Windows a batch where the configuration does not say."""
 
 
 class FrameExtractor:
@@ -57,7 +59,9 @@ class FrameExtractor:
     def rows(self, shard: DecodedShard) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
         """Yield (video id, values (rows, dims) float32, times (rows,) seconds) for each video of the shard."""
         feature = self._feature
-        results = compute_in_batches(self._sources(shard), feature.batch, self.dims, self._compute)
+        results = compute_in_batches(
+            self._sources(shard), feature.batch or BATCH[self._device.type], self.dims, self._compute
+        )
         for video_id, values in results:
             times = centre_times(shard.times(video_id), feature.window, feature.stride, shard.fps(video_id))
             yield video_id, values.numpy(), times

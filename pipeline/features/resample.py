@@ -18,8 +18,8 @@ from torch import Tensor
 ZEROS, PRECISION = 64, 512
 """Zero crossings of the sinc on either side, and table entries between two of them."""
 BETA, ROLLOFF = 14.769656459379492, 0.9475937167399596
-TOGETHER = 32
-"""Neighbouring outputs computed by one product."""
+TOGETHER, BLOCKS = 32, 4096
+"""Neighbouring outputs, and blocks of them, computed by one product."""
 
 
 def resample(sound: Tensor, rate: int, new_rate: int) -> Tensor:
@@ -37,11 +37,14 @@ def resample(sound: Tensor, rate: int, new_rate: int) -> Tensor:
         last = min(first + TOGETHER, period)
         begins = [output * step // phases for output in range(first, last)]
         kernel = weights.new_zeros(begins[-1] - begins[0] + weights.shape[1], last - first)
-        for column, begin in enumerate(begins):
-            row = begin - begins[0]
+        for column, origin in enumerate(begins):
+            row = origin - begins[0]
             kernel[row : row + weights.shape[1], column] = weights[(first + column) % phases]
+        kernel = kernel.to(sound.device)
         windows = padded[begins[0] :].unfold(0, len(kernel), stride)[:blocks]
-        result[:, first:last] = windows @ kernel.to(sound.device)
+        # A product copies its windows: in slices, so that a long sound costs little more memory than itself.
+        for begin in range(0, blocks, BLOCKS):
+            result[begin : begin + BLOCKS, first:last] = windows[begin : begin + BLOCKS] @ kernel
     result = result.flatten()[:count]
     chosen = late_outputs(count, rate, new_rate).to(sound.device)
     windows = padded.unfold(0, weights.shape[1], step)[chosen // phases]

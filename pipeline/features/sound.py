@@ -52,7 +52,8 @@ class SoundExtractor:
                 yield video_id, 0, ()
             else:
                 samples, rate = found
-                sound = torch.from_numpy(samples).to(self._device)
+                # Decoded AAC may go beyond 1; the published front end reads 16-bit files, which clip.
+                sound = torch.from_numpy(samples).to(self._device).clamp(-1, 1)
                 patches = log_mel_patches(resampled(sound, rate, self._feature.resampler))
                 yield video_id, len(patches), patches.unbind(0)
 
