@@ -55,7 +55,7 @@ def decode_shard(
         _write_quarantine(quarantine, bad)
         if len(bad) > allowed_bad(len(videos), media.max_bad_fraction):
             raise UserError(
-                f"{quarantine}: {len(bad)} of {len(videos)} videos of shard {out.stem} could not be read, more than "
+                f"shard {out.stem}: {len(bad)} of {len(videos)} videos could not be read (why: the lines above), more than "
                 f"media.max_bad_fraction {media.max_bad_fraction:g} allows; mend or remove them, or raise that setting"
             )
 

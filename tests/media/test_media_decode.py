@@ -51,7 +51,7 @@ def test_bad_videos_are_listed_and_the_shard_goes_on(tmp_path, counting, ffmpeg_
 def test_too_many_bad_videos_fail_the_shard_but_leave_the_list(tmp_path, counting, capsys, decode):
     good = counting("good.mp4", 5, "10")
     videos = {**bad_files(tmp_path / "bad", good), "good": good}
-    with pytest.raises(UserError, match=r"0000\.tsv: 4 of 5 videos of shard 0000 could not be read"):
+    with pytest.raises(UserError, match=r"shard 0000: 4 of 5 videos could not be read \(why: the lines above\)"):
         decode(videos, max_bad_fraction=0.5)
     assert len(quarantined(tmp_path)) == 4
     assert list((tmp_path / "out").iterdir()) == []
