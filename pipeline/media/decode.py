@@ -55,8 +55,8 @@ def decode_shard(
         _write_quarantine(quarantine, bad)
         if len(bad) > allowed_bad(len(videos), media.max_bad_fraction):
             raise UserError(
-                f"shard {out.stem}: {len(bad)} of {len(videos)} videos could not be read (why: the lines above), more than "
-                f"media.max_bad_fraction {media.max_bad_fraction:g} allows; mend or remove them, or raise that setting"
+                f"shard {out.stem}: {len(bad)} of {len(videos)} videos could not be read (why: the lines above), "
+                f"more than media.max_bad_fraction {media.max_bad_fraction:g} allows; mend or remove them, or raise it"
             )
 
 
