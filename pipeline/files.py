@@ -34,6 +34,11 @@ def atomic_path(target: Path) -> Iterator[Path]:
         raise
 
 
+def finished_files(folder: Path, suffix: str) -> list[Path]:
+    """Files of ``folder`` with this suffix, sorted; hidden ones, which may be half-written, are left out."""
+    return sorted(path for path in folder.glob(f"*{suffix}") if not path.name.startswith("."))
+
+
 def write_text(target: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     with atomic_path(target) as temporary:

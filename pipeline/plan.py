@@ -14,6 +14,7 @@ from typing import Any, Self
 from pipeline.config import TEST_SETS, Config, Dialogs, FrameMedia, TestSet, parse
 from pipeline.corpus.shards import in_shard, shard_name, shard_of, videos_in
 from pipeline.errors import UserError
+from pipeline.files import finished_files
 from pipeline.layout import Layout, kinetics_path
 
 MACHINE_KEYS = ("results", "resources", "device", "videos")
@@ -133,7 +134,7 @@ class Plan:
         folder = self.config.features[feature].npy
         assert folder is not None
         folders = [folder, folder.with_name(f"{folder.name}_testset")]
-        return [path for place in folders if place.is_dir() for path in sorted(place.glob("*.npy"))]
+        return [path for place in folders for path in finished_files(place, ".npy")]
 
     def _shard(self, video_id: str) -> str:
         return shard_name(shard_of(video_id, self.config.corpus.shards))

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from pipeline.errors import UserError
 from pipeline.features.store import problems
+from pipeline.files import finished_files
 from pipeline.hdf5 import attributes, open_hdf5
 from pipeline.progress import progress
 
@@ -62,7 +63,7 @@ def verify(paths: Sequence[Path]) -> None:
 def _shards(paths: Sequence[Path]) -> list[Path]:
     shards: list[Path] = []
     for path in paths:
-        inside = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+        inside = finished_files(path, ".h5") if path.is_dir() else [path]
         if not inside:
             raise UserError(f"{path}: no feature shards (*.h5) in this folder")
         shards += inside

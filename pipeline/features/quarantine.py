@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.files import write_text
+from pipeline.files import finished_files, write_text
 from pipeline.media.decode import QUARANTINE_COLUMNS
 
 VIDEO, *DETAILS = QUARANTINE_COLUMNS
@@ -23,7 +23,7 @@ def gather_quarantine(folders: Sequence[Path], out: Path) -> None:
     """
     shards: dict[str, dict[tuple[str, ...], list[str]]] = {}
     for folder in folders:
-        paths = sorted(folder.glob("*.tsv"))
+        paths = finished_files(folder, ".tsv")
         if not paths:
             raise UserError(f"{folder}: no list of unreadable videos (*.tsv); run `avsd decode` for this feature first")
         for path in paths:

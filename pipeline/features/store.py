@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, finished_files
 from pipeline.hdf5 import Attribute, attributes, open_hdf5
 
 FORMAT = "avsd-features-1"
@@ -166,7 +166,7 @@ class FeatureStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._paths = sorted(folder.glob("*.h5"))
+        self._paths = finished_files(folder, ".h5")
         if not self._paths:
             raise UserError(f"{folder}: no feature shards (*.h5); extract or import the feature first")
         self._files: dict[int, h5py.File] = {}

@@ -12,7 +12,7 @@ from pipeline import __version__
 from pipeline.corpus.shards import in_shard, shard_name
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore, write_shard
-from pipeline.files import atomic_path, write_text
+from pipeline.files import atomic_path, finished_files, write_text
 from pipeline.hdf5 import Attribute
 from pipeline.progress import log, progress
 from pipeline.versions import STAGES
@@ -65,7 +65,7 @@ def npy_files(folder: Path) -> dict[str, Path]:
         raise UserError(f"{folder}: no such folder of <video id>.npy files")
     paths: dict[str, Path] = {}
     for place in (folder, folder.with_name(f"{folder.name}_testset")):
-        for path in sorted(place.glob("*.npy")):
+        for path in finished_files(place, ".npy"):
             if path.stem in paths:
                 raise UserError(f"{path}: video {path.stem} is also in {folder}; keep one of them")
             paths[path.stem] = path

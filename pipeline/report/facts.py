@@ -14,6 +14,7 @@ import yaml
 from pipeline import __version__
 from pipeline.config import Config
 from pipeline.corpus.shards import shard_name
+from pipeline.files import finished_files
 from pipeline.layout import Layout
 from pipeline.report.results import descriptions, display_names, read_curves, read_if_there
 from pipeline.systems.provenance import git_commit
@@ -61,7 +62,7 @@ def features(config: Config) -> list[FeatureFacts]:
     layout = Layout(config.results)
     found = []
     for name in config.features:
-        shards = sorted(layout.feature(name).glob("*.h5")) if layout.feature(name).is_dir() else []
+        shards = finished_files(layout.feature(name), ".h5")
         if shards:
             found.append(_feature(name, shards))
     return found

@@ -232,6 +232,17 @@ def total(store, results):
     results.put(float(store.read("a").sum()))
 
 
+def test_half_written_files_are_no_shards(tmp_path, capsys):
+    """A job that was killed leaves its temporary file, hidden, beside the shards."""
+    shard(tmp_path / "0000.h5")
+    (tmp_path / ".0001.h5.k3j2.h5").write_bytes(b"half")
+    assert FeatureStore(tmp_path).video_ids
+    verify([tmp_path])
+    (tmp_path / "0000.h5").unlink()
+    with pytest.raises(UserError, match="no feature shards"):
+        FeatureStore(tmp_path)
+
+
 def test_a_store_survives_a_fork(tmp_path):
     shard(tmp_path / "0000.h5")
     store = FeatureStore(tmp_path)
