@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.config import TEST_SETS, Config, Dialogs, FrameMedia, TestSet, parse
-from pipeline.corpus.shards import in_shard, shard_name, shard_of, videos_in
+from pipeline.corpus.shards import by_shard, npy_in, shard_name, videos_in
 from pipeline.errors import UserError
-from pipeline.files import finished_files
 from pipeline.layout import Layout, kinetics_path
 
 MACHINE_KEYS = ("results", "resources", "device", "videos")
@@ -116,36 +115,42 @@ class Plan:
         return self.layout.scenes / "videos" if self.config.corpus.source == "scenes" else self.config.videos
 
     @cached_property
-    def _videos(self) -> dict[str, Path]:
+    def _videos(self) -> dict[str, list[Path]]:
+        """The user's videos by shard."""
         folder = self.config.videos
-        return {} if folder is None or self.config.corpus.source == "scenes" else videos_in(folder)
+        given = {} if folder is None or self.config.corpus.source == "scenes" else videos_in(folder)
+        return by_shard(given, self.config.corpus.shards)
+
+    @cached_property
+    def _npy(self) -> dict[str, dict[str, list[Path]]]:
+        """Npy files of the gathered features by feature and shard."""
+        return {name: by_shard(self._npy_in(name), self.config.corpus.shards) for name in self.gathered}
+
+    def _npy_in(self, feature: str) -> dict[str, Path]:
+        folder = self.config.features[feature].npy
+        assert folder is not None
+        try:
+            return npy_in(folder)
+        except UserError as error:
+            raise UserError(f"features.{feature}.npy: {error}") from None
 
     def videos(self, shard: str) -> list[Path]:
         """The user's videos of a shard; for generated scenes the folder they are all in."""
         if self.config.corpus.source == "scenes":
             return [self.layout.scenes / "videos"]
-        return list(in_shard(self._videos, int(shard), self.config.corpus.shards).values())
+        return self._videos.get(shard, [])
 
     def npy_files(self, feature: str, shard: str) -> list[Path]:
         """The npy files of a gathered feature that belong to a shard."""
-        return [path for path in self._npy(feature) if self._shard(path.stem) == shard]
-
-    def _npy(self, feature: str) -> list[Path]:
-        folder = self.config.features[feature].npy
-        assert folder is not None
-        folders = [folder, folder.with_name(f"{folder.name}_testset")]
-        return [path for place in folders for path in finished_files(place, ".npy")]
-
-    def _shard(self, video_id: str) -> str:
-        return shard_name(shard_of(video_id, self.config.corpus.shards))
+        return self._npy[feature].get(shard, [])
 
     def shards(self, feature: str) -> list[str]:
         """The shards of a feature that hold anything."""
         if feature in self.gathered:
-            return sorted({self._shard(path.stem) for path in self._npy(feature)})
+            return list(self._npy[feature])
         if self.config.corpus.source == "scenes":
             return [shard_name(index) for index in range(self.config.corpus.shards)]
-        return sorted({self._shard(video_id) for video_id in self._videos})
+        return list(self._videos)
 
     def feature_shards(self, features: Iterable[str]) -> list[Path]:
         """Every shard file of some features."""
@@ -261,8 +266,7 @@ class Plan:
 
     def _check_files(self) -> None:
         for feature in self.gathered:
-            if not self._npy(feature):
-                raise UserError(f"features.{feature}.npy: no .npy file in {self.config.features[feature].npy}")
+            self.shards(feature)  # which raises where there is nothing to gather
         if self.config.corpus.source == "files":
             if self.config.run:
                 self._check_dialogs()

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.files import finished_files
 
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".3gp", ".flv", ".wmv", ".ts"}
 
@@ -30,6 +31,29 @@ def videos_in(folder: Path) -> dict[str, Path]:
             raise UserError(f"{folder}: {videos[path.stem].name} and {path.name} have the same id; keep one of them")
         videos[path.stem] = path
     return videos
+
+
+def npy_in(folder: Path) -> dict[str, Path]:
+    """The npy files of ``folder`` and ``<folder>_testset`` by video id, sorted; an id in both is an error."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder of <video id>.npy files")
+    paths: dict[str, Path] = {}
+    for place in (folder, folder.with_name(f"{folder.name}_testset")):
+        for path in finished_files(place, ".npy"):
+            if path.stem in paths:
+                raise UserError(f"{path}: video {path.stem} is also in {folder}; keep one of them")
+            paths[path.stem] = path
+    if not paths:
+        raise UserError(f"{folder}: no <video id>.npy files in it")
+    return paths
+
+
+def by_shard(ids: dict[str, Path], shards: int) -> dict[str, list[Path]]:
+    """Paths of ``ids`` by the name of their shard, sorted; only shards that have any."""
+    found: dict[str, list[Path]] = {}
+    for video_id, path in ids.items():
+        found.setdefault(shard_name(shard_of(video_id, shards)), []).append(path)
+    return dict(sorted(found.items()))
 
 
 def in_shard(ids: dict[str, Path], shard: int, shards: int) -> dict[str, Path]:

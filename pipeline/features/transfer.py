@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.corpus.shards import in_shard, shard_name
+from pipeline.corpus.shards import in_shard, npy_in, shard_name
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore, write_shard
-from pipeline.files import atomic_path, finished_files, write_text
+from pipeline.files import atomic_path, write_text
 from pipeline.hdf5 import Attribute
 from pipeline.progress import log, progress
 from pipeline.versions import STAGES
@@ -43,7 +43,7 @@ def import_npy(folder: Path, out: Path, shard: int, shards: int, dtype: str) -> 
     """
     if not 0 <= shard < shards:
         raise UserError(f"shard {shard}: expected 0 to {shards - 1}, shards are counted from 0")
-    paths = npy_files(folder)
+    paths = npy_in(folder)
     dims = _read(next(iter(paths.values())), None).shape[1]
     chosen = in_shard(paths, shard, shards)
     if not chosen:
@@ -57,21 +57,6 @@ def import_npy(folder: Path, out: Path, shard: int, shards: int, dtype: str) -> 
     }
     items = progress(_items(chosen, dims), len(chosen), f"import {folder.name} {shard_name(shard)}", "videos")
     write_shard(out, items, settings, dims, dtype)
-
-
-def npy_files(folder: Path) -> dict[str, Path]:
-    """The npy files of ``folder`` and ``<folder>_testset`` by video id, sorted; an id in both is an error."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder of <video id>.npy files")
-    paths: dict[str, Path] = {}
-    for place in (folder, folder.with_name(f"{folder.name}_testset")):
-        for path in finished_files(place, ".npy"):
-            if path.stem in paths:
-                raise UserError(f"{path}: video {path.stem} is also in {folder}; keep one of them")
-            paths[path.stem] = path
-    if not paths:
-        raise UserError(f"{folder}: no <video id>.npy files in it")
-    return paths
 
 
 def _items(paths: dict[str, Path], dims: int) -> Iterator[tuple[str, NDArray[Any], NDArray[np.float64]]]:

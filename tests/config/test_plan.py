@@ -109,7 +109,10 @@ def test_npy_features_need_no_video(tmp_path):
         ({"videos": None}, "videos: not set"),
         ({"videos": "nowhere"}, "nowhere: no such folder"),
         ({"features": {"i3d_rgb": {"weights": "gone.pt"}}}, r"gone\.pt: no such weights file"),
-        ({"features": {"i3d_rgb": {"npy": "gone"}}}, "no .npy file in gone"),
+        (
+            {"features": {"i3d_rgb": {"npy": "gone"}}},
+            r"features\.i3d_rgb\.npy: gone: no such folder of <video id>\.npy files",
+        ),
         ({"run": ["baseline"]}, r"dialogs\.training: not set"),
         (
             {"run": ["baseline"], "dialogs": {"training": "a.json", "official": "b.json"}},
