@@ -20,6 +20,8 @@ FRAME, HOP, TRANSFORM = 400, 160, 512
 BANDS, LOWEST, HIGHEST = 64, 125.0, 7500.0
 LOG_OFFSET = 0.01
 PATCH = 96
+PIECE = 16 * PATCH
+"""Frames whose spectra are held at once."""
 PATCH_SECONDS = PATCH * HOP / RATE
 PATCH_SAMPLES = (PATCH - 1) * HOP + FRAME
 RESAMPLERS: dict[str, str] = {"resampy": "kaiser_best of resampy 0.2", "torchaudio": "torchaudio sinc_interp_hann"}
@@ -52,11 +54,13 @@ def log_mel_patches(sound: Tensor) -> Tensor:
         return torch.empty(0, PATCH, BANDS, device=sound.device)
     if len(sound) < PATCH_SAMPLES:
         sound = torch.nn.functional.pad(sound, (0, PATCH_SAMPLES - len(sound)))
-    frames = sound.double().unfold(0, FRAME, HOP)[: count * PATCH]
+    frames = sound.unfold(0, FRAME, HOP)[: count * PATCH]
     window = torch.hann_window(FRAME, periodic=True, dtype=torch.float64, device=sound.device)
-    magnitudes = torch.fft.rfft(frames * window, TRANSFORM).abs()
-    mel = magnitudes @ mel_matrix().to(sound.device)
-    return torch.log(mel + LOG_OFFSET).view(count, PATCH, BANDS).float()
+    matrix = mel_matrix().to(sound.device)
+    # In pieces: a spectrum takes many times the memory of its sound.
+    pieces = (frames[begin : begin + PIECE] for begin in range(0, len(frames), PIECE))
+    mel = [torch.fft.rfft(piece.double() * window, TRANSFORM).abs() @ matrix for piece in pieces]
+    return torch.log(torch.cat(mel) + LOG_OFFSET).view(count, PATCH, BANDS).float()
 
 
 def patch_times(count: int) -> NDArray[np.float64]:

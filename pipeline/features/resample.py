@@ -31,8 +31,8 @@ def resample(sound: Tensor, rate: int, new_rate: int) -> Tensor:
     repeats = -(-TOGETHER // phases)
     period, stride = phases * repeats, step * repeats
     blocks = -(-count // period)
-    padded = F.pad(sound.double(), (reach, reach + stride * (blocks + 1)))
-    result = padded.new_empty(blocks, period)
+    padded = F.pad(sound, (reach, reach + stride * (blocks + 1)))
+    result = padded.new_empty(blocks, period, dtype=torch.float64)
     for first in range(0, period, TOGETHER):
         last = min(first + TOGETHER, period)
         begins = [output * step // phases for output in range(first, last)]
@@ -44,11 +44,11 @@ def resample(sound: Tensor, rate: int, new_rate: int) -> Tensor:
         windows = padded[begins[0] :].unfold(0, len(kernel), stride)[:blocks]
         # A product copies its windows: in slices, so that a long sound costs little more memory than itself.
         for begin in range(0, blocks, BLOCKS):
-            result[begin : begin + BLOCKS, first:last] = windows[begin : begin + BLOCKS] @ kernel
+            result[begin : begin + BLOCKS, first:last] = windows[begin : begin + BLOCKS].double() @ kernel
     result = result.flatten()[:count]
     chosen = late_outputs(count, rate, new_rate).to(sound.device)
     windows = padded.unfold(0, weights.shape[1], step)[chosen // phases]
-    return result.index_copy(0, chosen, windows @ late.to(sound.device))
+    return result.index_copy(0, chosen, windows.double() @ late.to(sound.device))
 
 
 @lru_cache(maxsize=8)
