@@ -45,7 +45,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
 ]
 HEAD = """# Configuration
 
-Generated from `pipeline/config.py` by `make docs`: do not edit.
+Generated from `pipeline/config/` by `make docs`: do not edit.
 
 `config.yaml` holds the default experiment. Other experiments are laid over it with `--configfile`: mappings merge key
 by key, lists and values are replaced. Single keys are given with `--config`, for example

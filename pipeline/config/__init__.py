@@ -1,0 +1,43 @@
+"""The typed configuration: one pydantic model a section.
+
+`config.yaml` holds the default experiment; files in `configs/` are laid over it. The JSON schema and
+docs/configuration.md are generated from these models, and a test fails when they drift.
+"""
+
+from pipeline.config.answers import Answers, Scoring
+from pipeline.config.base import SPLITS, TEST_SETS, TestSet
+from pipeline.config.corpus import Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
+from pipeline.config.features import Feature, FlowSettings, FrameMedia, I3DFeature, Inputs, Media, VGGishFeature
+from pipeline.config.reading import load, merge, parse
+from pipeline.config.root import Config, network_sizes
+from pipeline.config.systems import Description, Loss, System, SystemDescription, Training
+
+__all__ = [
+    "SPLITS",
+    "TEST_SETS",
+    "Answers",
+    "Config",
+    "Corpus",
+    "Description",
+    "Dialogs",
+    "Feature",
+    "FlowSettings",
+    "FrameMedia",
+    "I3DFeature",
+    "Inputs",
+    "Loss",
+    "Media",
+    "SceneCounts",
+    "Scenes",
+    "Scoring",
+    "System",
+    "SystemDescription",
+    "TestSet",
+    "Training",
+    "VGGishFeature",
+    "Vocabulary",
+    "load",
+    "merge",
+    "network_sizes",
+    "parse",
+]

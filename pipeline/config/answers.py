@@ -1,0 +1,27 @@
+"""Search and metrics: the sections `answers` and `scoring`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config.base import Section
+
+
+class Answers(Section):
+    """Beam search."""
+
+    beam: int = Field(5, ge=1, description="width; 1 is greedy")
+    bonus: float = Field(1.0, description="added to the log probability for each word, `<eos>` included")
+    min_length: int = Field(1, ge=0, description="words at least")
+    max_length: int = Field(30, ge=1, description="words at most")
+    n_best: int = Field(5, ge=1, description="answers kept beside the best one")
+    batch_turns: int = Field(64, ge=1, description="turns searched at once")
+
+
+class Scoring(Section):
+    """Metrics."""
+
+    filter: Literal["organisers", "punctuation", "none"] = Field(
+        "organisers", description="organisers: every one-character token is dropped, as in the published figures"
+    )
+    bootstrap: int = Field(1000, ge=0, description="resamples for the 95 % intervals; 0: none")

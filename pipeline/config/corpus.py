@@ -1,0 +1,60 @@
+"""Dialogs, splits and words: the sections `dialogs`, `corpus` and `vocabulary`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config.base import Section
+
+
+class SceneCounts(Section):
+    """How many scenes of each split the generator makes."""
+
+    training: int = Field(240, ge=1, description="training scenes")
+    validation: int = Field(40, ge=1, description="validation scenes, apart from the trial scenes it also holds")
+    trial: int = Field(40, ge=1, description="trial scenes: also part of validation, as in the real data")
+    official: int = Field(40, ge=1, description="official test scenes")
+
+
+class Scenes(Section):
+    """The corpus the project makes itself."""
+
+    counts: SceneCounts = Field(SceneCounts(), description="scenes per split")
+    seed: int = Field(1, ge=0, description="the corpus is a function of this number and the settings here")
+    size: int = Field(96, ge=32, multiple_of=2, description="width and height of a clip, pixels")
+    fps: int = Field(12, ge=4, description="frames per second of a clip")
+    seconds: float = Field(4.0, ge=2, description="length of a clip")
+
+
+class Dialogs(Section):
+    """The user's dialog files, in the AVSD challenge's JSON format."""
+
+    training: Path | None = Field(None, description="train_set4DSTC7-AVSD.json")
+    validation: Path | None = Field(
+        None, description="valid_set4DSTC7-AVSD.json; without one, `corpus.holdout` of the training dialogs serve"
+    )
+    trial: Path | None = Field(None, description="test_set.json, the trial (prototype) test set")
+    official: Path | None = Field(None, description="test_set4DSTC7-AVSD.json")
+    references: Path | None = Field(
+        None, description="the official set's six references (COCO layout, or dialogs with several answers a turn)"
+    )
+
+
+class Corpus(Section):
+    """Where dialogs and videos come from and how they are split."""
+
+    source: Literal["scenes", "files"] = Field("scenes", description="the generator, or the user's files")
+    scenes: Scenes = Field(Scenes(), description="settings of the generator")
+    keep_trial_in_validation: bool = Field(
+        False, description="the paper's literal setting: select the model on videos that are then tested on"
+    )
+    holdout: float = Field(0.1, gt=0, lt=1, description="share of training that becomes validation if none is given")
+    limit: int | None = Field(None, ge=1, description="keep only the first so many training dialogs (a quick try)")
+    shards: int = Field(8, ge=1, le=9999, description="feature shards; a video's shard is a hash of its id")
+
+
+class Vocabulary(Section):
+    """Words and ids."""
+
+    min_count: int = Field(4, ge=1, description="a word must occur this often in the training text")

@@ -1,0 +1,69 @@
+"""Configuration files, or inline JSON, laid over one another and validated."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pipeline.config.root import Config
+from pipeline.errors import UserError
+
+
+def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """Lay one configuration over another: mappings merge key by key, everything else is replaced."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def parse(values: dict[str, Any], source: str = "configuration") -> Config:
+    """Validate a plain mapping; the first problem becomes a one-line `UserError`."""
+    try:
+        return Config.model_validate(_nulls(values))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise UserError(f"{source}: {where + ': ' if where else ''}{message}{more}") from None
+
+
+def _nulls(value: Any) -> Any:
+    """``value`` with the text `null` as None: Snakemake's --config gives every scalar as text."""
+    if isinstance(value, dict):
+        return {key: _nulls(item) for key, item in value.items()}
+    return None if value == "null" else value
+
+
+def load(sources: Sequence[str]) -> Config:
+    """Read the configuration from files, or inline JSON, each laid over the one before.
+
+    The rules give a command exactly the settings it depends on as inline JSON; by hand one gives files.
+    """
+    values: dict[str, Any] = {}
+    for source in sources:
+        values = merge(values, _read(source))
+    return parse(values, ", ".join(source if not source.startswith("{") else "--config" for source in sources))
+
+
+def _read(source: str) -> dict[str, Any]:
+    if source.startswith("{"):
+        try:
+            loaded = json.loads(source)
+        except json.JSONDecodeError as error:
+            raise UserError(f"--config: not JSON ({error})") from None
+    else:
+        try:
+            loaded = yaml.safe_load(Path(source).read_text(encoding="utf-8")) or {}
+        except FileNotFoundError:
+            raise UserError(f"{source}: no such configuration file") from None
+        except yaml.YAMLError as error:
+            raise UserError(f"{source}: not YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(loaded, dict):
+        raise UserError(f"{source}: a configuration is a mapping, not {type(loaded).__name__}")
+    return loaded
