@@ -69,6 +69,18 @@ def corpus_import(out: Out, config: Configuration = DEFAULT) -> None:
     import_dialogs(settings.corpus, settings.dialogs, out)
 
 
+@corpus_app.command("captions")
+def corpus_captions(
+    captions: Annotated[Path, typer.Argument(help="JSON: a caption, or a list of them, by video id; or COCO layout.")],
+    out: Out,
+    question: Annotated[str, typer.Option(help="What every caption answers.")] = "what happens in the video ?",
+) -> None:
+    """Turn captions of another corpus into dialogs, for the pretraining of a system (its `init_from`)."""
+    from pipeline.corpus.captions import convert_captions
+
+    convert_captions(captions, question, out)
+
+
 @corpus_app.command("stats")
 def corpus_stats(files: list[Path]) -> None:
     """Print dialogs, turns and words of dialog files as Table 1 counts them."""
@@ -199,7 +211,35 @@ def train(
     system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
     config: Configuration = DEFAULT,
 ) -> None:
-    """Train a system; an interrupted training is taken up where it stopped."""
+    """Train a system; an interrupted training is taken up where it stopped.
+
+    **Reads** from the configuration's `results` folder: `corpus/training.json` and `corpus/validation.json`,
+    `vocabulary.json`, `features/FEATURE/*.h5` for every feature the system sees and, for a student, its teacher's
+    `models/TEACHER`. The workflow makes them all; by hand: `avsd corpus import`, `avsd vocabulary`, `avsd extract`.
+
+    **Writes** `models/SYSTEM`, at the end and as a whole: `model.safetensors`, `system.json` (everything that is needed
+    to build the network again), `vocabulary.json`, `curves.csv` and a model card, `README.md`. The epoch with the lowest
+    validation perplexity is kept.
+
+    **While it runs** `state/SYSTEM` holds `state.pt`, written after every epoch and every minute, `curves.csv` and
+    TensorBoard events (`tensorboard --logdir RESULTS/state`). Killed at any moment and started again, it goes on from
+    there and, on a CPU, ends with the same weights bit for bit. A state made with other settings is set aside as
+    `state.refused.pt`, with the settings that differ in the log.
+
+    **Several processes**: `processes: 4` in the configuration trains on four GPUs of this machine (or in four processes
+    on the CPU), `nodes` on several machines; `batch_turns` counts the turns of all of them together. Start it once for
+    each node; the cluster's variables (SLURM and others) say who is who.
+
+    **Stops** with the ids of the dialogs when a loss is not a finite number.
+
+    Examples:
+
+        avsd train ours_none_none --config config.yaml --config configs/charades.yaml
+
+        avsd train jst -c config.yaml -c '{"training": {"epochs": 2, "seed": 7}, "device": "cpu"}'
+
+    Settings: sections `training`, `networks` and `systems` of docs/configuration.md.
+    """
     from pipeline.training.train import train as run
 
     run(load(config), system)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.config import TEST_SETS, Config, Dialogs, FrameMedia, TestSet, parse
+from pipeline.corpus.importing import training_file
 from pipeline.corpus.shards import by_shard, npy_in, shard_name, videos_in
 from pipeline.errors import UserError
 from pipeline.layout import Layout, kinetics_path
@@ -104,7 +105,7 @@ class Plan:
 
     @cached_property
     def answered(self) -> list[tuple[str, str]]:
-        """Every (system, test set) pair."""
+        """Every (system, test set) pair; none where the corpus has no test set."""
         return [(name, test_set) for test_set in self.test_sets for name in self.scored(test_set)]
 
     # ---- videos and shards --------------------------------------------------------------------------------------
@@ -172,6 +173,19 @@ class Plan:
         system = self.config.trained(name)[1]
         teacher = () if system.teacher is None else self.config.systems[system.teacher].features
         return list(dict.fromkeys([*system.features, *teacher]))
+
+    def training_files(self, name: str) -> list[Path]:
+        """Files of the user's that a system's training reads beside the corpus, with its teacher's descriptions."""
+        system = self.config.systems[name]
+        seen = [system, *([] if system.teacher is None else [self.config.systems[system.teacher]])]
+        described = [each.description.file("train") for each in seen]
+        started = [] if system.init_from is None else [system.init_from / "model.safetensors"]
+        return [*dict.fromkeys(path for path in described if path is not None), *started]
+
+    def answer_files(self, name: str) -> list[Path]:
+        """Files of the user's that answering with a system reads beside the corpus."""
+        path = self.config.systems[name].description.file("test")
+        return [] if path is None else [path]
 
     # ---- settings: exactly what a step's result depends on, as inline JSON ---------------------------------------
 
@@ -276,15 +290,15 @@ class Plan:
             for path in self._own_weights(feature):
                 if not path.is_file():
                     raise UserError(f"{path}: no such weights file (features.{feature} in the configuration)")
+        read = [(name, self.training_files(name)) for name in self.trained]
+        read += [(name, self.answer_files(name)) for name in self.config.run]
+        for name, paths in read:
+            for path in paths:
+                if not path.is_file():
+                    raise UserError(f"{path}: no such file (systems.{name} in the configuration)")
 
     def _check_dialogs(self) -> None:
-        dialogs = self.config.dialogs
-        if dialogs.training is None:
-            raise UserError("dialogs.training: not set; give the training dialogs (train_set4DSTC7-AVSD.json)")
-        if dialogs.trial is None and dialogs.official is None:
-            raise UserError("dialogs.official: not set; give a test set to score on (or dialogs.trial)")
-        if dialogs.official is not None and dialogs.references is None:
-            raise UserError("dialogs.references: not set; the official test set is scored against its six references")
+        training_file(self.config.dialogs)
         for key, path in self.dialog_files().items():
             if not path.is_file():
                 raise UserError(f"{path}: no such file (dialogs.{key} in the configuration)")

@@ -12,6 +12,7 @@ rule answer:
         vocabulary=LAYOUT.vocabulary,
         features=system_features,
         model=trained_model,
+        given=answer_files,
     output:
         answers=LAYOUT.answers("{system}", "{test_set}"),
     log:

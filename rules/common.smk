@@ -54,8 +54,11 @@ def one_of(names):
     return "|".join(names) or "none"
 
 
+# Without a test set, systems are trained and nothing is scored: a pretraining.
 def everything():
-    return LAYOUT.report if PLAN.config.run else rules.features.input
+    if PLAN.test_sets:
+        return LAYOUT.report
+    return rules.models.input if PLAN.config.run else rules.features.input
 
 
 def scene_settings(wildcards):
@@ -101,6 +104,14 @@ def system_features(wildcards):
 def teacher_model(wildcards):
     teacher = PLAN.config.systems[wildcards.system].teacher
     return [] if teacher is None else model_file(teacher)
+
+
+def training_files(wildcards):
+    return PLAN.training_files(wildcards.system)
+
+
+def answer_files(wildcards):
+    return PLAN.answer_files(wildcards.system)
 
 
 def training_settings(wildcards):

@@ -14,6 +14,7 @@ rule train:
         vocabulary=LAYOUT.vocabulary,
         features=system_features,
         teacher=teacher_model,
+        given=training_files,
     output:
         model=model_file("{system}"),
         description=LAYOUT.model("{system}") / "system.json",

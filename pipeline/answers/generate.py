@@ -125,7 +125,7 @@ def _provenance(config: Config, name: str, test_set: str, view: View, info: Mapp
         "model": {key: info[key] for key in ("system", "network", "loss", "teacher", "training", "versions", "commit")},
         "vocabulary": info["vocabulary"],
         "test_set": test_set,
-        "sees": {"features": view.features, "description": view.description, "history": view.history},
+        "sees": {"features": view.features, "description": str(view.description), "history": view.history},
         "answers": config.answers.model_dump(),
         "stage": STAGES["answers"],
     }

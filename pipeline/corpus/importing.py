@@ -29,15 +29,14 @@ class Learning:
 def import_dialogs(corpus: Corpus, dialogs: Dialogs, out: Path) -> None:
     """Write ``out``/{split}.json, references/{test set}.json (COCO layout) and statistics.json.
 
-    A test set without a file is left out; training and one test set there must be. No video of a test set stays in
+    A test set without a file is left out. No video of a test set stays in
     training or, unless `keep_trial_in_validation` says so, in validation, and no validation video in training.
     Raises `UserError` naming the setting or the file, the dialog, and what was expected.
     """
-    training_path, trial_path, official_path = _checked_settings(dialogs)
-    training = read_dialogs(training_path, answered=True)
+    training = read_dialogs(training_file(dialogs), answered=True)
     given = read_dialogs(dialogs.validation, answered=True) if dialogs.validation is not None else None
-    trial = read_dialogs(trial_path, answered=True) if trial_path is not None else None
-    official = read_dialogs(official_path) if official_path is not None else None
+    trial = read_dialogs(dialogs.trial, answered=True) if dialogs.trial is not None else None
+    official = read_dialogs(dialogs.official) if dialogs.official is not None else None
     learning = divide(corpus, training, given, trial or [], official or [])
     _check_not_empty(dialogs, learning)
     splits = {"training": learning.training, "validation": learning.validation}
@@ -53,6 +52,15 @@ def import_dialogs(corpus: Corpus, dialogs: Dialogs, out: Path) -> None:
     for test_set, texts in references.items():
         write_references(out / "references" / f"{test_set}.json", texts)
     write_json(out / "statistics.json", _statistics(corpus, splits, learning))
+
+
+def training_file(dialogs: Dialogs) -> Path:
+    """The file of training dialogs; `UserError` where a file is not set that a run cannot do without."""
+    if dialogs.training is None:
+        raise UserError("dialogs.training: not set; give the training dialogs (train_set4DSTC7-AVSD.json)")
+    if dialogs.official is not None and dialogs.references is None:
+        raise UserError("dialogs.references: not set; the official test set is scored against its six references")
+    return dialogs.training
 
 
 def divide(
@@ -108,16 +116,6 @@ def last_turns(path: Path, official: Sequence[Dialog]) -> dict[Key, list[str]]:
             f"({names}, turns counted from 0); give the reference file of the same test set"
         )
     return {key: known[key] for key in wanted}
-
-
-def _checked_settings(dialogs: Dialogs) -> tuple[Path, Path | None, Path | None]:
-    if dialogs.training is None:
-        raise UserError("dialogs.training: not set; give the training dialogs (train_set4DSTC7-AVSD.json)")
-    if dialogs.trial is None and dialogs.official is None:
-        raise UserError("dialogs.trial, dialogs.official: neither is set; give a test set to score on")
-    if dialogs.official is not None and dialogs.references is None:
-        raise UserError("dialogs.references: not set; the official test set's last answers need their references")
-    return dialogs.training, dialogs.trial, dialogs.official
 
 
 def _check_not_empty(dialogs: Dialogs, learning: Learning) -> None:

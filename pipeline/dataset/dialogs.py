@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.corpus.dialogs import UNDISCLOSED, Dialog
 from pipeline.dataset.batch import Batch
 from pipeline.dataset.features import FeatureReader, Store, missing
-from pipeline.dataset.views import View
+from pipeline.dataset.views import Describer, View
 from pipeline.errors import UserError
 from pipeline.networks.inputs import Inputs
 from pipeline.tensors import Sequences
@@ -20,13 +20,12 @@ from pipeline.vocabulary.words import Vocabulary
 
 
 class _Tokens:
-    """A dialog as ids."""
+    """A dialog as ids. descriptions: by role of a view, the one in front of its questions."""
 
-    def __init__(self, dialog: Dialog, vocabulary: Vocabulary) -> None:
+    def __init__(self, dialog: Dialog, vocabulary: Vocabulary, descriptions: Mapping[str, str]) -> None:
         self.questions = [vocabulary.encode(turn.question) for turn in dialog.turns]
         self.answers = [vocabulary.encode(turn.answer) for turn in dialog.turns]
-        summary, caption = vocabulary.encode(dialog.summary), vocabulary.encode(dialog.caption)
-        self.descriptions = {"none": [], "summary": summary, "caption": caption, "both": caption + summary}
+        self.descriptions = {role: vocabulary.encode(text) for role, text in descriptions.items()}
 
     def pair(self, turn: int) -> list[int]:
         """A turn of the history: question and answer as one sentence (choice 10)."""
@@ -37,8 +36,8 @@ class DialogDataset:
     """Dialogs as batches for one or two networks.
 
     views: by role, what each network sees. stores: every feature in the views. missing: by feature, videos without
-    it: they have no step of it; more than ``max_missing`` of all is a `UserError`. Texts are tokenised once; features
-    are read when a batch needs them, and ``cache_bytes`` of them kept.
+    it: they have no step of it; more than ``max_missing`` of all is a `UserError`, as it is for automatic descriptions.
+    Texts are tokenised once; features are read when a batch needs them, and ``cache_bytes`` of them kept.
     """
 
     def __init__(
@@ -56,6 +55,7 @@ class DialogDataset:
         video_ids = [dialog.video_id for dialog in dialogs]
         self.missing = {name: missing(name, stores[name], video_ids, max_missing) for name in names}
         self._readers = {name: FeatureReader(stores[name], cache_bytes // len(names)) for name in names}
+        self._describer = Describer(self.views.values(), dialogs, max_missing)
         self._vocabulary = vocabulary
         self._tokens: list[_Tokens | None] = [None] * len(dialogs)
 
@@ -82,9 +82,7 @@ class DialogDataset:
         features = {name: reader.batch(video_ids) for name, reader in self._readers.items()}
         views = {}
         for role, view in self.views.items():
-            questions = [
-                tokens[index].descriptions[view.description] + tokens[index].questions[turn] for index, turn in rows
-            ]
+            questions = [tokens[index].descriptions[role] + tokens[index].questions[turn] for index, turn in rows]
             views[role] = Inputs(
                 questions=_sequences(questions),
                 pairs=pairs if view.history else no_pairs,
@@ -98,7 +96,9 @@ class DialogDataset:
     def _tokenised(self, index: int) -> _Tokens:
         tokens = self._tokens[index]
         if tokens is None:
-            tokens = self._tokens[index] = _Tokens(self.dialogs[index], self._vocabulary)
+            dialog = self.dialogs[index]
+            texts = {role: self._describer.text(view.description, dialog) for role, view in self.views.items()}
+            tokens = self._tokens[index] = _Tokens(dialog, self._vocabulary, texts)
         return tokens
 
     def _targets(self, rows: Sequence[tuple[int, int]], tokens: Mapping[int, _Tokens]) -> Sequences:

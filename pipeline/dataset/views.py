@@ -1,17 +1,57 @@
 """What a network sees of a dialog."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.config import Description
+from pipeline.corpus.descriptions import read_descriptions
+from pipeline.corpus.dialogs import Dialog
+from pipeline.errors import UserError
+from pipeline.progress import log
 
 
 @dataclass(frozen=True)
 class View:
     """Features by name, which description stands in front of the question, and whether the dialog so far is seen.
 
-    `both` is the caption followed by the summary.
+    description: a person's (`both` is the caption followed by the summary), or a file of automatic ones.
     """
 
     features: tuple[str, ...]
     description: Description
     history: bool
+
+
+class Describer:
+    """The descriptions that some views show, as text.
+
+    Files of automatic ones are read at once. A dialog whose video a file lacks stands without a description, and is
+    warned of; more than the share ``most`` of ``dialogs`` is a `UserError`.
+    """
+
+    def __init__(self, views: Iterable[View], dialogs: Iterable[Dialog], most: float) -> None:
+        video_ids = [dialog.video_id for dialog in dialogs]
+        paths = dict.fromkeys(view.description for view in views if isinstance(view.description, Path))
+        self._automatic = {path: read_descriptions(path) for path in paths}
+        for path, sentences in self._automatic.items():
+            lost = [video_id for video_id in video_ids if video_id not in sentences]
+            if not lost:
+                continue
+            more = ", ..." if len(lost) > 3 else ""
+            found = f"{path}: no description of {len(lost)} of {len(video_ids)} videos ({', '.join(lost[:3])}{more})"
+            if len(lost) > most * len(video_ids):
+                raise UserError(f"{found}, at most {most:.0%} may be missing; describe them")
+            log(f"warning: {found}; their questions stand alone")
+
+    def text(self, description: Description, dialog: Dialog) -> str:
+        """The description of a dialog's video, "" where there is none."""
+        if isinstance(description, Path):
+            return self._automatic[description].get(dialog.video_id, "")
+        parts = {
+            "none": (),
+            "summary": (dialog.summary,),
+            "caption": (dialog.caption,),
+            "both": (dialog.caption, dialog.summary),
+        }
+        return " ".join(parts[description])

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config
+from pipeline.config import Config, Description
 from pipeline.files import read_json
 from pipeline.layout import Layout
-from pipeline.report.paper import MANUAL, NONE
+from pipeline.report.paper import AUTOMATIC, MANUAL, NONE
 
 Scores = Mapping[str, Any]
 
@@ -55,8 +55,15 @@ def descriptions(config: Config, name: str) -> tuple[str, str]:
     system = config.systems[name]
     trained = config.trained(name)[1]
     seen = [trained, *([config.systems[trained.teacher]] if trained.teacher is not None else [])]
-    train = MANUAL if any(each.description.train != "none" for each in seen) else NONE
-    return train, MANUAL if system.description.test != "none" else NONE
+    sources = [_source(each.description.train) for each in seen]
+    train = next((source for source in (MANUAL, AUTOMATIC) if source in sources), NONE)
+    return train, _source(system.description.test)
+
+
+def _source(description: Description) -> str:
+    if isinstance(description, Path):
+        return AUTOMATIC
+    return NONE if description == "none" else MANUAL
 
 
 def display_names(config: Config) -> dict[str, str]:

@@ -14,6 +14,7 @@ def card(info: dict[str, Any]) -> str:
         "Description at test": described["test"],
         "Loss": info["loss"],
         "Teacher": info["teacher"] or "none",
+        "Started from": info["init_from"] or "fresh weights",
         "Vocabulary": f"{info['vocabulary']['size']} entries, SHA-256 {info['vocabulary']['hash'][:12]}",
         "Seed": info["training"]["seed"],
         "Commit": info["commit"] or "unknown",

@@ -1,7 +1,7 @@
 """Systems of the configuration made real: what they see, their networks, their folders.
 
 A model folder holds `model.safetensors` (weights), `system.json` (all that is needed to build the network again, and
-where it comes from) and `README.md` (the model card).
+where it comes from), `vocabulary.json` (its words) and `README.md` (the model card).
 """
 
 import re
@@ -26,7 +26,7 @@ from pipeline.systems.card import card
 from pipeline.systems.provenance import git_commit, versions
 from pipeline.vocabulary.words import Vocabulary
 
-WEIGHTS, INFO, CARD = "model.safetensors", "system.json", "README.md"
+WEIGHTS, INFO, WORDS, CARD = "model.safetensors", "system.json", "vocabulary.json", "README.md"
 _FEATURE_NAME = re.compile(r"[A-Za-z]\w*")
 _RESERVED = ("question", "history")
 
@@ -98,12 +98,15 @@ def save(
     """
     info = _info(network, config, name, vocabulary, feature_dims, metrics)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left_behind in folder.parent.glob(f".{folder.name}.*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
     temporary = folder.parent / f".{folder.name}.{token_hex(4)}"
     temporary.mkdir()
     try:
         with atomic_path(temporary / WEIGHTS) as path:
             weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
             save_file(weights, path, metadata={"system": name, "vocabulary": vocabulary.hash})
+        vocabulary.write(temporary / WORDS)
         write_json(temporary / INFO, info)
         write_text(temporary / CARD, card(info))
         for file, text in (texts or {}).items():
@@ -130,9 +133,10 @@ def _info(
         "sizes": config.sizes(name).model_dump(),
         "feature_dims": {feature: feature_dims[feature] for feature in system.features},
         "history": system.history,
-        "description": system.description.model_dump(),
+        "description": system.description.model_dump(mode="json"),
         "loss": system.loss,
         "teacher": system.teacher,
+        "init_from": None if system.init_from is None else str(system.init_from),
         "training": config.training_of(name).model_dump(),
         "vocabulary": {"size": len(vocabulary), "hash": vocabulary.hash},
         "parameters": parts(network),

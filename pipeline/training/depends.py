@@ -34,12 +34,16 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
     }
     for role, view in materials.views.items():
         values |= {f"{role}.{key}": value for key, value in vars(view).items()}
+        if isinstance(view.description, Path):
+            values[f"{role}.description"] = _file_hash(view.description)
     for split, dialogs in materials.dialogs.items():
         values[f"{split} dialogs"] = _dialog_hash(dialogs)
     for feature, store in materials.stores.items():
         values[f"feature {feature}"] = store.fingerprint(video_ids)
     if system.teacher is not None:
         values["weights of the teacher"] = _file_hash(Layout(config.results).model(system.teacher) / WEIGHTS)
+    if system.init_from is not None:
+        values["weights of init_from"] = _file_hash(system.init_from / WEIGHTS)
     return {key: _flat(value) for key, value in values.items()}
 
 

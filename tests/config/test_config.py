@@ -102,3 +102,12 @@ def test_descriptions_in_use_include_the_teachers():
     assert parse(experiment({"run": ["ours_none_none"]})).descriptions() == frozenset()
     both = {"run": ["ours_man_man"], "systems": {"ours_man_man": {"description": {"train": "both"}}}}
     assert parse(experiment(both)).descriptions() == {"summary", "caption"}
+
+
+def test_a_description_is_a_persons_or_a_json_file():
+    described = {"run": [], "systems": {"one": {"label": "One", "network": "attention"}}}
+    for given, expected in (("both", "both"), ("none", "none"), ("auto/told.json", Path("auto/told.json"))):
+        systems = {"one": {"description": {"test": given}}}
+        assert parse(merge(described, {"systems": systems})).systems["one"].description.test == expected
+    with pytest.raises(UserError, match=r"systems\.one\.description\.test.*'none', 'summary', 'caption' or 'both'"):
+        parse(merge(described, {"systems": {"one": {"description": {"test": "sumary"}}}}))

@@ -10,6 +10,8 @@ from pipeline.errors import UserError
 from pipeline.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
+TRAINING = {"dialogs": {"training": str(ROOT / "config.yaml")}}
+"""Any file that is there: a plan does not read dialogs."""
 
 
 def default(**overlay):
@@ -119,11 +121,47 @@ def test_npy_features_need_no_video(tmp_path):
             r"dialogs\.references: not set",
         ),
         ({"run": ["baseline"], "dialogs": {"training": "a.json", "trial": "b.json"}}, r"a\.json: no such file"),
+        (
+            {"run": ["jst"], "systems": {"ours_man_man": {"description": {"train": "told.json"}}}, **TRAINING},
+            r"told\.json: no such file \(systems\.ours_man_man",
+        ),
+        (
+            {
+                "run": ["ours_man_none"],
+                "systems": {"ours_man_none": {"description": {"test": "told.json"}}},
+                **TRAINING,
+            },
+            r"told\.json: no such file \(systems\.ours_man_none",
+        ),
+        (
+            {"run": ["baseline"], "systems": {"baseline": {"init_from": "captions"}}, **TRAINING},
+            r"captions/model\.safetensors: no such file \(systems\.baseline",
+        ),
     ],
 )
 def test_a_missing_file_is_named(clips, overlay, message):
     with pytest.raises(UserError, match=message):
         Plan(files(clips, **overlay))
+
+
+def test_files_of_descriptions_and_of_a_pretrained_model_are_inputs(clips, tmp_path):
+    told, model = tmp_path / "told.json", tmp_path / "pretrained"
+    told.touch()
+    model.mkdir()
+    (model / "model.safetensors").touch()
+    systems = {
+        "ours_man_man": {"description": {"train": str(told), "test": "none"}, "init_from": str(model)},
+        "ours_man_none": {"description": {"test": str(told)}},
+    }
+    plan = Plan(files(clips, run=["ours_man_none", "jst"], systems=systems, **TRAINING))
+    weights = model / "model.safetensors"
+    assert plan.training_files("ours_man_man") == [told, weights]
+    assert plan.training_files("jst") == [told]
+    assert plan.answer_files("ours_man_none") == [told]
+    assert plan.answer_files("jst") == []
+    assert plan.test_sets == [] and plan.answered == []
+    by_the_workflow = load([plan.training_settings("jst"), plan.machine()])
+    assert by_the_workflow.systems["ours_man_man"].description.train == told
 
 
 def settings(plan):

@@ -118,7 +118,6 @@ def test_missing_references_are_counted_and_named(files, tmp_path):
     ("missing", "message"),
     [
         (["training"], "dialogs.training: not set"),
-        (["trial", "official"], "dialogs.trial, dialogs.official"),
         (["references"], "dialogs.references: not set"),
     ],
 )
@@ -127,6 +126,13 @@ def test_a_missing_setting_is_named(files, tmp_path, missing, message):
         del files[key]
     with pytest.raises(UserError, match=message):
         run(files, tmp_path / "out")
+
+
+def test_without_a_test_set_there_is_only_something_to_learn_from(files, tmp_path):
+    for key in ("trial", "official", "references"):
+        del files[key]
+    assert set(run(files, tmp_path / "out")) == {"training", "validation"}
+    assert not (tmp_path / "out" / "references").exists()
 
 
 def test_a_single_test_set_is_enough(files, tmp_path):

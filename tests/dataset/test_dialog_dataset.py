@@ -171,3 +171,16 @@ def test_real_dialogs(shared: Path) -> None:
     ends = batch.targets.ids.gather(1, batch.targets.lengths.unsqueeze(1) - 1)
     assert row == batch.turns == 500
     assert torch.equal(ends, torch.full_like(ends, END))
+
+
+def test_automatic_descriptions_stand_in_front(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "told.json"
+    path.write_text('{"one": "c3 c2 unheard", "other": "c1"}')
+    views = {"model": View((), path, True), "teacher": View((), "both", True)}
+    with pytest.raises(UserError, match=r"told\.json: no description of 1 of 2 videos \(two\), at most 5% may be"):
+        DialogDataset(DIALOGS, VOCABULARY, {}, views)
+    data = DialogDataset(DIALOGS, VOCABULARY, {}, views, max_missing=0.5)
+    assert "two); their questions stand alone" in capsys.readouterr().err
+    batch = data.batch([(0, [0]), (1, [0])])
+    assert texts(batch.views["model"].questions) == ["c3 c2 <unk> q0", "q0"]
+    assert texts(batch.views["teacher"].questions) == ["c1 c2 s1 q0", "c3 q0"]

@@ -84,6 +84,7 @@ def test_round_trip(config: Config, tmp_path: Path) -> None:
         "curves.csv",
         "model.safetensors",
         "system.json",
+        "vocabulary.json",
     ]
     assert [path.name for path in folder.parent.iterdir()] == ["teacher"]
     assert stat.S_IMODE(folder.stat().st_mode) & 0o500 == 0o500

@@ -1,0 +1,73 @@
+"""Starting a network from another trained model: the `init_from` of a configuration entry.
+
+The other model may have been trained on another corpus with other words (the "AVSD best system" was pretrained on the
+captions of another one). Its weights are taken over where name and size agree; the rows of embeddings and of the
+output layer are taken word by word, by spelling.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+from pipeline.networks.base import DialogNetwork
+from pipeline.systems.system import INFO, WEIGHTS, WORDS
+from pipeline.vocabulary.words import Vocabulary
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """What a network has of another model. taken, fresh: names of parameters. known: words both vocabularies have."""
+
+    taken: tuple[str, ...]
+    fresh: tuple[str, ...]
+    known: int
+
+
+def take_over(network: DialogNetwork, vocabulary: Vocabulary, folder: Path) -> TakenOver:
+    """Copy into ``network`` every parameter of the model in ``folder`` that fits; the others stay as they are.
+
+    Moments of standardised features are not taken: they belong to a corpus. Raises `UserError` for a folder that holds
+    no trained model, and when nothing fits.
+    """
+    source, words = _read(folder)
+    places = {word: place for place, word in enumerate(words.words)}
+    pairs = [(row, places[word]) for row, word in enumerate(vocabulary.words) if word in places]
+    rows, others = (torch.tensor(column, dtype=torch.int64) for column in zip(*pairs, strict=True))
+    by_word = set(_by_word(network, len(vocabulary)))
+    taken, fresh = [], []
+    for name, parameter in network.named_parameters():
+        given = source.get(name)
+        if name in by_word and given is not None and given.shape == (len(words), *parameter.shape[1:]):
+            parameter.data[rows] = given[others].to(parameter.dtype)
+        elif name not in by_word and given is not None and given.shape == parameter.shape:
+            parameter.data.copy_(given)
+        else:
+            fresh.append(name)
+            continue
+        taken.append(name)
+    if not taken:
+        raise UserError(f"{folder}: no weight in it fits by name and size; give a model of the same network and sizes")
+    return TakenOver(tuple(taken), tuple(fresh), len(pairs))
+
+
+def _read(folder: Path) -> tuple[dict[str, Tensor], Vocabulary]:
+    for file in (WEIGHTS, WORDS):
+        if not (folder / file).is_file():
+            raise UserError(f"{folder}: no {file}, so no trained model to start from (init_from)")
+    try:
+        return load_file(folder / WEIGHTS), Vocabulary.read(folder / WORDS)
+    except SafetensorError as error:
+        raise UserError(f"{folder / WEIGHTS}: not the weights {INFO} describes ({error}); train it again") from None
+
+
+def _by_word(network: nn.Module, words: int) -> Iterator[str]:
+    """Parameters with a row a word: embeddings and the output layer."""
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Embedding) or (isinstance(module, nn.Linear) and module.out_features == words):
+            yield from (f"{name}.{part}" for part, _ in module.named_parameters())
