@@ -17,7 +17,7 @@ from pipeline.corpus.shards import by_shard, npy_in, shard_name, videos_in
 from pipeline.errors import UserError
 from pipeline.layout import Layout, kinetics_path
 
-MACHINE_KEYS = ("results", "resources", "device", "videos")
+MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos")
 """Where a run happens and how: no result depends on these, so they are no reason to run a step again."""
 
 
@@ -263,7 +263,8 @@ class Plan:
     @staticmethod
     def _slim(system: Any, keys: set[str]) -> dict[str, Any]:
         """A system's entry cut down to ``keys`` and what an entry cannot be without."""
-        return {"label": "", "network": system.network, "loss": system.loss, **system.model_dump(include=keys)}
+        needed = {"label": "", "network": system.network, "history": False, "loss": system.loss}
+        return {**needed, **system.model_dump(include=keys)}
 
     # ---- the user's files -----------------------------------------------------------------------------------------
 
@@ -279,6 +280,11 @@ class Plan:
         return {key: path for key, path in given.items() if path is not None}
 
     def _check_files(self) -> None:
+        if self.config.nodes > 1:
+            raise UserError(
+                f"nodes: {self.config.nodes}, but the workflow trains a system on one machine; train it by hand on "
+                "several (`srun avsd train SYSTEM`), and the workflow goes on from its model"
+            )
         for feature in self.gathered:
             self.shards(feature)  # which raises where there is nothing to gather
         if self.config.corpus.source == "files":

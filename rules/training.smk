@@ -33,10 +33,11 @@ rule train:
         system=one_of(PLAN.trained),
     conda:
         "../envs/training.yaml"
+    threads: PLAN.config.processes
     resources:
-        mem_mb=3000,
+        mem_mb=3000 * PLAN.config.processes,
         runtime=1440,
-        gpu=PLAN.gpu,
+        gpu=PLAN.gpu * PLAN.config.processes,
     params:
         settings=training_settings,
         machine=machine,

@@ -70,8 +70,9 @@ class Config(Section):
         for feature in system.features:
             if feature not in self.features:
                 raise ValueError(f"systems.{name}.features: {feature!r} is not in features")
-        if system.model is None:
-            self.sizes(name)
+        if system.network is not None:
+            if system.history and not type(self.sizes(name)).takes_history:
+                raise ValueError(f"systems.{name}.history: {system.network} has no encoder for the dialog so far")
             self.training_of(name)
 
     def _check_without(self, name: str) -> None:
