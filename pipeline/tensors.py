@@ -63,3 +63,8 @@ class FeatureSequences(TensorGroup):
 def length_mask(lengths: Tensor, size: int) -> Tensor:
     """(N, size) bool: true at positions below each of ``lengths`` (N,)."""
     return torch.arange(size, device=lengths.device).unsqueeze(0) < lengths.unsqueeze(1)
+
+
+def full_precision(tensor: Tensor) -> Tensor:
+    """A half-precision tensor as float32; any other as it is."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor

@@ -5,6 +5,17 @@ attention size, G context vector.
 
 Both W_ck and V_Bk act on c_k alone, a weighted sum of steps: they are applied to the steps once a sequence, beside
 the keys, and not to c_k at every word. ``mixed`` holds both products, G + A values a step.
+
+>>> from pipeline.networks.packing import Packing
+>>> attention = MultimodalAttention({"question": 6, "i3d_rgb": 8}, state=5, attention=4, context=3)
+>>> packing = Packing.of(torch.tensor([2, 1]), 2)  # Two turns, of two words and one.
+>>> question = attention.remember("question", Steps(torch.ones(3, 6), packing))
+>>> video = attention.nothing(rows=2)
+>>> seen, _ = attend(torch.ones(2, 5), [question, video], attention.weights())
+>>> seen.context.shape, seen.modality.shape
+(torch.Size([2, 3]), torch.Size([2, 2]))
+>>> seen.temporal[0].tolist()
+[[0.5, 0.5], [1.0, 0.0]]
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,12 +67,25 @@ class Attended(NamedTuple):
     modality: Tensor
 
 
-class MultimodalAttention(nn.Module):
-    """Parameters of equations 6 to 8 for modalities of given widths."""
+class Trace(NamedTuple):
+    """What the gradient of a step needs beside `Attended`.
+
+    hidden: K of (T, L, A), the tanh of eq. 6. content: (T, K, G), d_k of eq. 8. energy: (T, K, A), the tanh of eq. 7.
+    """
+
+    hidden: tuple[Tensor, ...]
+    content: Tensor
+    energy: Tensor
+
+
+class AdditiveAttention(nn.Module):
+    """Parameters of additive attention within modalities of given widths, and over them.
+
+    widths: D_k by modality, in order. state: H. attention: A. context: G.
+    """
 
     def __init__(self, widths: Mapping[str, int], state: int, attention: int, context: int) -> None:
         super().__init__()
-        self.names = tuple(widths)
         self.size, self.context = attention, context
         self.keys = nn.ModuleDict({name: nn.Linear(width, attention) for name, width in widths.items()})
         self.mixes = nn.ModuleDict(
@@ -72,8 +96,6 @@ class MultimodalAttention(nn.Module):
         bound = attention**-0.5
         self.score = nn.Parameter(torch.empty(modalities, attention).uniform_(-bound, bound))
         self.balance = nn.Parameter(torch.empty(attention).uniform_(-bound, bound))
-        self.content = nn.Parameter(torch.zeros(modalities, context))
-        self.offset = nn.Parameter(torch.zeros(modalities, attention))
 
     def remember(self, name: str, steps: Steps) -> Memory:
         """Keys and products of a modality's steps, one row a sequence."""
@@ -81,37 +103,44 @@ class MultimodalAttention(nn.Module):
         real = packing.pad(torch.ones_like(packing.index).unsqueeze(1)).squeeze(2) > 0
         return Memory(packing.pad(self.keys[name](steps.values)), packing.pad(self.mixes[name](steps.values)), real)
 
-    def nothing(self, rows: Tensor) -> Memory:
-        """A modality without any step, as many rows as ``rows`` (T, ...)."""
-        count = len(rows)
+    def nothing(self, rows: int) -> Memory:
+        """A modality without any step."""
         return Memory(
-            self.score.new_zeros(count, 1, self.size),
-            self.score.new_zeros(count, 1, self.context + self.size),
-            torch.zeros(count, 1, dtype=torch.bool, device=self.score.device),
+            self.score.new_zeros(rows, 1, self.size),
+            self.score.new_zeros(rows, 1, self.context + self.size),
+            torch.zeros(rows, 1, dtype=torch.bool, device=self.score.device),
         )
+
+
+class MultimodalAttention(AdditiveAttention):
+    """Parameters of equations 6 to 8."""
+
+    def __init__(self, widths: Mapping[str, int], state: int, attention: int, context: int) -> None:
+        super().__init__(widths, state, attention, context)
+        self.content = nn.Parameter(torch.zeros(len(widths), context))
+        self.offset = nn.Parameter(torch.zeros(len(widths), attention))
 
     def weights(self) -> Weights:
         """The parameters `attend` takes."""
         return Weights(self.query.weight, self.score, self.content, self.offset, self.balance)
 
 
-def attend(state: Tensor, memories: Sequence[Memory], weights: Weights) -> Attended:
+def attend(state: Tensor, memories: Sequence[Memory], weights: Weights) -> tuple[Attended, Trace]:
     """Attention over every modality from the decoder's state (T, H)."""
     rows, (modalities, size) = len(state), weights.score.shape
     queries = (state @ weights.query.t()).view(rows, modalities + 1, size)
-    temporal, mixtures = [], []
+    hidden, temporal, mixtures = [], [], []
     for place, memory in enumerate(memories):
-        hidden = torch.tanh(memory.keys + queries[:, place].unsqueeze(1))
-        share = masked_softmax(hidden @ weights.score[place], memory.mask)
-        temporal.append(share)
-        mixtures.append(torch.bmm(share.unsqueeze(1), memory.mixed))
+        hidden.append(torch.tanh(memory.keys + queries[:, place].unsqueeze(1)))
+        temporal.append(masked_softmax(hidden[-1] @ weights.score[place], memory.mask))
+        mixtures.append(torch.bmm(temporal[-1].unsqueeze(1), memory.mixed))
     mixed = torch.cat(mixtures, 1)
     width = weights.content.shape[1]
     content = mixed[:, :, :width] + weights.content
     energy = torch.tanh(mixed[:, :, width:] + weights.offset + queries[:, modalities:])
     modality = torch.softmax(energy @ weights.balance, 1)
     context = torch.tanh(torch.bmm(modality.unsqueeze(1), content).squeeze(1))
-    return Attended(context, tuple(temporal), modality)
+    return Attended(context, tuple(temporal), modality), Trace(tuple(hidden), content, energy)
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

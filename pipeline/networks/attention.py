@@ -2,6 +2,20 @@
 
 Legend: T turns, N rows of a search, B videos, L steps of a modality, W words of all answers, V vocabulary, H decoder
 units, G context vector, K modalities: question, features, history.
+
+>>> from pipeline.tensors import FeatureSequences
+>>> network = AttentionNetwork(AttentionSizes(context=6), 11, {"i3d_rgb": 8}, history=True).eval()
+>>> words = Sequences(torch.tensor([[5, 6, 7], [8, 0, 0]]), torch.tensor([3, 1]))
+>>> video = FeatureSequences(torch.ones(1, 4, 8), torch.tensor([4]))  # One dialog of two turns.
+>>> past = torch.tensor([[-1], [0]])  # The second turn looks back on pair 0.
+>>> inputs = Inputs(words, words.select(torch.tensor([0])), past, {"i3d_rgb": video}, torch.tensor([0, 0]))
+>>> decoded = network(inputs, words)
+>>> decoded.logits.shape, decoded.context.shape
+(torch.Size([4, 11]), torch.Size([4, 6]))
+>>> encoded = network.encode(inputs)
+>>> prediction = network.predict(encoded, network.start(encoded))
+>>> {name: tuple(share.shape) for name, share in prediction.attention.items()}
+{'question': (2, 3), 'i3d_rgb': (2, 4), 'history': (2, 1)}
 """
 
 from collections.abc import Mapping
@@ -16,14 +30,15 @@ from pipeline.networks.base import Decoded, DialogNetwork, Prediction
 from pipeline.networks.encoders import FeatureProjection, HistoryEncoder, WordEncoder
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.lstm import LSTM
+from pipeline.networks.lstm_step import Layer
 from pipeline.networks.packing import Packing
+from pipeline.networks.recurrence import run
 from pipeline.networks.sizes import AttentionSizes
 from pipeline.networks.standard import Standardisation
+from pipeline.networks.words import WordScores, bridge, embedding
 from pipeline.tensors import Sequences, TensorGroup
 
 QUESTION, HISTORY = "question", "history"
-CHUNK_WASTE = 16
-"""Steps of ended answers a chunk of the decoder's loop may hold: a further chunk costs about as much as so many."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,9 @@ class AttentionNetwork(DialogNetwork):
     ) -> None:
         super().__init__()
         self.standard = Standardisation(feature_dims) if sizes.standardise else None
-        words, hidden, dropout = sizes.embedding, sizes.decoder_hidden, sizes.dropout
+        hidden, dropout, tied = sizes.decoder_hidden, sizes.dropout, sizes.tie_weights
+        shared = embedding(vocabulary_size, sizes.embedding, tied) if sizes.share_embeddings else None
+        words = sizes.embedding if shared is None else shared
         self.question = WordEncoder(vocabulary_size, words, sizes.question_hidden, sizes.question_layers, True, dropout)
         widths = {QUESTION: self.question.outputs}
         self.features = nn.ModuleDict()
@@ -70,9 +87,10 @@ class AttentionNetwork(DialogNetwork):
             widths[HISTORY] = self.history.outputs
         self.attention = MultimodalAttention(widths, hidden, sizes.attention, sizes.context)
         self.start_state = nn.Linear(self.question.outputs, 2 * sizes.decoder_layers * hidden)
-        self.embedding = nn.Embedding(vocabulary_size, words)
-        self.decoder = LSTM(words + sizes.context, hidden, sizes.decoder_layers)
-        self.output = nn.Linear(hidden + sizes.context, vocabulary_size)
+        self.embedding = embedding(vocabulary_size, sizes.embedding, tied) if shared is None else shared
+        self.decoder = LSTM(sizes.embedding + sizes.context, hidden, sizes.decoder_layers)
+        self.bridge = bridge(hidden + sizes.context, sizes.embedding, tied)
+        self.output = WordScores(sizes.embedding if tied else hidden + sizes.context, vocabulary_size, tied)
         self.dropout = nn.Dropout(dropout)
 
     def encode(self, inputs: Inputs) -> Encoded:
@@ -86,7 +104,7 @@ class AttentionNetwork(DialogNetwork):
                 memory = self.attention.remember(name, projection(inputs.features[name]))
                 memories[name] = memory.select(inputs.dialog)
             else:
-                memories[name] = self.attention.nothing(inputs.dialog)
+                memories[name] = self.attention.nothing(len(inputs.dialog))
         if self.history is not None:
             steps, _ = self.history(inputs.pairs, inputs.history)
             memories[HISTORY] = self.attention.remember(HISTORY, steps)
@@ -105,7 +123,7 @@ class AttentionNetwork(DialogNetwork):
         assert isinstance(encoded, Encoded)
         assert isinstance(state, State)
         top = state.hidden[:, -1]
-        seen = attend(top, list(encoded.memories.values()), self.attention.weights())
+        seen, _ = attend(top, list(encoded.memories.values()), self.attention.weights())
         logits = self._logits(top, seen.context)
         return Prediction(logits, seen.context, dict(zip(encoded.memories, seen.temporal, strict=True)), seen.modality)
 
@@ -118,27 +136,22 @@ class AttentionNetwork(DialogNetwork):
         """The loop of `start`, `predict` and `advance` with the true words, for all answers at once.
 
         What does not depend on the state stands outside the loop: the words' products before it, the output layer
-        after it. Rows whose answer has ended leave the loop at the next chunk's beginning.
+        after it.
         """
         assert isinstance(encoded, Encoded)
         packing = Packing.of(targets.lengths, targets.ids.shape[1])
-        products = self._word_products(packing.pack(targets.ids))
         current = encoded.select(packing.order)
-        state, weights = current.start, self.attention.weights()
-        states, contexts = [], []
-        for chunk in packing.chunks(CHUNK_WASTE):
-            state = state.map(lambda tensor, rows=chunk.rows: tensor[:rows])
-            current = current.map(lambda tensor, rows=chunk.rows: tensor[:rows])
-            block = products.index_select(0, chunk.gather).view(chunk.steps, chunk.rows, -1)
-            before, seen = [], []
-            for product in block.unbind():
-                before.append(state.hidden[:, -1])
-                seen.append(attend(before[-1], list(current.memories.values()), weights).context)
-                state = self._advance(state, seen[-1], product)
-            states.append(torch.cat(before).index_select(0, chunk.keep))
-            contexts.append(torch.cat(seen).index_select(0, chunk.keep))
+        states, contexts = run(
+            packing.sizes,
+            self._word_products(packing.pack(targets.ids)),
+            current.start.hidden,
+            current.start.cell,
+            list(current.memories.values()),
+            self.attention.weights(),
+            [Layer(*weights) for weights in self.decoder.weights(self.attention.context)],
+        )
         order = packing.row_major()
-        top, context = (torch.cat(parts).index_select(0, order) for parts in (states, contexts))
+        top, context = states.index_select(0, order), contexts.index_select(0, order)
         return Decoded(self._logits(top, context), context)
 
     def _word_products(self, words: Tensor) -> Tensor:
@@ -151,5 +164,6 @@ class AttentionNetwork(DialogNetwork):
         return State(*self.decoder.step(product, state.hidden, state.cell))
 
     def _logits(self, states: Tensor, contexts: Tensor) -> Tensor:
-        logits: Tensor = self.output(self.dropout(torch.cat((states, contexts), 1)))
+        joined = self.bridge(self.dropout(torch.cat((states, contexts), 1)))
+        logits: Tensor = self.output(joined, self.embedding)
         return logits

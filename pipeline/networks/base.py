@@ -4,6 +4,28 @@ A network is one file: it subclasses `DialogNetwork`, and its sizes stand in `pi
 
 Legend: T turns (rows), N rows of a search (turns x beams), La answer length with `<eos>`, W real target words of a
 batch (the sum of answer lengths), V vocabulary, G size of the context vector.
+
+Greedy search by the seam's five methods, for two turns of a text-only network:
+
+>>> import torch
+>>> from pipeline.networks.registry import build_network
+>>> from pipeline.networks.sizes import AttentionSizes
+>>> network = build_network("attention", AttentionSizes(context=6), 11, {}, history=False).eval()
+>>> words = Sequences(torch.tensor([[5, 6, 7], [8, 0, 0]]), torch.tensor([3, 1]))
+>>> none = Sequences(torch.zeros(0, 1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64))
+>>> inputs = Inputs(words, none, torch.zeros(2, 0, dtype=torch.int64), {}, torch.tensor([0, 0]))
+>>> encoded = network.encode(inputs)
+>>> state = network.start(encoded)
+>>> for _ in range(3):
+...     prediction = network.predict(encoded, state)
+...     state = network.advance(state, prediction, prediction.logits.argmax(1))
+>>> prediction.logits.shape, prediction.context.shape
+(torch.Size([2, 11]), torch.Size([2, 6]))
+
+Teacher forcing, with the answers' four real words:
+
+>>> network.decode(encoded, words).logits.shape
+torch.Size([4, 11])
 """
 
 from abc import ABC, abstractmethod

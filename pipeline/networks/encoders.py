@@ -2,6 +2,22 @@
 
 Legend: N sentences, L words at most, R real steps of all sequences, T turns, P history pairs, J pairs at most in one
 turn's history, E embedding, H units.
+
+>>> sentences = Sequences(torch.tensor([[5, 6, 7], [8, 0, 0]]), torch.tensor([3, 1]))
+>>> steps, last = WordEncoder(11, 4, 3, layers=2, bidirectional=True, dropout=0.5)(sentences)
+>>> steps.values.shape, last.shape
+(torch.Size([4, 6]), torch.Size([2, 6]))
+
+Three turns of a dialog, whose history is nothing, pair 0, and both pairs: 1 + 1 + 2 steps.
+
+>>> history = torch.tensor([[-1, -1], [0, -1], [0, 1]])
+>>> steps, last = HistoryEncoder(11, 4, 3, layers=2, bidirectional=True, dropout=0.5)(sentences, history)
+>>> steps.values.shape, last.shape
+(torch.Size([4, 6]), torch.Size([3, 6]))
+
+>>> videos = FeatureSequences(torch.ones(2, 5, 8), torch.tensor([5, 0]))
+>>> FeatureProjection(8, 3)(videos).values.shape
+torch.Size([5, 3])
 """
 
 from typing import NamedTuple
@@ -11,6 +27,7 @@ from torch import Tensor, nn
 
 from pipeline.networks.lstm import LSTM
 from pipeline.networks.packing import Packing, pick
+from pipeline.networks.words import source
 from pipeline.tensors import FeatureSequences, Sequences
 
 
@@ -25,12 +42,19 @@ class WordEncoder(nn.Module):
     """Sentences through an embedding and an LSTM (section 4: question encoder, and the words of a history pair)."""
 
     def __init__(
-        self, vocabulary: int, embedding: int, hidden: int, layers: int, bidirectional: bool, dropout: float
+        self,
+        vocabulary: int,
+        embedding: int | nn.Embedding,
+        hidden: int,
+        layers: int,
+        bidirectional: bool,
+        dropout: float,
     ) -> None:
+        """embedding: E of an embedding of its own, or the one it shares with another part of the network."""
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, embedding)
+        self.embedding = source(vocabulary, embedding)
         self.dropout = nn.Dropout(dropout)
-        self.lstm = LSTM(embedding, hidden, layers, bidirectional)
+        self.lstm = LSTM(self.embedding.embedding_dim, hidden, layers, bidirectional)
         self.outputs = self.lstm.outputs
 
     def forward(self, sentences: Sequences) -> tuple[Steps, Tensor]:
@@ -48,8 +72,15 @@ class HistoryEncoder(nn.Module):
     """
 
     def __init__(
-        self, vocabulary: int, embedding: int, hidden: int, layers: int, bidirectional: bool, dropout: float
+        self,
+        vocabulary: int,
+        embedding: int | nn.Embedding,
+        hidden: int,
+        layers: int,
+        bidirectional: bool,
+        dropout: float,
     ) -> None:
+        """embedding: as `WordEncoder` has it."""
         super().__init__()
         self.words = WordEncoder(vocabulary, embedding, hidden, layers, bidirectional=False, dropout=dropout)
         self.pairs = LSTM(hidden, hidden, 1, bidirectional)

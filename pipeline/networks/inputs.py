@@ -2,6 +2,19 @@
 
 Legend: B dialogs, T turns in all of them (the rows), P question-answer pairs of history, J pairs at most in one
 turn's history, Lq question length, Lp pair length, L feature steps, D feature dimensions.
+
+A dialog of three turns and its video of four steps; the second turn looks back on pair 0, the third on both:
+
+>>> import torch
+>>> inputs = Inputs(
+...     questions=Sequences(torch.tensor([[5, 6], [7, 0], [5, 8]]), torch.tensor([2, 1, 2])),
+...     pairs=Sequences(torch.tensor([[5, 6, 9, 3], [7, 4, 3, 0]]), torch.tensor([4, 3])),
+...     history=torch.tensor([[-1, -1], [0, -1], [0, 1]]),
+...     features={"i3d_rgb": FeatureSequences(torch.ones(1, 4, 6), torch.tensor([4]))},
+...     dialog=torch.tensor([0, 0, 0]),
+... )
+>>> inputs.questions.mask().tolist()
+[[True, True], [True, False], [True, True]]
 """
 
 from dataclasses import dataclass

@@ -2,10 +2,13 @@
 
 Legend: N sequences, R real steps of all of them, D input size, H units.
 
-On a GPU a packed sequence goes to cuDNN as it is. On a CPU PyTorch runs packed sequences step by step in plain tensor
-operations, but whole padded ones in oneDNN, 2 to 5 times faster (float32). So there time is cut into chunks, each run
-as a padded block of the sequences still running at its start, with states handed from chunk to chunk: the speed, and
-little padding.
+On a GPU a packed sequence goes to cuDNN as it is, on a CPU through `pipeline.networks.packed_lstm`.
+
+>>> packing = Packing.of(torch.tensor([3, 0, 2]), padded=4)
+>>> lstm = LSTM(inputs=5, hidden=3, layers=2, bidirectional=True)
+>>> states = lstm(packing.pack(torch.zeros(3, 4, 5)), packing)
+>>> states.shape, lstm.last(states, packing).shape
+(torch.Size([5, 6]), torch.Size([3, 6]))
 """
 
 import torch
@@ -13,10 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
+from pipeline.networks.packed_lstm import packed_lstm
 from pipeline.networks.packing import Packing, pick
-
-CHUNK_WASTE = 64
-"""Padding steps a chunk may hold: a further chunk costs about as much as so many."""
 
 
 class LSTM(nn.Module):
@@ -65,6 +66,19 @@ class LSTM(nn.Module):
         weights = dict(self.forwards[0].named_parameters())
         return weights["bias_ih_l0"] + weights["bias_hh_l0"]
 
+    def weights(self, entry: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Of each layer: input weights, both biases together, recurrent weights (one direction).
+
+        entry: of the first layer's input weights, the columns of only the last so many inputs.
+        """
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        for layer, cells in enumerate(self.forwards):
+            weights = dict(cells.named_parameters())
+            enter = weights["weight_ih_l0"]
+            bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
+            found.append((enter if layer else enter[:, -entry:], bias, weights["weight_hh_l0"]))
+        return found
+
     def step(self, product: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """One step of every layer (one direction), with the input's product already made.
 
@@ -90,11 +104,6 @@ def _run(cells: nn.Module, packed: Tensor, packing: Packing) -> Tensor:
     if packed.is_cuda:
         states: Tensor = cells(PackedSequence(packed, torch.tensor(packing.sizes)))[0].data
         return states
-    outputs, carried = [], None
-    for chunk in packing.chunks(CHUNK_WASTE):
-        block = packed.index_select(0, chunk.gather).view(chunk.steps, chunk.rows, -1)
-        if carried is not None:
-            carried = tuple(state[:, : chunk.rows].contiguous() for state in carried)
-        states, carried = cells(block, carried)
-        outputs.append(states.flatten(0, 1).index_select(0, chunk.keep))
-    return torch.cat(outputs)
+    weights = dict(cells.named_parameters())
+    bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
+    return packed_lstm(packing.sizes, packed, weights["weight_ih_l0"], weights["weight_hh_l0"], bias)

@@ -5,6 +5,15 @@ vocabulary, H units, A attention size, F size of the fused features.
 
 This is the published architecture without the published code's slips: padding is masked, the projections are summed,
 dropout is off at test time, and no state leaks from one sample to the next.
+
+>>> network = NaiveFusionNetwork(NaiveFusionSizes(fusion=6), 11, {"i3d_rgb": 6}, history=False).eval()
+>>> words = Sequences(torch.tensor([[5, 6, 7], [8, 0, 0]]), torch.tensor([3, 1]))
+>>> video = FeatureSequences(torch.ones(1, 4, 6), torch.tensor([4]))  # One dialog of two turns.
+>>> none = Sequences(torch.zeros(0, 1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64))
+>>> past, dialog = torch.zeros(2, 0, dtype=torch.int64), torch.tensor([0, 0])
+>>> decoded = network(Inputs(words, none, past, {"i3d_rgb": video}, dialog), words)
+>>> decoded.logits.shape, decoded.context.shape
+(torch.Size([4, 11]), torch.Size([4, 6]))
 """
 
 from collections.abc import Mapping
@@ -22,6 +31,7 @@ from pipeline.networks.lstm import LSTM
 from pipeline.networks.packing import Packing
 from pipeline.networks.sizes import NaiveFusionSizes
 from pipeline.networks.standard import Standardisation
+from pipeline.networks.words import WordScores, bridge, embedding
 from pipeline.tensors import FeatureSequences, Sequences, TensorGroup
 from pipeline.vocabulary import START
 
@@ -77,12 +87,12 @@ class NaiveFusionNetwork(DialogNetwork):
     ) -> None:
         super().__init__()
         self.standard = Standardisation(feature_dims) if sizes.standardise else None
-        hidden = sizes.hidden
-        self.question = WordEncoder(
-            vocabulary_size, sizes.embedding, hidden, sizes.question_layers, False, sizes.dropout
-        )
+        hidden, tied = sizes.hidden, sizes.tie_weights
+        shared = embedding(vocabulary_size, sizes.embedding, tied) if sizes.share_embeddings else None
+        words = sizes.embedding if shared is None else shared
+        self.question = WordEncoder(vocabulary_size, words, hidden, sizes.question_layers, False, sizes.dropout)
         self.history = (
-            HistoryEncoder(vocabulary_size, sizes.embedding, hidden, sizes.history_layers, False, sizes.dropout)
+            HistoryEncoder(vocabulary_size, words, hidden, sizes.history_layers, False, sizes.dropout)
             if history
             else None
         )
@@ -91,11 +101,12 @@ class NaiveFusionNetwork(DialogNetwork):
         )
         self.projections = nn.ModuleDict({name: nn.Linear(dims, sizes.fusion) for name, dims in feature_dims.items()})
         self.fusion = sizes.fusion
-        self.embedding = nn.Embedding(vocabulary_size, sizes.embedding)
+        self.embedding = embedding(vocabulary_size, sizes.embedding, tied) if shared is None else shared
         inputs = sizes.embedding + hidden * (2 if history else 1) + sizes.fusion
         self.decoder = LSTM(inputs, hidden, sizes.decoder_layers)
         self.squeeze = nn.Linear(hidden, sizes.output)
-        self.output = nn.Linear(sizes.output, vocabulary_size)
+        self.bridge = bridge(sizes.output, sizes.embedding, tied)
+        self.output = WordScores(sizes.embedding if tied else sizes.output, vocabulary_size, tied)
         self.dropout = nn.Dropout(sizes.dropout)
 
     def encode(self, inputs: Inputs) -> Encoded:
@@ -152,5 +163,5 @@ class NaiveFusionNetwork(DialogNetwork):
         return State(*self.decoder.step(product, state.hidden, state.cell), state.inputs)
 
     def _logits(self, states: Tensor) -> Tensor:
-        logits: Tensor = self.output(self.dropout(self.squeeze(states)))
+        logits: Tensor = self.output(self.bridge(self.dropout(self.squeeze(states))), self.embedding)
         return logits

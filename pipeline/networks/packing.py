@@ -5,6 +5,15 @@ Legend: N sequences, L padded length, R real steps of all sequences, D dimension
 Real steps stand time-major, longest sequence first: step 0 of every sequence, then step 1 of those that have one, and
 so on. The sequences still running at a step are then always the first rows, so that a recurrence works on slices, and
 padding is never read. A sequence of length 0 has no step at all.
+
+>>> packing = Packing.of(torch.tensor([1, 3, 0, 2]), padded=4)
+>>> packing.sizes, packing.index.tolist()  # Step 0 of sequences 1, 3, 0; step 1 of 1 and 3; step 2 of 1.
+((3, 2, 1), [4, 12, 0, 5, 13, 6])
+>>> values = torch.arange(16.0).view(4, 4, 1)
+>>> packing.pack(values).squeeze(1).tolist()
+[4.0, 12.0, 0.0, 5.0, 13.0, 6.0]
+>>> packing.pad(packing.pack(values))[3].squeeze(1).tolist()
+[12.0, 13.0, 0.0, 0.0]
 """
 
 from dataclasses import dataclass

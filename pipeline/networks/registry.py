@@ -1,19 +1,59 @@
-"""Networks by the name a configuration gives them."""
+"""Networks by the name a configuration gives them.
 
-from collections.abc import Mapping
+>>> from pipeline.networks.sizes import NaiveFusionSizes
+>>> type(build_network("naive_fusion", NaiveFusionSizes(), 11, {"i3d_rgb": 6}, history=True)).__name__
+'NaiveFusionNetwork'
+>>> build_network("naive_fusion", AttentionSizes(), 11, {"i3d_rgb": 6}, history=True)
+Traceback (most recent call last):
+ValueError: network 'naive_fusion': sizes must be NaiveFusionSizes, not AttentionSizes
+"""
 
-from pipeline.networks.attention import AttentionNetwork
+from collections.abc import Iterator, Mapping
+
+from torch import nn
+
+from pipeline.networks.attention import HISTORY, QUESTION, AttentionNetwork
 from pipeline.networks.base import DialogNetwork
+from pipeline.networks.hierarchical import HierarchicalNetwork
 from pipeline.networks.naive_fusion import NaiveFusionNetwork
-from pipeline.networks.sizes import AttentionSizes, NaiveFusionSizes, Sizes
+from pipeline.networks.sizes import SIZES, AttentionSizes, HierarchicalSizes, NaiveFusionSizes, Sizes
+from pipeline.vocabulary import END
 
 
 def build_network(
     name: str, sizes: Sizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool
 ) -> DialogNetwork:
-    """A network with fresh weights. feature_dims: dimensions of each feature it sees, in order; may be empty."""
-    if name == "attention" and isinstance(sizes, AttentionSizes):
-        return AttentionNetwork(sizes, vocabulary_size, feature_dims, history)
-    if name == "naive_fusion" and isinstance(sizes, NaiveFusionSizes):
-        return NaiveFusionNetwork(sizes, vocabulary_size, feature_dims, history)
-    raise ValueError(f"no network {name!r} with {type(sizes).__name__}")
+    """A network with fresh weights.
+
+    feature_dims: dimensions of each feature it sees, in order; may be empty. Raises `ValueError`, which names the
+    network and everything that does not fit.
+    """
+    if problems := list(_problems(name, sizes, vocabulary_size, feature_dims, history)):
+        raise ValueError(f"network {name!r}: {'; '.join(problems)}")
+    match sizes:
+        case AttentionSizes():
+            return AttentionNetwork(sizes, vocabulary_size, feature_dims, history)
+        case NaiveFusionSizes():
+            return NaiveFusionNetwork(sizes, vocabulary_size, feature_dims, history)
+        case HierarchicalSizes():
+            return HierarchicalNetwork(sizes, vocabulary_size, feature_dims)
+    raise AssertionError(f"{name!r} stands in SIZES, but no network is built from {type(sizes).__name__}")
+
+
+def _problems(
+    name: str, sizes: Sizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool
+) -> Iterator[str]:
+    if name not in SIZES:
+        yield f"not known ({', '.join(SIZES)})"
+        return
+    if type(sizes) is not SIZES[name]:
+        yield f"sizes must be {SIZES[name].__name__}, not {type(sizes).__name__}"
+    if history and not SIZES[name].takes_history:
+        yield "it has no encoder for the dialog so far: give `history: false`"
+    if vocabulary_size <= END:
+        yield f"a vocabulary of {vocabulary_size} entries has no room for the {END + 1} special ones"
+    for feature, dims in feature_dims.items():
+        if not feature.isidentifier() or feature in (QUESTION, HISTORY) or hasattr(nn.ModuleDict, feature):
+            yield f"{feature!r} cannot name a feature: letters, digits and '_', none of torch's names nor the network's"
+        if dims < 1:
+            yield f"feature {feature!r} has {dims} dimensions"

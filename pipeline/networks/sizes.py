@@ -1,19 +1,36 @@
 """Sizes of every network, without torch, so that a configuration is checked before anything heavy is imported.
 
-The defaults are the paper's (spec in docs/architecture.md): a configuration may override single entries.
+The defaults are the paper's (docs/architecture.md), or a choice where it gives none: a configuration may override
+single entries.
+
+>>> AttentionSizes(embedding=300).embedding
+300
+>>> {name: sizes.takes_history for name, sizes in SIZES.items()}
+{'attention': True, 'naive_fusion': True, 'hierarchical': False}
 """
+
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class Sizes(BaseModel):
-    """Base of every network's sizes: immutable, unknown keys refused."""
+    """Base of every network's sizes: immutable, unknown keys refused.
+
+    takes_history: whether the network has an encoder for the dialog so far; without, a system needs `history: false`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    takes_history: ClassVar[bool] = True
 
     standardise: bool = Field(
         False, description="features less the training videos' mean, over their deviation (the paper does not say)"
     )
+    tie_weights: bool = Field(
+        False,
+        description="the output layer's weights are the decoder's embedding, behind a linear layer where widths differ",
+    )
+    share_embeddings: bool = Field(False, description="question, history and decoder share one embedding")
 
 
 class AttentionSizes(Sizes):
@@ -52,4 +69,23 @@ class NaiveFusionSizes(Sizes):
     dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
 
 
-SIZES: dict[str, type[Sizes]] = {"attention": AttentionSizes, "naive_fusion": NaiveFusionSizes}
+class HierarchicalSizes(Sizes):
+    """The AVSD best system: question and video features under hierarchical attention; every default is a choice."""
+
+    takes_history: ClassVar[bool] = False
+
+    embedding: int = Field(256, gt=0, description="word embedding of question and decoder; layer before the softmax")
+    question_hidden: int = Field(256, gt=0, description="question GRU, units per direction")
+    question_layers: int = Field(1, gt=0, description="layers of the question GRU")
+    projection: int = Field(512, gt=0, description="output of each feature's linear projection")
+    attention: int = Field(128, gt=0, description="size of the additive attentions, within modalities and over them")
+    context: int = Field(256, gt=0, description="size of the hierarchical context vector")
+    decoder_hidden: int = Field(256, gt=0, description="units of both GRUs of the decoder")
+    dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
+
+
+SIZES: dict[str, type[Sizes]] = {
+    "attention": AttentionSizes,
+    "naive_fusion": NaiveFusionSizes,
+    "hierarchical": HierarchicalSizes,
+}

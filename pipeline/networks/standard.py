@@ -1,4 +1,17 @@
-"""Features brought to one scale before a network sees them."""
+"""Features brought to one scale before a network sees them.
+
+Legend: B videos, L steps, D dimensions.
+
+>>> from pipeline.tensors import Sequences
+>>> standard = Standardisation({"i3d_rgb": 2})
+>>> standard.fit("i3d_rgb", torch.tensor([1.0, 2.0]), torch.tensor([0.5, 4.0]))
+>>> video = FeatureSequences(torch.tensor([[[2.0, 2.0], [0.0, 6.0]]]), torch.tensor([2]))
+>>> empty = Sequences(torch.zeros(0, 1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64))
+>>> inputs = Inputs(empty, empty, torch.zeros(0, 0, dtype=torch.int64), {"i3d_rgb": video}, torch.zeros(0))
+>>> standard(inputs).features["i3d_rgb"].values
+tensor([[[ 2.,  0.],
+         [-2.,  1.]]])
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace

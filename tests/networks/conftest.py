@@ -1,15 +1,51 @@
-"""Made-up inputs for the networks."""
+"""Made-up inputs for the networks, and small networks for them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 
+from pipeline.networks.base import DialogNetwork
 from pipeline.networks.inputs import Inputs
+from pipeline.networks.registry import build_network
+from pipeline.networks.sizes import SIZES
 from pipeline.tensors import FeatureSequences, Sequences
 
 VOCABULARY = 11
 DIMS = {"i3d_rgb": 6, "vggish": 5}
+SMALL: dict[str, dict[str, Any]] = {
+    "attention": {
+        "embedding": 5, "question_hidden": 3, "history_hidden": 4, "projection": {"i3d_rgb": 7},
+        "projection_default": 3, "attention": 4, "context": 6, "decoder_hidden": 5,
+    },
+    "naive_fusion": {"embedding": 5, "hidden": 4, "attention": 3, "fusion": 6, "output": 7},
+    "hierarchical": {
+        "embedding": 5, "question_hidden": 3, "projection": 7, "attention": 4, "context": 6, "decoder_hidden": 4,
+    },
+}  # fmt: skip
+SHARED = {"tie_weights": True, "share_embeddings": True}
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("attention", {}),
+    ("attention", {"decoder_layers": 2, "question_layers": 1, "standardise": True}),
+    ("attention", SHARED),
+    ("naive_fusion", {"standardise": True}),
+    ("naive_fusion", SHARED),
+    ("hierarchical", {"standardise": True}),
+    ("hierarchical", {"question_layers": 2, **SHARED}),
+]
+VIEWS: list[tuple[str, dict[str, int], bool]] = [
+    (name, dims, history)
+    for name in SMALL
+    for dims in ({}, {"vggish": 5}, DIMS)
+    for history in ((False, True) if SIZES[name].takes_history else (False,))
+]
+Maker = Callable[..., tuple[Inputs, Sequences]]
+Builder = Callable[..., DialogNetwork]
+
+
+def _label(case: tuple[Any, ...]) -> str:
+    return "-".join(str(part) for name in case for part in (name if isinstance(name, dict) else [name]))
 
 
 def _sentences(generator: torch.Generator, lengths: list[int], padded: int) -> Sequences:
@@ -24,9 +60,6 @@ def _features(generator: torch.Generator, lengths: list[int], dims: int, dtype: 
     for row, length in enumerate(lengths):
         values[row, :length] = torch.randn(length, dims, generator=generator, dtype=torch.float64).to(dtype)
     return FeatureSequences(values, torch.tensor(lengths, dtype=torch.int64))
-
-
-Maker = Callable[..., tuple[Inputs, Sequences]]
 
 
 @pytest.fixture
@@ -48,3 +81,49 @@ def make_inputs() -> Maker:
         return inputs, _sentences(generator, [2, 4, 3, 1, 4], 5)
 
     return make
+
+
+@pytest.fixture
+def build() -> Builder:
+    """Small networks in double precision, no parameter and no moment left at a constant, which would hide mistakes.
+
+    history: by default whether the network takes any.
+    """
+
+    def make(
+        name: str,
+        changes: dict[str, Any] | None = None,
+        dims: dict[str, int] = DIMS,
+        history: bool | None = None,
+    ) -> DialogNetwork:
+        torch.manual_seed(1)
+        sizes = SIZES[name].model_validate({**SMALL[name], **(changes or {})})
+        past = SIZES[name].takes_history if history is None else history
+        network = build_network(name, sizes, VOCABULARY, dims, past).double().eval()
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+        if network.standard is not None:
+            for feature, width in dims.items():
+                network.standard.fit(feature, torch.randn(width), torch.rand(width) + 0.5)
+        return network
+
+    return make
+
+
+@pytest.fixture(params=CASES, ids=_label)
+def case(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """A network and what of its sizes is changed."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=VIEWS, ids=_label)
+def view(request: pytest.FixtureRequest) -> tuple[str, dict[str, int], bool]:
+    """A network, the features it sees, and whether it sees the history: every subset a network can see."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=SMALL)
+def name(request: pytest.FixtureRequest) -> str:
+    """Every network."""
+    return str(request.param)

@@ -1,40 +1,13 @@
-"""What every dialog network promises: steps equal teacher forcing, padding is never read, nothing missing breaks it."""
+"""What every dialog network promises: steps equal teacher forcing, dialogs equal their turns, dropout, precision."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 
 from pipeline.networks.base import Decoded, DialogNetwork
 from pipeline.networks.inputs import Inputs
-from pipeline.networks.registry import build_network
-from pipeline.networks.sizes import SIZES
 from pipeline.tensors import FeatureSequences, Sequences
-
-DIMS = {"i3d_rgb": 6, "vggish": 5}
-SMALL: dict[str, dict[str, Any]] = {
-    "attention": {
-        "embedding": 5, "question_hidden": 3, "history_hidden": 4, "projection": {"i3d_rgb": 7},
-        "projection_default": 3, "attention": 4, "context": 6, "decoder_hidden": 5,
-    },
-    "naive_fusion": {"embedding": 5, "hidden": 4, "attention": 3, "fusion": 6, "output": 5},
-}  # fmt: skip
-CASES = [("attention", {}), ("attention", {"decoder_layers": 2, "question_layers": 1}), ("naive_fusion", {})]
-Maker = Callable[..., tuple[Inputs, Sequences]]
-
-
-def build(
-    name: str, changes: dict[str, Any] | None = None, dims: dict[str, int] = DIMS, history: bool = True
-) -> DialogNetwork:
-    torch.manual_seed(1)
-    sizes = SIZES[name].model_validate({**SMALL[name], **(changes or {})})
-    network = build_network(name, sizes, 11, dims, history).double().eval()
-    with torch.no_grad():  # Constant starting values would hide mistakes.
-        for parameter in network.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.3)
-    return network
 
 
 def stepwise(network: DialogNetwork, inputs: Inputs, targets: Sequences) -> Decoded:
@@ -52,14 +25,41 @@ def stepwise(network: DialogNetwork, inputs: Inputs, targets: Sequences) -> Deco
     return Decoded(torch.cat(logits), torch.cat(contexts))
 
 
+def alone(inputs: Inputs, targets: Sequences, turn: int) -> tuple[Inputs, Sequences]:
+    """One turn as a batch of its own, without any padding; its history's pairs and its video alone."""
+    pairs = inputs.history[turn][inputs.history[turn] >= 0]
+    row, dialog = torch.tensor([turn]), inputs.dialog[turn : turn + 1]
+
+    def cut(sequences: Sequences) -> Sequences:
+        longest = int(sequences.lengths.max()) if len(sequences.lengths) else 1
+        return Sequences(sequences.ids[:, :longest], sequences.lengths)
+
+    def cut_features(features: FeatureSequences) -> FeatureSequences:
+        return FeatureSequences(features.values[:, : int(features.lengths[0])], features.lengths)
+
+    view = Inputs(
+        questions=cut(inputs.questions.select(row)),
+        pairs=cut(inputs.pairs.select(pairs)),
+        history=torch.arange(len(pairs)).unsqueeze(0),
+        features={key: cut_features(value.select(dialog)) for key, value in inputs.features.items()},
+        dialog=torch.tensor([0]),
+    )
+    return view, cut(targets.select(row))
+
+
+def losses(decoded: Decoded, targets: Sequences) -> torch.Tensor:
+    """A loss of every answer word, which depends on the logits and on the context vectors."""
+    words = targets.ids[targets.mask()]
+    scale = torch.linspace(0.5, 2, decoded.context.shape[1], dtype=torch.float64)
+    return torch.nn.functional.cross_entropy(decoded.logits, words, reduction="none") + (
+        (decoded.context.square() * scale).sum(1)
+    )
+
+
 @pytest.mark.parametrize("waste", [0, 2, 100])  # From blocks of equal rows to one block of all steps.
-@pytest.mark.parametrize(("name", "changes"), CASES)
-def test_teacher_forcing_equals_steps_in_values_and_gradients(
-    name: str, changes: dict[str, Any], waste: int, make_inputs: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.networks.attention.CHUNK_WASTE", waste)
-    monkeypatch.setattr("pipeline.networks.lstm.CHUNK_WASTE", waste)
-    network = build(name, changes)
+def test_teacher_forcing_equals_steps_in_values_and_gradients(case, waste, build, make_inputs, monkeypatch):
+    monkeypatch.setattr("pipeline.networks.hierarchical.CHUNK_WASTE", waste)
+    network = build(*case)
     inputs, targets = make_inputs()
     whole, steps = network(inputs, targets), stepwise(network, inputs, targets)
     assert whole.logits.shape == (14, 11)
@@ -78,111 +78,57 @@ def test_teacher_forcing_equals_steps_in_values_and_gradients(
         assert fast.abs().sum() > 0, key
 
 
-@pytest.mark.parametrize(("name", "changes"), CASES)
-def test_padding_is_never_read(name: str, changes: dict[str, Any], make_inputs: Maker) -> None:
-    network = build(name, changes)
-    inputs, targets = make_inputs()
-
-    def soil(sequences: Sequences) -> Sequences:
-        wider = torch.nn.functional.pad(sequences.ids, (0, 2))
-        return Sequences(wider.masked_fill(~Sequences(wider, sequences.lengths).mask(), 9), sequences.lengths)
-
-    def soil_features(features: FeatureSequences) -> FeatureSequences:
-        wider = torch.nn.functional.pad(features.values, (0, 0, 0, 2))
-        mask = FeatureSequences(wider, features.lengths).mask().unsqueeze(2)
-        return FeatureSequences(wider.masked_fill(~mask, float("nan")), features.lengths)
-
-    soiled = replace(
-        inputs,
-        questions=soil(inputs.questions),
-        pairs=soil(inputs.pairs),
-        history=torch.nn.functional.pad(inputs.history, (0, 1), value=-1),
-        features={key: soil_features(value) for key, value in inputs.features.items()},
-    )
-    clean, dirty = network(inputs, targets), network(soiled, soil(targets))
-    torch.testing.assert_close(clean.logits, dirty.logits)
-    torch.testing.assert_close(clean.context, dirty.context)
-    gradients = [
-        torch.autograd.grad(decoded.logits.square().sum(), list(network.parameters())) for decoded in (clean, dirty)
-    ]
-    for one, other in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, other)
-
-
-@pytest.mark.parametrize(("name", "changes"), CASES)
-def test_turns_do_not_see_each_other(name: str, changes: dict[str, Any], make_inputs: Maker) -> None:
-    network = build(name, changes)
-    inputs, targets = make_inputs()
-    whole = network(inputs, targets)
-    alone = Inputs(
-        questions=inputs.questions.select(torch.tensor([2])),
-        pairs=inputs.pairs.select(torch.tensor([0, 1])),
-        history=torch.tensor([[0, 1]]),
-        features={key: value.select(torch.tensor([0])) for key, value in inputs.features.items()},
-        dialog=torch.tensor([0]),
-    )
-    one = network(alone, targets.select(torch.tensor([2])))
-    torch.testing.assert_close(one.logits, whole.logits[6:9])
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_nothing_to_read_gives_finite_values_and_gradients(name: str, make_inputs: Maker) -> None:
-    network = build(name).train()
-    inputs, targets = make_inputs()
-    bare = replace(
-        inputs,
-        pairs=Sequences(torch.zeros(0, 1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)),
-        history=torch.zeros(5, 0, dtype=torch.int64),
-        features={
-            key: FeatureSequences(torch.zeros(2, 1, dims, dtype=torch.float64), torch.zeros(2, dtype=torch.int64))
-            for key, dims in DIMS.items()
-        },
-    )
-    decoded = network(bare, targets)
-    (decoded.logits.logsumexp(1).sum() + decoded.context.sum()).backward()
-    assert decoded.logits.isfinite().all()
-    for key, parameter in network.named_parameters():
-        assert parameter.grad is None or parameter.grad.isfinite().all(), key
-    empty = dict(network.named_parameters())["history.empty"].grad
-    assert empty is not None
-    assert empty.abs().sum() > 0
-
-    network.eval()
-    without = replace(bare, features={})
-    torch.testing.assert_close(network(without, targets).logits, network(bare, targets).logits)
-
-
-@pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize(("dims", "history"), [({}, False), ({}, True), ({"vggish": 5}, False)])
-def test_any_subset_of_modalities(name: str, dims: dict[str, int], history: bool, make_inputs: Maker) -> None:
+def test_steps_of_every_view_equal_teacher_forcing(view, build, make_inputs):
+    name, dims, history = view
     network = build(name, dims=dims, history=history)
     inputs, targets = make_inputs()
     whole, steps = network(inputs, targets), stepwise(network, inputs, targets)
     torch.testing.assert_close(whole.logits, steps.logits)
     encoded = network.encode(inputs)
     prediction = network.predict(encoded, network.start(encoded))
-    if name == "attention":
+    if name != "naive_fusion":
         assert list(prediction.attention) == ["question", *dims, *(["history"] if history else [])]
-        assert prediction.modality is not None
         torch.testing.assert_close(prediction.modality.sum(1), torch.ones(5, dtype=torch.float64))
 
 
-def test_attention_weights_are_shares_of_real_steps(make_inputs: Maker) -> None:
-    network = build("attention")
+def test_dialogs_in_one_batch_equal_their_turns_one_by_one(case, build, make_inputs):
+    network = build(*case)
+    inputs, targets = make_inputs()
+    parameters = dict(network.named_parameters())
+    whole = network(inputs, targets)
+    together = torch.autograd.grad(losses(whole, targets).sum(), list(parameters.values()))
+    one_by_one = [torch.zeros_like(parameter) for parameter in parameters.values()]
+    begin = 0
+    for turn, length in enumerate(targets.lengths.tolist()):
+        view, answer = alone(inputs, targets, turn)
+        decoded = network(view, answer)
+        torch.testing.assert_close(decoded.logits, whole.logits[begin : begin + length], rtol=0, atol=1e-9)
+        torch.testing.assert_close(decoded.context, whole.context[begin : begin + length], rtol=0, atol=1e-9)
+        loss = losses(decoded, answer).sum()
+        parts = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+        one_by_one = [total if part is None else total + part for total, part in zip(one_by_one, parts, strict=True)]
+        begin += length
+    for key, ours, theirs in zip(parameters, together, one_by_one, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9, msg=lambda text, key=key: f"{key}: {text}")
+        assert ours.abs().max() > 1e-6, key
+
+
+@pytest.mark.parametrize("name", ["attention", "hierarchical"])
+def test_attention_weights_are_shares_of_real_steps(name, build, make_inputs):
+    network = build(name)
     inputs, _ = make_inputs()
     encoded = network.encode(inputs)
     attention = network.predict(encoded, network.start(encoded)).attention
     ones = torch.ones(5, dtype=torch.float64)
-    torch.testing.assert_close(attention["question"].sum(1), ones)
-    torch.testing.assert_close(attention["history"].sum(1), ones)
+    for key in {"question", "history"} & set(attention):
+        torch.testing.assert_close(attention[key].sum(1), ones)
     torch.testing.assert_close(attention["vggish"].sum(1), torch.tensor([1.0, 1, 1, 0, 0], dtype=torch.float64))
     assert (attention["question"][~inputs.questions.mask()] == 0).all()
     assert attention["i3d_rgb"].shape == (5, 4)
     assert (attention["i3d_rgb"][3:, 2:] == 0).all()
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_dropout_only_while_training(name: str, make_inputs: Maker) -> None:
+def test_dropout_only_while_training(name, build, make_inputs):
     network = build(name, {"dropout": 0.5})
     inputs, targets = make_inputs()
     torch.testing.assert_close(network(inputs, targets).logits, network(inputs, targets).logits)
@@ -190,9 +136,8 @@ def test_dropout_only_while_training(name: str, make_inputs: Maker) -> None:
     assert not torch.equal(network(inputs, targets).logits, network(inputs, targets).logits)
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_mixed_precision_trains(name: str, make_inputs: Maker) -> None:
-    network = build(name).float()
+def test_mixed_precision_trains(case, build, make_inputs):
+    network = build(*case).float()
     inputs, targets = make_inputs(torch.float32)
     full = network(inputs, targets).logits
     with torch.autocast("cpu", torch.bfloat16):
@@ -202,6 +147,25 @@ def test_mixed_precision_trains(name: str, make_inputs: Maker) -> None:
     assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
-def test_registry_refuses_sizes_of_another_network() -> None:
-    with pytest.raises(ValueError, match="AttentionSizes"):
-        build_network("naive_fusion", SIZES["attention"](), 11, {}, True)
+@pytest.mark.parametrize("name", ["attention", "hierarchical"])
+def test_the_decoders_state_keeps_full_precision(name, build, make_inputs):
+    network = build(name).float()
+    inputs, targets = make_inputs(torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        encoded = network.encode(inputs)
+        state = network.start(encoded)
+        later = network.advance(state, network.predict(encoded, state), targets.ids[:, 0])
+    dtypes = []
+    for group in (encoded.start, state, later):
+        dtypes += [group.dtype] if isinstance(group, torch.Tensor) else [value.dtype for value in vars(group).values()]
+    assert set(dtypes) == {torch.float32}
+
+
+def test_a_feature_that_is_taken_away_is_one_without_steps(name, build, make_inputs):
+    network = build(name)
+    inputs, targets = make_inputs()
+    silent = {
+        key: FeatureSequences(value.values, torch.zeros_like(value.lengths)) for key, value in inputs.features.items()
+    }
+    without, stepless = replace(inputs, features={}), replace(inputs, features=silent)
+    torch.testing.assert_close(network(without, targets).logits, network(stepless, targets).logits)

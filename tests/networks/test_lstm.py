@@ -25,10 +25,7 @@ def reference(lstm: LSTM, row: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("lengths", [[3, 5, 0, 5, 1], [1], [4, 4], [0, 2], [6, 1, 1, 1, 1, 1]])
-def test_outputs_and_gradients_equal_nn_lstm(
-    layers: int, bidirectional: bool, lengths: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.networks.lstm.CHUNK_WASTE", 3)
+def test_outputs_and_gradients_equal_nn_lstm(layers: int, bidirectional: bool, lengths: list[int]) -> None:
     torch.manual_seed(0)
     lstm = LSTM(4, 3, layers, bidirectional).double()
     values = torch.randn(len(lengths), 6, 4, dtype=torch.float64, requires_grad=True)

@@ -1,21 +1,23 @@
-"""Both networks against plain NumPy, written from the equations of section 4, one turn and one word at a time."""
+"""The networks against plain NumPy, written from their equations, one turn and one word at a time."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from pipeline.networks.base import DialogNetwork
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.registry import build_network
-from pipeline.networks.sizes import AttentionSizes, NaiveFusionSizes
+from pipeline.networks.sizes import AttentionSizes, HierarchicalSizes, NaiveFusionSizes
 from pipeline.tensors import Sequences
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Maker = Callable[..., tuple[Inputs, Sequences]]
 DIMS = {"i3d_rgb": 6, "vggish": 5}
 START = 2
+SHARED = {"tie_weights": True, "share_embeddings": True}
 
 
 def sigmoid(x: Array) -> Array:
@@ -63,8 +65,51 @@ class Weights:
             sequence = states
         return sequence
 
+    def gru_cell(self, name: str, x: Array, h: Array, suffix: str = "") -> Array:
+        """One GRU step: gates reset, update, candidate; the reset gate acts behind the recurrent product."""
+        enter = self(f"{name}.weight_ih{suffix}") @ x + self(f"{name}.bias_ih{suffix}")
+        recur = self(f"{name}.weight_hh{suffix}") @ h + self(f"{name}.bias_hh{suffix}")
+        (r_x, z_x, n_x), (r_h, z_h, n_h) = np.split(enter, 3), np.split(recur, 3)
+        z = sigmoid(z_x + z_h)
+        result: Array = (1 - z) * np.tanh(n_x + sigmoid(r_x + r_h) * n_h) + z * h
+        return result
+
+    def gru(self, name: str, sequence: list[Array], layers: int) -> list[Array]:
+        """Bidirectional layers."""
+        for layer in range(layers):
+            ways = []
+            for way in ("", "_reverse"):
+                suffix = f"_l{layer}{way}"
+                h, states = np.zeros(self(f"{name}.weight_hh{suffix}").shape[1]), []
+                for x in reversed(sequence) if way else sequence:
+                    h = self.gru_cell(name, x, h, suffix)
+                    states.append(h)
+                ways.append(states[::-1] if way else states)
+            sequence = [np.concatenate(pair) for pair in zip(*ways, strict=True)]
+        return sequence
+
     def words(self, name: str, ids: Sequence[int]) -> list[Array]:
-        return [self(f"{name}.weight")[word] for word in ids]
+        """Embedded words; the decoder's embedding where there is none of this name, which is then shared."""
+        table = self.all.get(f"{name}.weight", self("embedding.weight"))
+        return [table[word] for word in ids]
+
+    def scores(self, x: Array) -> Array:
+        """The output layer: its own weights, or the embedding's, behind a layer where widths differ."""
+        if "output.weight" in self.all:
+            return self("output.weight") @ x + self("output.bias")
+        if len(x) != self("embedding.weight").shape[1]:
+            x = self("bridge.weight") @ x + self("bridge.bias")
+        return self("embedding.weight") @ x + self("output.bias")
+
+    def attended(self, k: int, name: str, s: Array, steps: list[Array]) -> Array:
+        """c_k, equation 6; zero without a step. Rows k of the queries are W_k (A, H)."""
+        V, b = self(f"attention.keys.{name}.weight"), self(f"attention.keys.{name}.bias")
+        W = self("attention.query.weight").reshape(-1, len(V), len(s))[k]
+        if not steps:
+            return np.zeros(V.shape[1])
+        scores = [self("attention.score")[k] @ np.tanh(W @ s + V @ step + b) for step in steps]
+        result: Array = softmax(np.array(scores)) @ np.array(steps)
+        return result
 
 
 def final(states: list[Array], bidirectional: bool) -> Array:
@@ -85,72 +130,91 @@ def history_of(weights: Weights, inputs: Inputs, turn: int, bidirectional: bool)
     return weights.layers("history.pairs", vectors, 1, bidirectional) if vectors else [weights("history.empty")]
 
 
-def feature_of(inputs: Inputs, name: str, turn: int) -> list[Array]:
+Moments = dict[str, tuple[Array, Array]]
+
+
+def feature_of(inputs: Inputs, name: str, turn: int, moments: Moments) -> list[Array]:
     dialog = int(inputs.dialog[turn])
     feature = inputs.features[name]
-    return [step.numpy() for step in feature.values[dialog, : int(feature.lengths[dialog])]]
+    mean, deviation = moments[name]
+    return [(step.numpy() - mean) / deviation for step in feature.values[dialog, : int(feature.lengths[dialog])]]
 
 
-def ready(network: DialogNetwork) -> DialogNetwork:
-    """Double precision, and no parameter left at a constant."""
+def ready(network: DialogNetwork) -> Moments:
+    """Double precision, no parameter left at a constant; the moments of features (0 and 1 if not standardised)."""
     network.double().eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.copy_(torch.randn_like(parameter) * 0.5)
-    return network
+    moments = {name: (np.zeros(dims), np.ones(dims)) for name, dims in DIMS.items()}
+    if network.standard is not None:
+        generator = np.random.default_rng(5)
+        moments = {name: (generator.normal(size=d), generator.uniform(0.5, 2, d)) for name, d in DIMS.items()}
+        for name, values in moments.items():
+            network.standard.fit(name, *(torch.from_numpy(value) for value in values))
+    return moments
 
 
-def test_attention_network(make_inputs: Maker) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"decoder_layers": 2, "standardise": True},
+        SHARED,
+        {"tie_weights": True, "embedding": 11, "decoder_layers": 2},  # H + G = 11: no layer in between.
+        {"share_embeddings": True, "question_layers": 1},
+    ],
+)
+def test_attention_network(changes: dict[str, Any], make_inputs: Maker) -> None:
     torch.manual_seed(3)
-    sizes = AttentionSizes(
-        embedding=5, question_hidden=3, history_hidden=4, projection={"i3d_rgb": 7, "vggish": 3}, attention=4,
-        context=6, decoder_hidden=5, dropout=0.5,
-    )  # fmt: skip
-    network = ready(build_network("attention", sizes, 11, DIMS, history=True))
+    sizes = AttentionSizes.model_validate({
+        "embedding": 5, "question_hidden": 3, "history_hidden": 4, "projection": {"i3d_rgb": 7, "vggish": 3},
+        "attention": 4, "context": 6, "decoder_hidden": 5, "dropout": 0.5, **changes,
+    })  # fmt: skip
+    network = build_network("attention", sizes, 11, DIMS, history=True)
+    moments, weights = ready(network), Weights(network)
     inputs, targets = make_inputs()
-    weights = Weights(network)
     names = ["question", "i3d_rgb", "vggish", "history"]
     logits, contexts = [], []
     for turn in range(5):
         question = weights.words("question.embedding", tokens(inputs.questions, turn))
-        h: dict[str, list[Array]] = {"question": weights.layers("question.lstm", question, 2, True)}
+        h: dict[str, list[Array]] = {"question": weights.layers("question.lstm", question, sizes.question_layers, True)}
         for name in DIMS:
             weight, bias = weights(f"features.{name}.linear.weight"), weights(f"features.{name}.linear.bias")
-            h[name] = [np.tanh(weight @ x + bias) for x in feature_of(inputs, name, turn)]
+            h[name] = [np.tanh(weight @ x + bias) for x in feature_of(inputs, name, turn, moments)]
         h["history"] = history_of(weights, inputs, turn, True)
         start = weights("start_state.weight") @ final(h["question"], True) + weights("start_state.bias")
-        s, cell = np.split(start, 2)
+        s, cell = (list(part) for part in np.split(start.reshape(-1, 10), 2, axis=1))  # h_0 beside c_0 of every layer.
         for word in tokens(targets, turn):
-            queries = weights("attention.query.weight").reshape(5, 4, 5)  # W_1 .. W_4 and W_B, each (A, H)
+            W_B = weights("attention.query.weight")[-4:]
             d, energies = [], []
             for k, name in enumerate(names):
-                V, b = weights(f"attention.keys.{name}.weight"), weights(f"attention.keys.{name}.bias")
                 W_c, V_B = weights(f"attention.mixes.{name}.weight")[:6], weights(f"attention.mixes.{name}.weight")[6:]
-                c = np.zeros(V.shape[1])
-                if h[name]:
-                    scores = [
-                        weights("attention.score")[k] @ np.tanh(queries[k] @ s + V @ step + b) for step in h[name]
-                    ]
-                    c = softmax(np.array(scores)) @ np.array(h[name])  # (6)
+                c = weights.attended(k, name, s[-1], h[name])  # (6)
                 d.append(W_c @ c + weights("attention.content")[k])  # (8)
-                hidden = np.tanh(queries[4] @ s + V_B @ c + weights("attention.offset")[k])
+                hidden = np.tanh(W_B @ s[-1] + V_B @ c + weights("attention.offset")[k])
                 energies.append(weights("attention.balance") @ hidden)
             g = np.tanh(softmax(np.array(energies)) @ np.array(d))  # (7)
-            logits.append(weights("output.weight") @ np.concatenate((s, g)) + weights("output.bias"))  # (3)
+            logits.append(weights.scores(np.concatenate((s[-1], g))))  # (3)
             contexts.append(g)
             entry = np.concatenate((weights("embedding.weight")[word], g))
-            s, cell = weights.cell("decoder.forwards.0", entry, s, cell)  # (5)
+            for layer in range(sizes.decoder_layers):  # (5)
+                s[layer], cell[layer] = weights.cell(f"decoder.forwards.{layer}", entry, s[layer], cell[layer])
+                entry = s[layer]
     decoded = network(inputs, targets)
     np.testing.assert_allclose(decoded.logits.detach().numpy(), np.array(logits), atol=1e-12)
     np.testing.assert_allclose(decoded.context.detach().numpy(), np.array(contexts), atol=1e-12)
 
 
-def test_naive_fusion(make_inputs: Maker) -> None:
+@pytest.mark.parametrize("changes", [{}, {"standardise": True}, SHARED, {**SHARED, "output": 7}])
+def test_naive_fusion(changes: dict[str, Any], make_inputs: Maker) -> None:
     torch.manual_seed(4)
-    sizes = NaiveFusionSizes(embedding=5, hidden=4, attention=3, fusion=6, output=5)
-    network = ready(build_network("naive_fusion", sizes, 11, DIMS, history=True))
+    sizes = NaiveFusionSizes.model_validate(
+        {"embedding": 5, "hidden": 4, "attention": 3, "fusion": 6, "output": 5, **changes}
+    )
+    network = build_network("naive_fusion", sizes, 11, DIMS, history=True)
+    moments, weights = ready(network), Weights(network)
     inputs, targets = make_inputs()
-    weights = Weights(network)
     logits, contexts = [], []
     for turn in range(5):
         words = weights.words("question.embedding", tokens(inputs.questions, turn))
@@ -158,7 +222,7 @@ def test_naive_fusion(make_inputs: Maker) -> None:
         history = history_of(weights, inputs, turn, False)[-1]
         total = np.zeros(6)
         for name, dims in DIMS.items():
-            c, steps = np.zeros(dims), feature_of(inputs, name, turn)
+            c, steps = np.zeros(dims), feature_of(inputs, name, turn, moments)
             if steps:
                 query = weights(f"attention.{name}.query.weight") @ question + weights(f"attention.{name}.keys.bias")
                 hidden = [np.tanh(weights(f"attention.{name}.keys.weight") @ x + query) for x in steps]
@@ -172,8 +236,47 @@ def test_naive_fusion(make_inputs: Maker) -> None:
         ]
         for state in weights.layers("decoder", fed, 2, False):
             squeezed = weights("squeeze.weight") @ state + weights("squeeze.bias")
-            logits.append(weights("output.weight") @ squeezed + weights("output.bias"))
+            logits.append(weights.scores(squeezed))
             contexts.append(fused)
+    decoded = network(inputs, targets)
+    np.testing.assert_allclose(decoded.logits.detach().numpy(), np.array(logits), atol=1e-12)
+    np.testing.assert_allclose(decoded.context.detach().numpy(), np.array(contexts), atol=1e-12)
+
+
+@pytest.mark.parametrize("changes", [{}, {"standardise": True, "question_layers": 2}, SHARED])
+def test_hierarchical(changes: dict[str, Any], make_inputs: Maker) -> None:
+    torch.manual_seed(5)
+    sizes = HierarchicalSizes.model_validate({
+        "embedding": 5, "question_hidden": 3, "projection": 7, "attention": 4, "context": 6, "decoder_hidden": 5,
+        **changes,
+    })  # fmt: skip
+    network = build_network("hierarchical", sizes, 11, DIMS, history=False)
+    moments, weights = ready(network), Weights(network)
+    inputs, targets = make_inputs()
+    logits, contexts = [], []
+    for turn in range(5):
+        question = weights.words("question_embedding", tokens(inputs.questions, turn))
+        h = {"question": weights.gru("question.cells", question, sizes.question_layers)}
+        for name in DIMS:
+            U, b = weights(f"projections.{name}.weight"), weights(f"projections.{name}.bias")
+            h[name] = [U @ x + b for x in feature_of(inputs, name, turn, moments)]
+        mean = np.mean(h["question"], axis=0)
+        s = np.tanh(weights("start_state.weight") @ mean + weights("start_state.bias"))
+        for word in [START, *tokens(targets, turn)[:-1]]:
+            proposal = weights.gru_cell("first", weights("embedding.weight")[word], s)
+            projected, energies = [], []
+            for k, name in enumerate(["question", *DIMS]):
+                c = weights.attended(k, name, proposal, h[name])
+                U_c, U_b = weights(f"attention.mixes.{name}.weight")[:6], weights(f"attention.mixes.{name}.weight")[6:]
+                hidden = np.tanh(
+                    weights("attention.query.weight")[-4:] @ proposal + U_b @ c + weights("attention.offset")
+                )
+                energies.append(weights("attention.balance") @ hidden)
+                projected.append(U_c @ c)
+            g = softmax(np.array(energies)) @ np.array(projected)
+            s = weights.gru_cell("second", g, proposal)
+            logits.append(weights.scores(np.tanh(weights("squeeze.weight") @ s + weights("squeeze.bias"))))
+            contexts.append(g)
     decoded = network(inputs, targets)
     np.testing.assert_allclose(decoded.logits.detach().numpy(), np.array(logits), atol=1e-12)
     np.testing.assert_allclose(decoded.context.detach().numpy(), np.array(contexts), atol=1e-12)

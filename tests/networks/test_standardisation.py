@@ -57,11 +57,12 @@ def test_no_step_at_all_changes_nothing(stores):
     assert not mean.any() and (deviation == 1).all()
 
 
-@pytest.mark.parametrize("network", ["attention", "naive_fusion"])
+@pytest.mark.parametrize("network", SIZES)
 def test_equal_to_features_standardised_beforehand(network, make_inputs, stores):
     inputs, targets = make_inputs(torch.float32)
-    plain = build_network(network, SIZES[network](), 11, DIMS, True).eval()
-    with_moments = build_network(network, SIZES[network](standardise=True), 11, DIMS, True).eval()
+    history = SIZES[network].takes_history
+    plain = build_network(network, SIZES[network](), 11, DIMS, history).eval()
+    with_moments = build_network(network, SIZES[network](standardise=True), 11, DIMS, history).eval()
     with_moments.load_state_dict(plain.state_dict(), strict=False)
     untouched = with_moments(inputs, targets).logits
     torch.testing.assert_close(untouched, plain(inputs, targets).logits)

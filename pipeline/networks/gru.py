@@ -1,0 +1,57 @@
+"""GRU layers over packed sequences, and one step of a cell whose input product is already made.
+
+Legend: N sequences or rows, R real steps of all sequences, D input size, H units.
+
+r = sigmoid(W_ir x + b_ir + W_hr h + b_hr); z likewise; n = tanh(W_in x + b_in + r * (W_hn h + b_hn));
+h' = (1 - z) * n + z * h (Cho et al., 2014, with the reset gate behind the recurrent product, as cuDNN has it).
+
+`nn.GRU` makes the input's product of a packed sequence at once, on the CPU too, and then works on slices of the rows
+still running: no padding is read or computed, and cutting time into chunks as for the LSTM would gain nothing.
+
+>>> import torch
+>>> packing = Packing.of(torch.tensor([3, 0, 2]), padded=4)
+>>> gru = GRU(inputs=5, hidden=3, layers=2, bidirectional=True)
+>>> gru(packing.pack(torch.zeros(3, 4, 5)), packing).shape
+torch.Size([5, 6])
+>>> cell = nn.GRUCell(5, 3)
+>>> step(cell, product(cell, torch.ones(2, 5)), torch.zeros(2, 3)).shape
+torch.Size([2, 3])
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
+
+from pipeline.networks.packing import Packing
+
+
+class GRU(nn.Module):
+    """Stacked GRU layers, one- or bidirectional; no dropout between layers (choice 11)."""
+
+    def __init__(self, inputs: int, hidden: int, layers: int, bidirectional: bool = False) -> None:
+        super().__init__()
+        self.cells = nn.GRU(inputs, hidden, layers, bidirectional=bidirectional)
+        self.outputs = hidden * (2 if bidirectional else 1)
+
+    def forward(self, packed: Tensor, packing: Packing) -> Tensor:
+        """States of the top layer (R, directions x H) of ``packed`` (R, D), forward beside backward."""
+        if len(packed) == 0:
+            return packed.new_zeros(0, self.outputs)
+        states: Tensor = self.cells(PackedSequence(packed, torch.tensor(packing.sizes)))[0].data
+        return states
+
+
+def product(cell: nn.GRUCell, values: Tensor) -> Tensor:
+    """(N, 3H), the part of a cell's pre-activations that depends on its input ``values`` (N, D) alone."""
+    return functional.linear(values, cell.weight_ih, cell.bias_ih)
+
+
+def step(cell: nn.GRUCell, inputs: Tensor, state: Tensor) -> Tensor:
+    """The next state (N, H) from ``inputs`` (N, 3H), see `product`, and ``state`` (N, H)."""
+    recurrent = functional.linear(state, cell.weight_hh, cell.bias_hh)
+    size = state.shape[1]
+    gates = torch.sigmoid(inputs[:, : 2 * size] + recurrent[:, : 2 * size])
+    reset, update = gates.chunk(2, 1)
+    candidate = torch.tanh(inputs[:, 2 * size :] + reset * recurrent[:, 2 * size :])
+    return candidate + update * (state - candidate)

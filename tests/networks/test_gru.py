@@ -1,0 +1,50 @@
+"""The GRU against `nn.GRU` and `nn.GRUCell` one sequence and one row at a time."""
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline.networks import gru
+from pipeline.networks.packing import Packing
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("lengths", [[3, 5, 0, 5, 1], [1], [0, 2], [0, 0]])
+def test_packed_sequences_equal_single_ones(layers, bidirectional, lengths):
+    torch.manual_seed(0)
+    network = gru.GRU(4, 3, layers, bidirectional).double()
+    values = torch.randn(len(lengths), 6, 4, dtype=torch.float64, requires_grad=True)
+    packing = Packing.of(torch.tensor(lengths), 6)
+    states = network(packing.pack(values), packing)[packing.row_major()]
+    assert states.shape == (sum(lengths), network.outputs)
+    if not sum(lengths):
+        return
+    expected = torch.cat(
+        [network.cells(row[:length])[0] for row, length in zip(values, lengths, strict=True) if length]
+    )
+    torch.testing.assert_close(states, expected)
+    weights, wrt = torch.randn_like(states), [values, *network.parameters()]
+    ours, theirs = (torch.autograd.grad((found * weights).sum(), wrt) for found in (states, expected))
+    for our, their in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our, their)
+
+
+def test_a_step_equals_the_cell():
+    torch.manual_seed(0)
+    cell = nn.GRUCell(4, 3).double()
+    values, state = torch.randn(5, 4, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
+    torch.testing.assert_close(gru.step(cell, gru.product(cell, values), state), cell(values, state))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_equals_the_cpu():
+    torch.manual_seed(0)
+    network = gru.GRU(4, 3, 2, True)
+    packing = Packing.of(torch.tensor([3, 5, 0, 1]), 6)
+    values = torch.randn(4, 6, 4)
+    expected = network(packing.pack(values), packing)
+    device = Packing.of(torch.tensor([3, 5, 0, 1], device="cuda"), 6)
+    found = network.cuda()(device.pack(values.cuda()), device)
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-5)
