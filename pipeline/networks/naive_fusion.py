@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from pipeline.networks.additive import masked_softmax
 from pipeline.networks.base import Decoded, DialogNetwork, Prediction
-from pipeline.networks.encoders import HistoryEncoder, WordEncoder
+from pipeline.networks.encoders import FeatureProjection, HistoryEncoder, WordEncoder
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.lstm import LSTM
 from pipeline.networks.packing import Packing
@@ -54,32 +54,37 @@ class State(TensorGroup):
 
 
 class FeatureAttention(nn.Module):
-    """A feature's steps, attended once from the question's final state q.
+    """A feature's part of the fusion: its steps, projected, attended once from the question's final state q.
 
-    a = softmax_t(w^T tanh(W q + V x_t + b)); c = sum_t a_t x_t.
+    h_t = tanh(P x_t + b_P); a = softmax_t(w^T tanh(W q + V h_t + b)); c = sum_t a_t h_t; U c + b_U. U acts on c alone,
+    a weighted sum of steps: it is applied to the steps, once a video, and not to every turn's c.
     """
 
-    def __init__(self, dims: int, state: int, attention: int) -> None:
+    def __init__(self, dims: int, sizes: NaiveFusionSizes) -> None:
         super().__init__()
-        self.keys = nn.Linear(dims, attention)
-        self.query = nn.Linear(state, attention, bias=False)
-        self.score = nn.Linear(attention, 1, bias=False)
+        self.projection = FeatureProjection(dims, sizes.projection)
+        self.keys = nn.Linear(sizes.projection, sizes.attention)
+        self.query = nn.Linear(sizes.hidden, sizes.attention, bias=False)
+        self.score = nn.Linear(sizes.attention, 1, bias=False)
+        self.content = nn.Linear(sizes.projection, sizes.fusion)
 
-    def forward(self, features: FeatureSequences, dialog: Tensor, question: Tensor) -> Tensor:
-        """c, (T, D). features: (B, L, D). dialog: (T,). question: (T, H)."""
-        packing = Packing.of(features.lengths, features.values.shape[1])
-        values = packing.pack(features.values)
-        keys = packing.pad(self.keys(values)).index_select(0, dialog)
+    def forward(self, features: FeatureSequences | None, dialog: Tensor, question: Tensor) -> Tensor:
+        """U c + b_U, (T, F); b_U without a feature. features: (B, L, D). dialog: (T,). question: (T, H)."""
+        if features is None:
+            return self.content.bias.expand(len(question), -1)
+        steps, packing = self.projection(features)
+        keys = packing.pad(self.keys(steps)).index_select(0, dialog)
+        contents = packing.pad(functional.linear(steps, self.content.weight)).index_select(0, dialog)
         scores = self.score(torch.tanh(keys + self.query(question).unsqueeze(1))).squeeze(2)
         share = masked_softmax(scores, features.mask().index_select(0, dialog))
-        return torch.bmm(share.unsqueeze(1), packing.pad(values).index_select(0, dialog).to(share.dtype)).squeeze(1)
+        return torch.bmm(share.unsqueeze(1), contents.to(share.dtype)).squeeze(1) + self.content.bias
 
 
 class NaiveFusionNetwork(DialogNetwork):
     """Question, history and fused features side by side at every step of the decoder.
 
-    The features' vectors c_k are projected, summed and put through tanh: that is the context vector, the same at
-    every word. `<sos>` is the first word fed. A feature that the inputs do not hold adds the projection of zeros.
+    What the features' attentions give is summed and put through tanh: that is the context vector, the same at every
+    word. `<sos>` is the first word fed. A feature that the inputs do not hold, or a video has no step of, adds b_U.
     """
 
     def __init__(
@@ -96,10 +101,7 @@ class NaiveFusionNetwork(DialogNetwork):
             if history
             else None
         )
-        self.attention = nn.ModuleDict(
-            {name: FeatureAttention(dims, hidden, sizes.attention) for name, dims in feature_dims.items()}
-        )
-        self.projections = nn.ModuleDict({name: nn.Linear(dims, sizes.fusion) for name, dims in feature_dims.items()})
+        self.attention = nn.ModuleDict({name: FeatureAttention(dims, sizes) for name, dims in feature_dims.items()})
         self.fusion = sizes.fusion
         self.embedding = embedding(vocabulary_size, sizes.embedding, tied) if shared is None else shared
         inputs = sizes.embedding + hidden * (2 if history else 1) + sizes.fusion
@@ -118,11 +120,8 @@ class NaiveFusionNetwork(DialogNetwork):
         if self.history is not None:
             parts.append(self.history(inputs.pairs, inputs.history)[1])
         total = question.new_zeros(len(question), self.fusion)
-        for name, projection in self.projections.items():
-            if name in inputs.features:
-                total = total + projection(self.attention[name](inputs.features[name], inputs.dialog, question))
-            else:
-                total = total + projection.bias
+        for name, attention in self.attention.items():
+            total = total + attention(inputs.features.get(name), inputs.dialog, question)
         fused = torch.tanh(total)
         return Encoded(torch.cat((*parts, fused), 1), fused)
 

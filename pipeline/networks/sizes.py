@@ -63,6 +63,7 @@ class NaiveFusionSizes(Sizes):
     question_layers: int = Field(2, gt=0, description="layers of the question LSTM")
     history_layers: int = Field(2, gt=0, description="layers of the history's word LSTM")
     decoder_layers: int = Field(2, gt=0, description="layers of the decoder LSTM")
+    projection: int = Field(512, gt=0, description="output of each feature's projection layer")
     attention: int = Field(128, gt=0, description="size of the attention over a feature's steps")
     fusion: int = Field(256, gt=0, description="size of the summed projections of the features")
     output: int = Field(128, gt=0, description="projection before the softmax")

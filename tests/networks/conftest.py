@@ -19,7 +19,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "embedding": 5, "question_hidden": 3, "history_hidden": 4, "projection": {"i3d_rgb": 7},
         "projection_default": 3, "attention": 4, "context": 6, "decoder_hidden": 5,
     },
-    "naive_fusion": {"embedding": 5, "hidden": 4, "attention": 3, "fusion": 6, "output": 7},
+    "naive_fusion": {"embedding": 5, "hidden": 4, "projection": 5, "attention": 3, "fusion": 6, "output": 7},
     "hierarchical": {
         "embedding": 5, "question_hidden": 3, "projection": 7, "attention": 4, "context": 6, "decoder_hidden": 4,
     },

@@ -210,7 +210,7 @@ def test_attention_network(changes: dict[str, Any], make_inputs: Maker) -> None:
 def test_naive_fusion(changes: dict[str, Any], make_inputs: Maker) -> None:
     torch.manual_seed(4)
     sizes = NaiveFusionSizes.model_validate(
-        {"embedding": 5, "hidden": 4, "attention": 3, "fusion": 6, "output": 5, **changes}
+        {"embedding": 5, "hidden": 4, "projection": 5, "attention": 3, "fusion": 6, "output": 5, **changes}
     )
     network = build_network("naive_fusion", sizes, 11, DIMS, history=True)
     moments, weights = ready(network), Weights(network)
@@ -221,13 +221,14 @@ def test_naive_fusion(changes: dict[str, Any], make_inputs: Maker) -> None:
         question = weights.layers("question.lstm", words, 2, False)[-1]
         history = history_of(weights, inputs, turn, False)[-1]
         total = np.zeros(6)
-        for name, dims in DIMS.items():
-            c, steps = np.zeros(dims), feature_of(inputs, name, turn, moments)
+        for name in DIMS:
+            P, b_P = (weights(f"attention.{name}.projection.linear.{part}") for part in ("weight", "bias"))
+            c, steps = np.zeros(5), [np.tanh(P @ x + b_P) for x in feature_of(inputs, name, turn, moments)]
             if steps:
                 query = weights(f"attention.{name}.query.weight") @ question + weights(f"attention.{name}.keys.bias")
                 hidden = [np.tanh(weights(f"attention.{name}.keys.weight") @ x + query) for x in steps]
                 c = softmax(np.array(hidden) @ weights(f"attention.{name}.score.weight")[0]) @ np.array(steps)
-            total = total + weights(f"projections.{name}.weight") @ c + weights(f"projections.{name}.bias")
+            total = total + weights(f"attention.{name}.content.weight") @ c + weights(f"attention.{name}.content.bias")
         fused = np.tanh(total)
         answer = tokens(targets, turn)
         fed = [
