@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -11,19 +11,19 @@ T = TypeVar("T")
 LOG_EVERY_SECONDS = 15.0
 
 
-def progress(items: Iterable[T], total: int, label: str, unit: str = "") -> Iterator[T]:
+def progress(items: Iterable[T], total: int, label: str, unit: str = "", note: Callable[[], str] = str) -> Iterator[T]:
     """Yield ``items`` while showing how many of ``total`` are done and how long the rest will take.
 
     On a terminal this is a bar on stderr; elsewhere (a log file, a cluster job) a line every fifteen seconds and one
-    at the end.
+    at the end. note: what else to show, asked for whenever something is shown.
     """
     if sys.stderr.isatty():
-        yield from _bar(items, total, label, unit)
+        yield from _bar(items, total, label, unit, note)
     else:
-        yield from _lines(items, total, label, unit)
+        yield from _lines(items, total, label, unit, note)
 
 
-def _bar(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
+def _bar(items: Iterable[T], total: int, label: str, unit: str, note: Callable[[], str]) -> Iterator[T]:
     from rich.console import Console
 
     columns = (
@@ -33,15 +33,16 @@ def _bar(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
         TextColumn(unit),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=total)
+        task = bar.add_task(label, total=total, note="")
         for item in items:
             yield item
-            bar.advance(task)
+            bar.update(task, advance=1, note=note())
 
 
-def _lines(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]:
+def _lines(items: Iterable[T], total: int, label: str, unit: str, note: Callable[[], str]) -> Iterator[T]:
     start = last = time.monotonic()
     done = 0
     for item in items:
@@ -50,7 +51,12 @@ def _lines(items: Iterable[T], total: int, label: str, unit: str) -> Iterator[T]
         now = time.monotonic()
         if now - last >= LOG_EVERY_SECONDS and done < total:
             left = (now - start) / done * (total - done)
-            log(f"{label}: {done}/{total} {unit}, {now - start:.0f} s, about {left:.0f} s left".replace(" ,", ","))
+            parts = (
+                f"{label}: {done}/{total} {unit}".rstrip(),
+                f"{now - start:.0f} s, about {left:.0f} s left",
+                note(),
+            )
+            log(", ".join(filter(None, parts)))
             last = now
     log(f"{label}: {done}/{total} {unit} in {time.monotonic() - start:.1f} s".replace("  ", " "))
 

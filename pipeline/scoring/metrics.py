@@ -1,16 +1,21 @@
-"""The four metrics of the tables, for a corpus and for each item, by pycocoevalcap."""
+"""The four metrics of the tables, for a corpus and for each item: pycocoevalcap's figures, many systems at once."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.meteor import Meteor, parse_statistics
+from pipeline.scoring.cider import CiderReferences
+from pipeline.scoring.meteor import STATISTICS, Meteor, meteor_from_statistics, parse_statistics
+from pipeline.scoring.rouge import rouge_items
 
 BLEUS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
 METRICS = (*BLEUS, "METEOR", "ROUGE-L", "CIDEr")
+_MEANS = ("ROUGE-L", "CIDEr")
+_BLEU_STATISTICS = 10
 
 
 @dataclass(frozen=True)
@@ -26,48 +31,43 @@ class Measured:
     bleu: NDArray[np.float64]
     meteor: NDArray[np.float64]
 
+    def statistics(self) -> NDArray[np.float64]:
+        """(N, 35) statistics of the items: the sums over any items give `corpus_scores` of these."""
+        return np.concatenate([self.bleu, self.meteor, *(self.items[metric][:, None] for metric in _MEANS)], axis=1)
+
+
+def corpus_scores(sums: NDArray[np.float64], count: int) -> dict[str, NDArray[np.float64]]:
+    """(...,) corpus scores by metric of statistics (..., 35) summed over ``count`` items.
+
+    BLEU and METEOR follow from their counts; ROUGE-L and CIDEr are means of items, CIDEr's with the document
+    frequencies of the whole set of references.
+    """
+    end = _BLEU_STATISTICS + STATISTICS
+    bleu = bleu_from_statistics(sums[..., :_BLEU_STATISTICS])
+    scores = {metric: bleu[..., index] for index, metric in enumerate(BLEUS)}
+    scores["METEOR"] = meteor_from_statistics(sums[..., _BLEU_STATISTICS:end])
+    return scores | {metric: sums[..., end + index] / count for index, metric in enumerate(_MEANS)}
+
 
 def measure(hypotheses: Sequence[str], references: Sequence[Sequence[str]], meteor: Meteor) -> Measured:
     """Score N tokenised hypotheses against their tokenised references, one or more each."""
-    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
-    from pycocoevalcap.cider.cider import Cider
-    from pycocoevalcap.rouge.rouge import Rouge
-
-    bleu = BleuScorer(n=4)
-    for hypothesis, sentences in zip(hypotheses, references, strict=True):
-        bleu += (hypothesis, list(sentences))
-    bleu_corpus, bleu_items = bleu.compute_score(option="closest", verbose=0)
-    truths = {index: list(sentences) for index, sentences in enumerate(references)}
-    results = {index: [hypothesis] for index, hypothesis in enumerate(hypotheses)}
-    rouge_corpus, rouge_items = Rouge().compute_score(truths, results)
-    # Where no reference has a word left, pycocoevalcap has no document frequencies to take, and fails.
-    worded = any(sentence for sentences in references for sentence in sentences)
-    cider_corpus, cider_items = Cider().compute_score(truths, results) if worded else (0.0, np.zeros(len(truths)))
-    lines = meteor.statistics(hypotheses, references)
-    meteor_corpus, meteor_items = meteor.evaluate(lines)
-    corpus = [*bleu_corpus, meteor_corpus, rouge_corpus, cider_corpus]
-    items = [*bleu_items, meteor_items, rouge_items, cider_items]
-    return Measured(
-        corpus={metric: float(value) for metric, value in zip(METRICS, corpus, strict=True)},
-        items={metric: np.asarray(values, dtype=np.float64) for metric, values in zip(METRICS, items, strict=True)},
-        bleu=np.array([_bleu_statistics(counts) for counts in bleu.ctest], dtype=np.float64),
-        meteor=parse_statistics(lines),
-    )
+    return measure_systems([hypotheses], references, meteor)[0]
 
 
-def _bleu_statistics(counts: Mapping[str, Any]) -> list[float]:
-    length = counts["testlen"]
-    closest = min((abs(words - length), words) for words in counts["reflen"])[1]
-    return [length, closest, *counts["guess"], *counts["correct"]]
+def measure_systems(
+    systems: Sequence[Sequence[str]], references: Sequence[Sequence[str]], meteor: Meteor
+) -> list[Measured]:
+    """Score the N tokenised hypotheses of each system against the same N items' references.
 
-
-def bleu_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """BLEU-1..4 (..., 4) of summed statistics (..., 10).
-
-    Papineni et al. (ACL 2002), with pycocoevalcap's smallest numbers: 1e-15 matches where there are none.
+    METEOR, the slowest by far, works in its own process while the others are computed here.
     """
-    precision = (sums[..., 6:10] + 1e-15) / (sums[..., 2:6] + 1e-9)
-    means = np.exp(np.cumsum(np.log(precision), axis=-1) / np.arange(1, 5))
-    ratio = (sums[..., 0] + 1e-15) / (sums[..., 1] + 1e-9)
-    brevity = np.exp(np.minimum(0.0, 1 - 1 / ratio))
-    return means * brevity[..., None]
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_ask_meteor, systems, references, meteor)
+        try:
+            others = [scores for scores in _without_meteor(systems, references)]
+        except BaseException:
+            meteor.kill()  # or leaving the pool would wait for all of its answers
+            raise
+        return [
+            _measured(*scores, *answer) for scores, answer in zip(others, asked.result(), strict=True)
+        ]

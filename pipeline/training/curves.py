@@ -1,4 +1,4 @@
-"""Learning curves: curves.csv in the model folder, TensorBoard events in the state folder."""
+"""Learning curves: an epoch's row, curves.csv in the model folder, TensorBoard events in the state folder."""
 
 import csv
 import io
@@ -10,9 +10,42 @@ from pathlib import Path
 
 import torch
 
+from pipeline.training.schedule import Schedule
+from pipeline.training.state import Position
+
 Row = dict[str, float]
 """An epoch: epoch, train_<term> for each loss term, validation_perplexity, learning_rate, seconds, turns_per_second,
-peak_memory_mib."""
+data_wait, peak_memory_mib."""
+
+
+def epoch_row(done: Position, perplexity: float, learning_rate: float, device: torch.device) -> Row:
+    """The row of an epoch that has been trained through and validated.
+
+    The loss terms are means over the words of its batches, of all processes. Seconds are those of training alone, and
+    data_wait the share of them that passed waiting for the next batch.
+    """
+    return {
+        "epoch": done.epoch + 1,
+        **{f"train_{term}": value / done.words for term, value in done.sums.items()},
+        "validation_perplexity": perplexity,
+        "learning_rate": learning_rate,
+        "seconds": done.seconds,
+        "turns_per_second": done.turns / done.seconds,
+        "data_wait": done.waited / done.seconds,
+        "peak_memory_mib": peak_memory(device),
+    }
+
+
+def epoch_line(row: Row, epochs: int, schedule: Schedule) -> str:
+    """A row for the log; ``schedule`` has taken it in."""
+    terms = ", ".join(f"{name.removeprefix('train_')} {row[name]:.4f}" for name in row if name.startswith("train_"))
+    better = schedule.best_epoch == row["epoch"]
+    verdict = "lowest" if better else f"epoch {schedule.best_epoch}: {schedule.best_perplexity:.3f}"
+    return (
+        f"epoch {row['epoch']:.0f}/{epochs}: {terms}, validation perplexity {row['validation_perplexity']:.3f} "
+        f"({verdict}), learning rate {row['learning_rate']:.3g}, {row['turns_per_second']:.0f} turns/s, "
+        f"{row['seconds']:.1f} s ({row['data_wait']:.0%} waiting for data)"
+    )
 
 
 def csv_text(rows: Sequence[Row]) -> str:

@@ -7,20 +7,26 @@ from lightning.fabric import Fabric
 
 from pipeline.networks.base import Decoded, DialogNetwork
 from pipeline.training.losses import cross_entropy, real_words
+from pipeline.training.processes import summed
 from pipeline.training.split import Split
 
 
 def perplexity(fabric: Fabric, network: DialogNetwork, split: Split, batch_turns: int) -> float:
-    """exp(mean cross entropy) over hard targets, without dropout; `<unk>` and `<eos>` count (choice 5)."""
+    """exp(mean cross entropy) over hard targets, without dropout; `<unk>` and `<eos>` count (choice 5).
+
+    Several processes take the batches in turn, and all get the same result.
+    """
     network.eval()
-    lost, words = 0.0, 0
+    # Both sums stay on the device until the end: one wait for it in all.
+    sums = torch.zeros(2, dtype=torch.float64, device=fabric.device)
     with torch.no_grad(), fabric.autocast():
-        for dialogs in split.in_order(batch_turns):
-            batch = split.read(dialogs).to(fabric.device)
+        for units in split.in_order(batch_turns)[fabric.global_rank :: fabric.world_size]:
+            batch = split.read(units).to(fabric.device)
             assert batch.targets is not None
-            targets = real_words(batch.targets)
             decoded: Decoded = network(batch.views["model"], batch.targets)
-            lost += cross_entropy(decoded, targets).item() * len(targets)
-            words += len(targets)
+            targets = real_words(batch.targets, len(decoded.logits))
+            sums[0] += cross_entropy(decoded, targets).double() * len(targets)
+            sums[1] += len(targets)
+    lost, words = summed(fabric, sums).tolist()
     mean = lost / words
     return math.exp(mean) if mean < 700 else math.inf

@@ -3,12 +3,12 @@
 from typing import Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.config import Loss
 from pipeline.dataset.batch import Batch
 from pipeline.networks.base import Decoded, DialogNetwork
-from pipeline.training.losses import Terms, context_error, cross_entropy, real_words, soft_cross_entropy
+from pipeline.training.losses import Losses, Terms, context_error, cross_entropy, real_words, soft_cross_entropy
 
 
 class Learner(nn.Module):
@@ -17,18 +17,32 @@ class Learner(nn.Module):
     ce: cross entropy of the network. st (eq. 9) and st_context (eq. 10): soft targets, and context vectors, of a
     teacher that is frozen and runs without dropout. joint (eq. 11): both learn; the soft targets come from a pass of
     the teacher without dropout and without gradient, its own cross entropy and the context error from its training
-    pass (choice 4).
+    pass (choice 4); with ``joint_shared_pass`` the soft targets are that pass's too, still without gradient.
+
+    label_smoothing: of the hard targets that are learned from. A student's own cross entropy on hard targets
+    (`student_ce`, never smoothed) is monitored, and so is the context error under `st` where both networks' context
+    vectors have the same size.
 
     The network sees the batch's view "model", the teacher "teacher".
     """
 
-    def __init__(self, loss: Loss, model: DialogNetwork, teacher: DialogNetwork | None = None) -> None:
+    def __init__(
+        self,
+        loss: Loss,
+        model: DialogNetwork,
+        teacher: DialogNetwork | None = None,
+        *,
+        label_smoothing: float = 0.0,
+        joint_shared_pass: bool = False,
+    ) -> None:
         super().__init__()
         if (loss == "ce") != (teacher is None):
             raise ValueError(f"loss {loss!r} {'without' if teacher is None else 'with'} a teacher")
         self.loss = loss
         self.model = model
         self.teacher = teacher
+        self.label_smoothing = label_smoothing
+        self.joint_shared_pass = joint_shared_pass
         if teacher is not None:
             teacher.requires_grad_(loss == "joint")
         self.train()
@@ -47,31 +61,44 @@ class Learner(nn.Module):
             networks["teacher"] = self.teacher
         return networks
 
-    def forward(self, batch: Batch) -> Terms:
-        """The loss terms of a batch with targets, each a scalar: what `losses.total` adds up."""
+    def forward(self, batch: Batch) -> Losses:
+        """The loss terms of a batch with targets, each a scalar."""
         assert batch.targets is not None
-        words = real_words(batch.targets)
         student: Decoded = self.model(batch.views["model"], batch.targets)
+        words = real_words(batch.targets, len(student.logits))
         if self.teacher is None:
-            return {"ce": cross_entropy(student, words)}
-        soft = self._soft_targets(self.teacher, batch)
-        terms = {"st": soft_cross_entropy(student, soft)}
-        if self.loss == "st_context":
-            terms["context"] = context_error(student, soft)
+            return Losses({"ce": cross_entropy(student, words, self.label_smoothing)}, {})
         if self.loss == "joint":
-            teacher: Decoded = self.teacher(batch.views["teacher"], batch.targets)
-            terms["ce"] = cross_entropy(teacher, words)
-            terms["context"] = context_error(student, teacher)
-        return terms
+            terms, soft = self._joint(self.teacher, student, batch, words), None
+        else:
+            soft = _quiet(self.teacher, batch)
+            terms = {"st": soft_cross_entropy(student, soft)}
+            if self.loss == "st_context":
+                terms["context"] = context_error(student, soft)
+        with torch.no_grad():
+            monitored = {"student_ce": cross_entropy(student, words)}
+            if soft is not None and "context" not in terms and student.context.shape == soft.context.shape:
+                monitored["context"] = context_error(student, soft)
+        return Losses(terms, monitored)
 
-    @staticmethod
-    def _soft_targets(teacher: DialogNetwork, batch: Batch) -> Decoded:
-        """The teacher's pass without dropout and without gradient; its mode stays what it was."""
-        training = teacher.training
-        teacher.eval()
-        try:
-            with torch.no_grad():
-                decoded: Decoded = teacher(batch.views["teacher"], batch.targets)
-        finally:
-            teacher.train(training)
-        return decoded
+    def _joint(self, teacher: DialogNetwork, student: Decoded, batch: Batch, words: Tensor) -> Terms:
+        """The terms of equation 11."""
+        quiet = None if self.joint_shared_pass else _quiet(teacher, batch)
+        loud: Decoded = teacher(batch.views["teacher"], batch.targets)
+        return {
+            "st": soft_cross_entropy(student, loud if quiet is None else quiet),
+            "ce": cross_entropy(loud, words, self.label_smoothing),
+            "context": context_error(student, loud),
+        }
+
+
+def _quiet(teacher: DialogNetwork, batch: Batch) -> Decoded:
+    """The teacher's pass without dropout and without gradient; its mode stays what it was."""
+    training = teacher.training
+    teacher.eval()
+    try:
+        with torch.no_grad():
+            decoded: Decoded = teacher(batch.views["teacher"], batch.targets)
+    finally:
+        teacher.train(training)
+    return decoded

@@ -1,50 +1,40 @@
-"""The training loop: Adam over batches of whole dialogs, validation after each epoch, the best epoch kept."""
+"""The training loop: Adam over batches of dialogs or turns, validation after each epoch, the best epoch kept."""
 
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
 from pipeline.config import Training
-from pipeline.dataset.batch import Batch
 from pipeline.errors import UserError
+from pipeline.files import write_text
 from pipeline.progress import log, progress
-from pipeline.training.curves import Board, Row, peak_memory
+from pipeline.training.curves import Board, Row, csv_text, epoch_line, epoch_row
 from pipeline.training.evaluate import perplexity
+from pipeline.training.feed import Feed, Step
 from pipeline.training.learner import Learner
-from pipeline.training.losses import total
+from pipeline.training.losses import Losses, total
+from pipeline.training.processes import gathered, summed
 from pipeline.training.schedule import Schedule
 from pipeline.training.split import Split
-from pipeline.training.state import STATE, Position, Settings, State, generators, set_generators
+from pipeline.training.state import CURVES, STATE, Position, Settings, State, generators, set_generators
 
-A = TypeVar("A")
-T = TypeVar("T")
 SAVE_EVERY_SECONDS = 60.0
-BATCHES_AHEAD = 2
-
-
-@dataclass(frozen=True)
-class Step:
-    """A batch, and whether it is the last of its epoch."""
-
-    batch: Batch
-    last: bool
 
 
 class Loop:
-    """One training, from wherever ``state`` left it to the end.
+    """One training, from wherever ``state`` left it to the end, in one process or several at once.
 
-    ``folder`` takes the resumable state (state.pt, after every epoch and every minute) and TensorBoard events. The
-    order of the batches depends on the seed and the epoch alone, dropout on the global generators of random numbers.
+    ``folder`` takes the resumable state (state.pt, after every epoch and every minute), the curves so far and
+    TensorBoard events. The order of the batches depends on the seed and the epoch alone, dropout on the global
+    generators of random numbers. Several processes learn from the same batches as one does, each from its share, and
+    hold the same weights after every step; only the first of them writes.
     """
 
     def __init__(
@@ -61,8 +51,8 @@ class Loop:
         state: State | None,
     ) -> None:
         self.name, self.fabric, self.learner, self.settings = name, fabric, learner, settings
-        self.training, self.validation = training, validation
-        self.made_with, self.path = made_with, folder / STATE
+        self.feed = Feed(training, settings, fabric.global_rank, fabric.world_size, pinned=fabric.device.type == "cuda")
+        self.validation, self.made_with, self.folder = validation, made_with, folder
         self.position = Position()
         self.schedule = Schedule(settings.learning_rate, settings.patience)
         self.rows: list[Row] = []
@@ -71,88 +61,96 @@ class Loop:
         optimizer = torch.optim.Adam(learner.learned().parameters(), lr=settings.learning_rate, fused=True)
         if state is not None:
             self._take_up(state, optimizer)
-        self.board = Board(folder / "tensorboard", self.position.epoch)
         self.module, self.optimizer = fabric.setup(learner, optimizer)
+        self.saved = 0.0
+        self.due = False
 
     def run(self) -> None:
         """Train to the last epoch, or until patience runs out; `best` then holds the weights to keep.
 
         Raises `UserError` naming the dialogs of a batch whose loss or gradient is not a finite number.
         """
-        saved = began = time.monotonic()
-        with closing(self.board), closing(self._steps()) as steps:
-            for step in progress(steps, self._batches_left(), f"{self.name}: training", "batches"):
-                if self.schedule.ended:
-                    break
-                self._learn(step.batch)
-                self.position.seconds += time.monotonic() - began
-                if step.last:
-                    self._end_epoch()
-                if step.last or time.monotonic() - saved >= SAVE_EVERY_SECONDS:
-                    self._save()
-                    saved = time.monotonic()
-                began = time.monotonic()
+        with closing(self.feed.steps(self.position.epoch, self.position.batch)) as steps:
+            if not self.fabric.is_global_zero:
+                self._go(steps, None)
+                return
+            left = self.feed.left(self.position.epoch, self.position.batch)
+            with closing(Board(self.folder / "tensorboard", self.position.epoch)) as board:
+                self._write_curves()
+                self._go(progress(steps, left, f"{self.name}: training", "batches", self._running), board)
 
     def forget(self) -> None:
         """Remove the state: the finished model stands elsewhere."""
-        self.path.unlink(missing_ok=True)
+        (self.folder / STATE).unlink(missing_ok=True)
+        (self.folder / CURVES).unlink(missing_ok=True)
 
-    def _order(self, epoch: int) -> list[list[int]]:
-        """The dialogs of each batch of ``epoch``."""
-        return self.training.shuffled(self.settings.batch_turns, self.settings.seed, epoch)
+    def _go(self, steps: Iterable[Step], board: Board | None) -> None:
+        self.saved = began = time.monotonic()
+        for step in steps:
+            if self.schedule.ended:
+                break
+            self.position.waited += time.monotonic() - began
+            self._learn(step)
+            self.position.seconds += time.monotonic() - began
+            if step.last:
+                self._end_epoch(board)
+            if step.last or self.due:
+                self._save()
+                self.saved = time.monotonic()
+            began = time.monotonic()
 
-    def _batches_left(self) -> int:
-        left = sum(len(self._order(epoch)) for epoch in range(self.position.epoch, self.settings.epochs))
-        return left - self.position.batch
-
-    def _steps(self) -> Generator[Step, None, None]:
-        """Every batch from the present position to the last epoch's end."""
-        return ahead(self._read, self._places(replace(self.position)))
-
-    def _places(self, start: Position) -> Iterator[tuple[list[int], bool]]:
-        for epoch in range(start.epoch, self.settings.epochs):
-            order = self._order(epoch)
-            for number in range(start.batch if epoch == start.epoch else 0, len(order)):
-                yield order[number], number == len(order) - 1
-
-    def _read(self, place: tuple[list[int], bool]) -> Step:
-        batch = self.training.read(place[0])
-        return Step(batch.map(Tensor.pin_memory) if self.fabric.device.type == "cuda" else batch, place[1])
-
-    def _learn(self, batch: Batch) -> None:
+    def _learn(self, step: Step) -> None:
         """One step of Adam; the loss terms are added to the epoch's sums."""
-        assert batch.targets is not None
-        words = int(batch.targets.lengths.sum())
-        terms = self.module(batch.to(self.fabric.device))
+        losses: Losses = self.module(step.batch.to(self.fabric.device))
         self.optimizer.zero_grad()
-        self.fabric.backward(total(terms, self.settings.lambda_context))
+        # Each process's loss is a mean over its own words, and the gradient becomes the mean over the processes: these
+        # weights make of it the gradient of the mean over all words.
+        weight = step.share * self.fabric.world_size
+        self.fabric.backward(weight * total(losses.learned, self.settings.lambda_context))
         norm = self.fabric.clip_gradients(
             self.module, self.optimizer, max_norm=self.settings.clip, error_if_nonfinite=False
         )
         assert norm is not None
-        # One transfer from the device a step.
-        *values, length = torch.stack([*(term.detach() for term in terms.values()), norm]).tolist()
+        terms = {**losses.learned, **losses.monitored}
+        *values, length = self._told(step, torch.stack([term.detach() for term in terms.values()]), norm)
         if not all(map(math.isfinite, (*values, length))):
-            raise UserError(self._not_finite(batch, dict(zip(terms, values, strict=True)), length))
+            raise UserError(self._not_finite(step, dict(zip(terms, values, strict=True)), length))
         self.optimizer.step()
         for term, value in zip(terms, values, strict=True):
-            self.position.sums[term] = self.position.sums.get(term, 0.0) + value * words
-        self.position.words += words
-        self.position.turns += batch.turns
+            self.position.sums[term] = self.position.sums.get(term, 0.0) + value * step.words
+        self.position.words += step.words
+        self.position.turns += step.turns
         self.position.batch += 1
 
-    def _not_finite(self, batch: Batch, values: dict[str, float], norm: float) -> str:
+    def _told(self, step: Step, values: Tensor, norm: Tensor) -> list[float]:
+        """The terms over the whole batch and the gradient's norm, in one transfer from the device.
+
+        On the way the first process tells whether it is time to save, which needs them all.
+        """
+        due = self.fabric.is_global_zero and time.monotonic() - self.saved >= SAVE_EVERY_SECONDS
+        everyones = summed(self.fabric, torch.cat((values * step.share, torch.full_like(values[:1], float(due)))))
+        *found, due_somewhere, length = torch.cat((everyones, norm.to(everyones).view(1))).tolist()
+        self.due = due_somewhere > 0
+        return [*found, length]
+
+    def _not_finite(self, step: Step, values: dict[str, float], norm: float) -> str:
         found = ", ".join(f"{term} {value:g}" for term, value in values.items())
-        dialogs = ", ".join(dict.fromkeys(video_id for video_id, _ in batch.keys))
         return (
             f"{self.name}: epoch {self.position.epoch + 1}, batch {self.position.batch + 1}: the loss is not a finite "
-            f"number ({found}, gradient norm {norm:g}); dialogs {dialogs}: check their features, or lower "
-            "training.learning_rate"
+            f"number ({found}, gradient norm {norm:g}); dialogs {', '.join(step.video_ids)}: check their features, or "
+            "lower training.learning_rate"
         )
 
-    def _end_epoch(self) -> None:
+    def _running(self) -> str:
+        """The epoch so far, for the display of progress."""
+        done = self.position
+        means = (f"{term} {value / done.words:.3f}" for term, value in done.sums.items())
+        return ", ".join((f"epoch {done.epoch + 1}/{self.settings.epochs}", *means)) if done.words else ""
+
+    def _end_epoch(self, board: Board | None) -> None:
         """Validate; keep the weights if they are the best; note the epoch."""
-        done, epoch = self.position, self.position.epoch + 1
+        done, rate = self.position, self.schedule.learning_rate
+        epoch = done.epoch + 1
         found = perplexity(self.fabric, self.learner.model, self.validation, self.settings.batch_turns)
         self.learner.train()
         if not math.isfinite(found):
@@ -160,36 +158,29 @@ class Loop:
                 f"{self.name}: validation perplexity of epoch {epoch} is not a finite number; "
                 "lower training.learning_rate"
             )
-        row = {
-            "epoch": epoch,
-            **{f"train_{term}": value / done.words for term, value in done.sums.items()},
-            "validation_perplexity": found,
-            "learning_rate": self.schedule.learning_rate,
-            "seconds": done.seconds,
-            "turns_per_second": done.turns / done.seconds,
-            "peak_memory_mib": peak_memory(self.fabric.device),
-        }
-        better = self.schedule.update(epoch, found)
-        if better:
+        if self.schedule.update(epoch, found):
             weights = self.learner.model.state_dict()
             self.best = {name: weight.detach().to("cpu", copy=True) for name, weight in weights.items()}
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate
-        self.rows.append(row)
-        self.board.add(row)
-        log(self._line(row, better))
+        self.rows.append(epoch_row(done, found, rate, self.fabric.device))
+        if board is not None:
+            board.add(self.rows[-1])
+            self._write_curves()
+            log(f"{self.name}: {epoch_line(self.rows[-1], self.settings.epochs, self.schedule)}")
         self.position = Position(epoch)
 
-    def _line(self, row: Row, better: bool) -> str:
-        terms = ", ".join(f"{name.removeprefix('train_')} {row[name]:.4f}" for name in row if name.startswith("train_"))
-        verdict = "lowest" if better else f"epoch {self.schedule.best_epoch}: {self.schedule.best_perplexity:.3f}"
-        return (
-            f"{self.name}: epoch {row['epoch']:.0f}/{self.settings.epochs}: {terms}, validation perplexity "
-            f"{row['validation_perplexity']:.3f} ({verdict}), learning rate {row['learning_rate']:.3g}, "
-            f"{row['turns_per_second']:.0f} turns/s, {row['seconds']:.1f} s"
-        )
+    def _write_curves(self) -> None:
+        """The epochs so far; a file of an older training goes."""
+        if self.rows:
+            write_text(self.folder / CURVES, csv_text(self.rows))
+        else:
+            (self.folder / CURVES).unlink(missing_ok=True)
 
     def _save(self) -> None:
+        everyones = gathered(self.fabric, generators(self.fabric.device))
+        if not self.fabric.is_global_zero:
+            return
         State(
             settings=self.made_with,
             position=asdict(self.position),
@@ -197,9 +188,9 @@ class Loop:
             rows=self.rows,
             networks=self.learner.learned().state_dict(),
             optimizer=self.optimizer.state_dict(),
-            generators=generators(self.fabric.device),
+            generators=everyones,
             best=self.best,
-        ).write(self.path)
+        ).write(self.folder / STATE)
 
     def _take_up(self, state: State, optimizer: torch.optim.Optimizer) -> None:
         self.position = Position(**state.position)
@@ -207,17 +198,10 @@ class Loop:
         self.rows, self.best = state.rows, state.best
         self.learner.learned().load_state_dict(state.networks)
         optimizer.load_state_dict(state.optimizer)
-        set_generators(state.generators, self.fabric.device)
-        log(f"{self.name}: taken up after epoch {self.position.epoch}, batch {self.position.batch} of the next")
-
-
-def ahead(read: Callable[[A], T], places: Iterable[A]) -> Generator[T, None, None]:
-    """``read`` of each place in order, done in a thread a little ahead, so that reading overlaps with computing."""
-    with ThreadPoolExecutor(1) as thread:
-        waiting: deque[Future[T]] = deque()
-        for place in places:
-            waiting.append(thread.submit(read, place))
-            if len(waiting) > BATCHES_AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        rank, now, then = self.fabric.global_rank, self.fabric.world_size, len(state.generators)
+        if rank < then:
+            set_generators(state.generators[rank], self.fabric.device)
+        if self.fabric.is_global_zero:
+            log(f"{self.name}: taken up after epoch {self.position.epoch}, batch {self.position.batch} of the next")
+            if now != then:
+                log(f"{self.name}: {now} processes, {then} before: the same batches, but other dropout from here on")

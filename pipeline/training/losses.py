@@ -3,40 +3,60 @@
 Legend: W real target words of a batch (`<eos>` among them), V vocabulary, G size of the context vector.
 
 All are means over the W words, the context error over the G dimensions too (choice 5): lambda_c = 1 and the clipping of
-gradients refer to that. Softmaxes are taken in float32 whatever precision the networks run in.
+gradients refer to that. Softmaxes are taken in float32 at least, whatever precision the networks run in.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from pipeline.networks.base import Decoded
-from pipeline.tensors import Sequences
+from pipeline.tensors import Sequences, full_precision
 
 Terms = dict[str, Tensor]
-"""Scalar loss terms by name: `ce` (hard targets), `st` (soft targets), `context` (context vectors)."""
+"""Scalar loss terms by name: `ce` (hard targets), `st` (soft targets), `context` (context vectors), `student_ce`."""
 
 
-def real_words(targets: Sequences) -> Tensor:
-    """(W,) the target words of all turns, row by row, in the order of `Decoded`."""
-    return targets.ids[targets.mask()]
+class Losses(NamedTuple):
+    """The loss terms of a batch.
+
+    learned: what `total` adds up, with gradient. monitored: what is only looked at, without.
+    """
+
+    learned: Terms
+    monitored: Terms
 
 
-def cross_entropy(decoded: Decoded, words: Tensor) -> Tensor:
-    """L_CE, hard targets: the mean of -log P(y_i) over ``words`` (W,)."""
-    return functional.cross_entropy(decoded.logits.float(), words)
+def real_words(targets: Sequences, count: int | None = None) -> Tensor:
+    """(W,) the target words of all turns, row by row, in the order of `Decoded`.
+
+    count: W, where it is known: a GPU need not be waited for then.
+    """
+    mask = targets.mask().flatten()
+    places = mask.nonzero() if count is None else torch.nonzero_static(mask, size=count)
+    return targets.ids.flatten().index_select(0, places.squeeze(1))
+
+
+def cross_entropy(decoded: Decoded, words: Tensor, smoothing: float = 0.0) -> Tensor:
+    """L_CE, hard targets: the mean of -log P(y_i) over ``words`` (W,).
+
+    smoothing: share of each target's probability that is spread over the whole vocabulary.
+    """
+    return functional.cross_entropy(full_precision(decoded.logits), words, label_smoothing=smoothing)
 
 
 def soft_cross_entropy(student: Decoded, teacher: Decoded) -> Tensor:
     """L_ST, equation 9: - sum_y P^(y) log P(y), mean over words. Temperature 1; no gradient reaches the teacher."""
-    soft_targets = teacher.logits.detach().float().softmax(-1)
-    return functional.cross_entropy(student.logits.float(), soft_targets)
+    soft_targets = full_precision(teacher.logits.detach()).softmax(-1)
+    return functional.cross_entropy(full_precision(student.logits), soft_targets)
 
 
 def context_error(student: Decoded, teacher: Decoded) -> Tensor:
     """L_MSE of equations 10 and 11: (g_i - g^_i)^2, mean over dimensions and words. Its gradient reaches both."""
-    return functional.mse_loss(student.context.float(), teacher.context.float())
+    return functional.mse_loss(full_precision(student.context), full_precision(teacher.context))
 
 
 def total(terms: Mapping[str, Tensor], lambda_context: float) -> Tensor:

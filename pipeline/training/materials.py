@@ -51,7 +51,9 @@ def gather(config: Config, name: str) -> Materials:
     validation = DialogDataset(
         dialogs["validation"], vocabulary, _stores(layout, student), student, cache_bytes=VALIDATION_CACHE_BYTES
     )
-    return Materials(views, vocabulary, dialogs, stores, Split.of(training), Split.of(validation))
+    return Materials(
+        views, vocabulary, dialogs, stores, Split.of(training, config.training_of(name).batch_by), Split.of(validation)
+    )
 
 
 def _stores(layout: Layout, views: Mapping[str, View]) -> dict[str, FeatureStore]:

@@ -1,37 +1,63 @@
-"""Dialogs of a split as batches of whole dialogs."""
+"""A split as units to make batches of: whole dialogs, or single turns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 from pipeline.dataset.batch import Batch
 from pipeline.dataset.batches import epoch_batches, ordered_batches
 from pipeline.dataset.dialogs import DialogDataset
 
+Unit = tuple[int, tuple[int, ...]]
+"""A dialog's index and those of its turns that stand in a batch together."""
+
 
 @dataclass(frozen=True)
 class Split:
-    """Training or validation dialogs. turns, lengths: turns and longest answer of each dialog, for batching."""
+    """Training or validation dialogs, cut into units: whole dialogs, or single turns.
+
+    turns, lengths, words: of each unit, its turns, the length of its longest answer, and the words to be learned (all
+    answers, an `<eos>` after each).
+    """
 
     dataset: DialogDataset
+    units: tuple[Unit, ...]
     turns: tuple[int, ...]
     lengths: tuple[int, ...]
+    words: tuple[int, ...]
 
     @classmethod
-    def of(cls, dataset: DialogDataset) -> Self:
+    def of(cls, dataset: DialogDataset, by: Literal["dialog", "turn"] = "dialog") -> Self:
         """All dialogs of ``dataset``."""
-        turns = tuple(len(dialog.turns) for dialog in dataset.dialogs)
-        longest = (max(len(turn.answer.split()) for turn in dialog.turns) for dialog in dataset.dialogs)
-        return cls(dataset, turns, tuple(longest))
+        answers = [[len(turn.answer.split()) for turn in dialog.turns] for dialog in dataset.dialogs]
+        whole = tuple((index, tuple(range(len(lengths)))) for index, lengths in enumerate(answers))
+        single = ((index, (turn,)) for index, turns in whole for turn in turns)
+        units = whole if by == "dialog" else tuple(single)
+        lengths = [[answers[index][turn] for turn in turns] for index, turns in units]
+        return cls(
+            dataset,
+            units,
+            turns=tuple(len(turns) for _, turns in units),
+            lengths=tuple(max(each) for each in lengths),
+            words=tuple(sum(each) + len(each) for each in lengths),
+        )
 
     def shuffled(self, batch_turns: int, seed: int, epoch: int) -> list[list[int]]:
-        """Dialogs of each batch of an epoch of training."""
+        """Units of each batch of an epoch of training."""
         return epoch_batches(self.turns, self.lengths, batch_turns, seed, epoch)
 
     def in_order(self, batch_turns: int) -> list[list[int]]:
-        """Dialogs of each batch of a validation."""
+        """Units of each batch of a validation."""
         return ordered_batches(self.turns, self.lengths, batch_turns)
 
-    def read(self, dialogs: Sequence[int]) -> Batch:
-        """All turns of ``dialogs`` with their targets."""
-        return self.dataset.batch([(dialog, None) for dialog in dialogs])
+    def read(self, units: Sequence[int]) -> Batch:
+        """The turns of ``units`` with their targets; what turns of one dialog have in common is read once."""
+        picks: dict[int, list[int]] = {}
+        for unit in units:
+            dialog, turns = self.units[unit]
+            picks.setdefault(dialog, []).extend(turns)
+        return self.dataset.batch(list(picks.items()))
+
+    def video_ids(self, units: Sequence[int]) -> list[str]:
+        """The videos of ``units``, each once."""
+        return list(dict.fromkeys(self.dataset.dialogs[self.units[unit][0]].video_id for unit in units))

@@ -5,7 +5,9 @@ machine, with the same weights bit for bit: the state holds the networks, Adam's
 numbers, the place inside the epoch and everything counted so far.
 """
 
+import json
 import pickle
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.progress import log
 
-STATE = "state.pt"
+STATE, REFUSED, CURVES = "state.pt", "state.refused.pt", "curves.csv"
+_HASH = re.compile(r'"[0-9a-f]{32,}"')
 Settings = dict[str, str | int | float | bool | None]
 """Everything the trained weights depend on, by name."""
 
@@ -26,7 +29,8 @@ Settings = dict[str, str | int | float | bool | None]
 class Position:
     """Where training is: epochs done, batches done in the next one, and what these have added up to.
 
-    sums: each loss term times its words. seconds: spent on this epoch's batches.
+    sums: each loss term times its words. seconds: spent on this epoch's batches, waited: those of them that passed
+    before the next batch was there.
     """
 
     epoch: int = 0
@@ -35,6 +39,7 @@ class Position:
     words: int = 0
     turns: int = 0
     seconds: float = 0.0
+    waited: float = 0.0
 
 
 @dataclass
@@ -42,7 +47,7 @@ class State:
     """All of a training: ``settings`` it was made with, and what `loop.Loop` needs to go on.
 
     networks, best: weights of what is trained, and of the network at its best epoch (empty before the first).
-    generators: states of the random number generators by device type.
+    generators: for each process, states of its random number generators by device type.
     """
 
     settings: Settings
@@ -51,7 +56,7 @@ class State:
     rows: list[dict[str, float]]
     networks: dict[str, Tensor]
     optimizer: dict[str, Any]
-    generators: dict[str, Tensor]
+    generators: list[dict[str, Tensor]]
     best: dict[str, Tensor]
 
     def write(self, path: Path) -> None:
@@ -61,31 +66,43 @@ class State:
 
 
 def take_up(folder: Path, settings: Settings, name: str) -> State | None:
-    """The state to go on from; None when there is none, or one made with other settings, which is removed and said.
+    """The state to go on from; None when there is none, or one made with other settings: that is set aside, and said.
 
-    Raises `UserError` for a file that is no training state.
+    What killed trainings left half-written is removed. Raises `UserError` for a file that is no training state.
     """
     path = folder / STATE
-    # What a killed training was writing.
-    for unfinished in folder.glob(f".{STATE}.*"):
+    for unfinished in [path for file in (STATE, CURVES) for path in folder.glob(f".{file}.*")]:
         unfinished.unlink()
     if not path.is_file():
         return None
-    state = _read(path)
+    state = read(path)
     others = differing(state.settings, settings)
     if not others:
         return state
-    log(f"{name}: {path} was made with other settings ({', '.join(others)}); training starts from the beginning")
-    path.unlink()
+    aside = path.with_name(REFUSED)
+    path.replace(aside)
+    changes = "; ".join(f"{key} was {_short(state.settings, key)}, is {_short(settings, key)}" for key in others)
+    log(
+        f"{name}: {path} was made with other settings ({changes}); training starts from the beginning, {aside} keeps it"
+    )
     return None
 
 
-def _read(path: Path) -> State:
+def read(path: Path) -> State:
+    """What `State.write` wrote. Raises `UserError` for anything else."""
     try:
         return State(**torch.load(path, map_location="cpu", weights_only=True))
     except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).split("\n", 1)[0]
         raise UserError(f"{path}: not a training state ({reason}); delete it to train from the start") from None
+
+
+def _short(settings: Settings, key: str) -> str:
+    """A setting's value for the log, hashes as their first digits."""
+    if key not in settings:
+        return "not set"
+    text = json.dumps(settings[key])
+    return text[1:13] if _HASH.fullmatch(text) else text
 
 
 def differing(old: Settings, new: Settings) -> list[str]:

@@ -1,6 +1,6 @@
 """`avsd train`: the files of a system in, its trained model out."""
 
-from typing import Literal
+from pathlib import Path
 
 import torch
 from lightning.fabric import Fabric
@@ -15,30 +15,44 @@ from pipeline.systems.initial import take_over
 from pipeline.systems.system import build, load, parameters, save
 from pipeline.training.curves import csv_text
 from pipeline.training.depends import depends
+from pipeline.training.launch import launch
 from pipeline.training.learner import Learner
 from pipeline.training.loop import Loop
 from pipeline.training.materials import Materials, gather
+from pipeline.training.processes import Place, Precision, leave, make_fabric
 from pipeline.training.standard import standardise
-from pipeline.training.state import take_up
-
-Precision = Literal["32-true", "bf16-mixed"]
+from pipeline.training.state import CURVES, STATE, Settings, State, read, take_up
 
 
 def train(config: Config, name: str) -> None:
     """Train the system ``name`` and write its model folder; an interrupted training goes on where it stopped.
 
     Reads canonical dialogs, vocabulary, feature shards and, for a student, its teacher's model. Writes the model folder
-    (with curves.csv) at the end only; the state to go on from stands in the state folder and is removed then,
-    TensorBoard events stay. Raises `UserError` for anything missing, and for a loss that is not a finite number.
+    (with curves.csv) at the end only; the state to go on from, and the curves so far, stand in the state folder and are
+    removed then, TensorBoard events stay. Runs in the configuration's `processes` on each of its `nodes`. Raises
+    `UserError` for anything missing, and for a loss that is not a finite number.
     """
     _check(config, name)
-    layout, settings, device = Layout(config.results), config.training_of(name), resolve_device(config.device)
-    materials, precision = gather(config, name), _precision(settings, device)
-    fabric = Fabric(accelerator=device.type, devices=1 if device.index is None else [device.index], precision=precision)
+    if config.processes * config.nodes == 1:
+        train_at(config, name, Place())
+    else:
+        launch(config, name)
+
+
+def train_at(config: Config, name: str, place: Place) -> None:
+    """The part of `train` that the process at ``place`` has in it; with several, all must be called for any to end."""
+    layout, settings = Layout(config.results), config.training_of(name)
+    precision = _precision(settings, resolve_device(config.device))
+    fabric = make_fabric(config.device, place, precision)
+    materials = gather(config, name)
     torch.manual_seed(settings.seed)
     learner = _learner(config, name, materials)
-    made_with = depends(config, name, materials, device, precision)
-    _announce(name, learner, materials, f"{device}, {precision}")
+    if place.rank:
+        # The same weights, but dropout of its own.
+        torch.manual_seed(settings.seed + place.rank)
+    if fabric.is_global_zero:
+        _announce(name, learner, materials, fabric, precision)
+    made_with = depends(config, name, materials, fabric.device, precision) if fabric.is_global_zero else {}
     loop = Loop(
         name,
         fabric,
@@ -48,14 +62,29 @@ def train(config: Config, name: str) -> None:
         settings=settings,
         made_with=made_with,
         folder=layout.state(name),
-        state=take_up(layout.state(name), made_with, name),
+        state=_state(fabric, layout.state(name), made_with, name),
     )
     loop.run()
-    schedule, folder = loop.schedule, layout.model(name)
-    learner.model.to("cpu").load_state_dict(loop.best)
+    if fabric.is_global_zero:
+        _finish(config, name, materials, loop)
+    leave(fabric)
+
+
+def _state(fabric: Fabric, folder: Path, made_with: Settings, name: str) -> State | None:
+    """The state to go on from. The first process decides; the others read what it takes up."""
+    state = take_up(folder, made_with, name) if fabric.is_global_zero else None
+    if fabric.broadcast(state is not None) and not fabric.is_global_zero:
+        return read(folder / STATE)
+    return state
+
+
+def _finish(config: Config, name: str, materials: Materials, loop: Loop) -> None:
+    """Write the model, and remove what was kept to go on from."""
+    schedule, folder, model = loop.schedule, Layout(config.results).model(name), loop.learner.model
+    model.to("cpu").load_state_dict(loop.best)
     save(
         folder,
-        learner.model,
+        model,
         config=config,
         name=name,
         vocabulary=materials.vocabulary,
@@ -66,7 +95,7 @@ def train(config: Config, name: str) -> None:
             "epochs": len(loop.rows),
             "seconds": round(sum(row["seconds"] for row in loop.rows), 1),
         },
-        texts={"curves.csv": csv_text(loop.rows)},
+        texts={CURVES: csv_text(loop.rows)},
     )
     loop.forget()
     log(f"{name}: epoch {schedule.best_epoch} kept, validation perplexity {schedule.best_perplexity:.3f}: {folder}")
@@ -101,7 +130,7 @@ def _learner(config: Config, name: str, materials: Materials) -> Learner:
             f"known there{fresh}"
         )
     if system.teacher is None:
-        return Learner(system.loss, model)
+        return Learner(system.loss, model, label_smoothing=settings.label_smoothing)
     folder = Layout(config.results).model(system.teacher)
     trained = load(folder, materials.vocabulary, torch.device("cpu")).network
     if settings.student_from_teacher:
@@ -109,7 +138,13 @@ def _learner(config: Config, name: str, materials: Materials) -> Learner:
     if system.loss == "joint" and settings.joint_teacher_from_scratch:
         trained = build(config, system.teacher, words, materials.dims("teacher"))
         standardise(trained, materials.stores, video_ids)
-    return Learner(system.loss, model, trained)
+    return Learner(
+        system.loss,
+        model,
+        trained,
+        label_smoothing=settings.label_smoothing,
+        joint_shared_pass=settings.joint_shared_pass,
+    )
 
 
 def _copy(source: DialogNetwork, target: DialogNetwork, what: str) -> None:
@@ -121,7 +156,8 @@ def _copy(source: DialogNetwork, target: DialogNetwork, what: str) -> None:
         ) from None
 
 
-def _announce(name: str, learner: Learner, materials: Materials, where: str) -> None:
+def _announce(name: str, learner: Learner, materials: Materials, fabric: Fabric, precision: Precision) -> None:
+    where = f"{fabric.device}, {precision}" + (f", {fabric.world_size} processes" if fabric.world_size > 1 else "")
     count = parameters(learner.learned())
     splits = {"training": materials.training, "validation": materials.validation}
     sizes = ", ".join(f"{sum(split.turns)} {what} turns" for what, split in splits.items())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dataset.batches import epoch_batches, ordered_batches
+from pipeline.dataset.batches import deal, epoch_batches, ordered_batches
 
 
 @given(st.lists(st.integers(1, 12), max_size=60), st.integers(1, 64), st.integers(0, 5), st.integers(0, 5))
@@ -39,3 +39,21 @@ def test_dialogs_of_a_batch_are_of_like_length() -> None:
     assert sum(spread) / len(spread) == pytest.approx(40, abs=20)
     means = [sum(lengths[d] for d in batch) / len(batch) for batch in batches]
     assert means != sorted(means)
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(1, 6))
+def test_each_unit_is_dealt_out_once_and_loads_are_alike(costs: list[int], processes: int) -> None:
+    units = list(range(len(costs)))[::2]
+    dealt = deal(units, costs, processes)
+    assert len(dealt) == processes
+    assert sorted(unit for own in dealt for unit in own) == units
+    assert all(own == sorted(own) for own in dealt)
+    loads = [sum(costs[unit] for unit in own) for own in dealt]
+    # What was dealt out last went to the least loaded.
+    assert max(loads) - min(loads) <= max(costs[unit] for unit in units)
+
+
+def test_one_process_takes_all_in_order_and_fewer_units_leave_some_without() -> None:
+    assert deal([3, 0, 2], [1, 1, 9, 4], 1) == [[3, 0, 2]]
+    assert deal([3, 0, 2], [1, 1, 9, 4], 2) == [[2], [3, 0]]
+    assert deal([1], [5, 5], 3) == [[1], [], []]

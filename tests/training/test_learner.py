@@ -1,6 +1,7 @@
 """What each loss of a learner computes and whom it teaches, on tiny real networks."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from pipeline.training.materials import Materials, gather
 Made = tuple[Learner, Batch]
 
 
-def make(config: Config, name: str) -> Made:
+def make(config: Config, name: str, **options: Any) -> Made:
     materials: Materials = gather(config, name)
     torch.manual_seed(5)
     model = build(config, name, len(materials.vocabulary), materials.dims("model"))
@@ -24,7 +25,7 @@ def make(config: Config, name: str) -> Made:
     teacher = None
     if system.teacher is not None:
         teacher = build(config, system.teacher, len(materials.vocabulary), materials.dims("teacher"))
-    return Learner(system.loss, model, teacher), materials.training.read([0, 1, 2, 5])
+    return Learner(system.loss, model, teacher, **options), materials.training.read([0, 1, 2, 5])
 
 
 def with_gradient(network: torch.nn.Module) -> bool:
@@ -32,14 +33,54 @@ def with_gradient(network: torch.nn.Module) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "terms"),
-    [("plain", {"ce"}), ("st", {"st"}), ("st_context", {"st", "context"}), ("joint", {"st", "ce", "context"})],
+    ("name", "learned", "monitored"),
+    [
+        ("plain", {"ce"}, set()),
+        ("st", {"st"}, {"student_ce", "context"}),
+        ("st_context", {"st", "context"}, {"student_ce"}),
+        ("joint", {"st", "ce", "context"}, {"student_ce"}),
+    ],
 )
-def test_each_loss_reports_its_own_terms(project: Callable[..., Config], name: str, terms: set[str]) -> None:
+def test_each_loss_reports_its_own_terms(
+    project: Callable[..., Config], name: str, learned: set[str], monitored: set[str]
+) -> None:
     learner, batch = make(project(), name)
     found = learner(batch)
-    assert set(found) == terms
-    assert all(term.shape == () and term.isfinite() for term in found.values())
+    assert set(found.learned) == learned
+    assert set(found.monitored) == monitored
+    assert all(term.shape == () and term.isfinite() for terms in found for term in terms.values())
+    assert all(term.requires_grad for term in found.learned.values())
+    assert not any(term.requires_grad for term in found.monitored.values())
+
+
+def test_monitored_terms_are_those_of_the_pass_that_is_learned_from(project: Callable[..., Config]) -> None:
+    learner, batch = make(project(), "st", label_smoothing=0.3)
+    assert learner.teacher is not None and batch.targets is not None
+    torch.manual_seed(11)
+    found = learner(batch).monitored
+    torch.manual_seed(11)
+    student: Decoded = learner.model(batch.views["model"], batch.targets)
+    teacher: Decoded = learner.teacher(batch.views["teacher"], batch.targets)
+    assert found["student_ce"].item() == cross_entropy(student, real_words(batch.targets)).item()
+    assert found["context"].item() == context_error(student, teacher).item()
+
+
+def test_contexts_of_unequal_size_are_not_compared(project: Callable[..., Config]) -> None:
+    learner, batch = make(project(changes={"systems": {"st": {"sizes": {"context": 5}}}}), "st")
+    assert set(learner(batch).monitored) == {"student_ce"}
+
+
+@pytest.mark.parametrize(("name", "term"), [("plain", "ce"), ("joint", "ce")])
+def test_smoothing_touches_the_hard_targets_alone(project: Callable[..., Config], name: str, term: str) -> None:
+    found = []
+    for smoothing in (0.0, 0.2):
+        learner, batch = make(project("smooth"), name, label_smoothing=smoothing)
+        torch.manual_seed(11)
+        found.append(learner(batch))
+    plain, smoothed = found
+    changed = {key for key in plain.learned if plain.learned[key].item() != smoothed.learned[key].item()}
+    assert changed == {term}
+    assert plain.monitored == smoothed.monitored
 
 
 @pytest.mark.parametrize(
@@ -58,7 +99,7 @@ def test_who_learns_from_which_term(
 ) -> None:
     learner, batch = make(project(), name)
     assert learner.teacher is not None
-    learner(batch)[term].backward()
+    learner(batch).learned[term].backward()
     assert with_gradient(learner.model) == student
     assert with_gradient(learner.teacher) == teacher
 
@@ -82,7 +123,7 @@ def test_joint_terms_are_made_of_the_right_passes(project: Callable[..., Config]
     assert learner.teacher is not None and batch.targets is not None
     words = real_words(batch.targets)
     torch.manual_seed(11)
-    found = learner(batch)
+    found = learner(batch).learned
     torch.manual_seed(11)
     student: Decoded = learner.model(batch.views["model"], batch.targets)
     learner.teacher.eval()
@@ -93,6 +134,24 @@ def test_joint_terms_are_made_of_the_right_passes(project: Callable[..., Config]
     assert found["ce"].item() == cross_entropy(loud, words).item()
     assert found["context"].item() == context_error(student, loud).item()
     assert not torch.equal(quiet.logits, loud.logits)
+
+
+def test_a_shared_pass_gives_all_joint_terms_and_soft_targets_without_gradient(
+    project: Callable[..., Config],
+) -> None:
+    learner, batch = make(project(), "joint", joint_shared_pass=True)
+    assert learner.teacher is not None and batch.targets is not None
+    torch.manual_seed(11)
+    found = learner(batch).learned
+    torch.manual_seed(11)
+    student: Decoded = learner.model(batch.views["model"], batch.targets)
+    loud: Decoded = learner.teacher(batch.views["teacher"], batch.targets)
+    assert found["st"].item() == soft_cross_entropy(student, loud).item()
+    assert found["ce"].item() == cross_entropy(loud, real_words(batch.targets)).item()
+    assert found["context"].item() == context_error(student, loud).item()
+    found["st"].backward()
+    assert with_gradient(learner.model)
+    assert not with_gradient(learner.teacher)
 
 
 def test_the_teacher_reads_the_description_and_the_student_does_not(project: Callable[..., Config]) -> None:

@@ -29,12 +29,24 @@ def targets() -> torch.Tensor:
 def test_real_words_are_read_row_by_row_without_padding() -> None:
     sequences = Sequences(torch.tensor([[5, 3, 0], [7, 8, 3], [0, 0, 0]]), torch.tensor([2, 3, 0]))
     assert real_words(sequences).tolist() == [5, 3, 7, 8, 3]
+    assert real_words(sequences, 5).tolist() == [5, 3, 7, 8, 3]
 
 
 def test_cross_entropy_is_the_mean_over_words() -> None:
     student = decoded(1)
     expected = -np.log(softmax(student.logits)[np.arange(WORDS), targets().numpy()]).mean()
     assert cross_entropy(student, targets()).item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+def test_smoothed_targets_are_spread_over_the_whole_vocabulary(smoothing: float) -> None:
+    student = decoded(1)
+    expected = 0.0
+    for i, word in enumerate(targets().tolist()):
+        for y in range(VOCABULARY):
+            chance = (1 - smoothing) * (y == word) + smoothing / VOCABULARY
+            expected -= chance * np.log(softmax(student.logits)[i, y])
+    assert cross_entropy(student, targets(), smoothing).item() == pytest.approx(expected / WORDS, rel=1e-6)
 
 
 def test_soft_cross_entropy_is_equation_9() -> None:

@@ -1,6 +1,7 @@
 """A training that is killed and started again ends with the weights of one that was left alone."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def assert_equal(one: Config, other: Config, name: str) -> None:
 
 def _columns(config: Config, name: str) -> list[list[str]]:
     lines = (Layout(config.results).model(name) / "curves.csv").read_text().splitlines()
-    clock = {"seconds", "turns_per_second", "peak_memory_mib"}
+    clock = {"seconds", "turns_per_second", "data_wait", "peak_memory_mib"}
     header = lines[0].split(",")
     return [[cell for key, cell in zip(header, line.split(","), strict=True) if key not in clock] for line in lines]
 
@@ -139,9 +140,9 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(loop.Loop, "_learn", counted)
 
 
-@pytest.mark.parametrize("name", ["plain", "fusion"])
-def test_stopped_inside_every_epoch(project: Project, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    calm, harried = project("calm"), project("harried")
+@pytest.mark.parametrize(("name", "by"), [("plain", "dialog"), ("plain", "turn"), ("fusion", "dialog")])
+def test_stopped_inside_every_epoch(project: Project, monkeypatch: pytest.MonkeyPatch, name: str, by: str) -> None:
+    calm, harried = (project(root, {"training": {"batch_by": by}}) for root in ("calm", "harried"))
     train(calm, name)
     monkeypatch.setattr(loop, "SAVE_EVERY_SECONDS", 0.0)
     for step in (3, 4):
@@ -168,41 +169,77 @@ def changed(config: Config, changes: dict[str, Any]) -> Config:
     return parse(merge(config.model_dump(mode="json"), changes))
 
 
+def refused(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The settings that the one line about another training's state names, each with what is said of it."""
+    lines = [line for line in capsys.readouterr().err.splitlines() if "other settings" in line]
+    assert len(lines) == 1
+    assert "training starts from the beginning" in lines[0]
+    return lines[0].split("(", 1)[1].split(")", 1)[0].split("; ")
+
+
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"training": {"learning_rate": 0.02, "seed": 3}}, "training.learning_rate, training.seed"),
-        ({"networks": {"attention": {"context": 5}}}, "sizes.context"),
-        ({"systems": {"plain": {"features": ["i3d_rgb"]}}}, "feature vggish, model.features"),
+        (
+            {"training": {"learning_rate": 0.02, "seed": 3, "batch_by": "turn"}},
+            [
+                'training.batch_by was "dialog", is "turn"',
+                "training.learning_rate was 0.01, is 0.02",
+                "training.seed was 1, is 3",
+            ],
+        ),
+        ({"networks": {"attention": {"context": 5}}}, ["sizes.context was 6, is 5"]),
     ],
 )
-def test_a_state_made_with_other_settings_is_not_taken_up(
+def test_a_state_made_with_other_settings_is_set_aside(
     project: Project,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     changes: dict[str, Any],
-    named: str,
+    named: list[str],
 ) -> None:
     config = changed(interrupted(project, monkeypatch), changes)
     fresh = project("fresh", changes)
+    folder = Layout(config.results).state("plain")
+    old = (folder / "state.pt").read_bytes()
+    (folder / "state.refused.pt").write_bytes(b"an older one")
     capsys.readouterr()
     train(config, "plain")
-    lines = [line for line in capsys.readouterr().err.splitlines() if "other settings" in line]
-    assert len(lines) == 1
-    assert f"({named})" in lines[0]
+    assert refused(capsys) == named
+    assert (folder / "state.refused.pt").read_bytes() == old
     train(fresh, "plain")
     assert_equal(config, fresh, "plain")
 
 
-def test_a_state_made_with_other_dialogs_is_not_taken_up(
+def test_a_state_made_with_other_features_is_set_aside(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = changed(interrupted(project, monkeypatch), {"systems": {"plain": {"features": ["i3d_rgb"]}}})
+    train(config, "plain")
+    feature, view = refused(capsys)
+    assert re.fullmatch("feature vggish was [0-9a-f]{12}, is not set", feature)
+    assert view.startswith("model.features was ")
+
+
+def test_a_state_made_with_other_dialogs_is_set_aside(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = interrupted(project, monkeypatch)
     path = Layout(config.results).dialogs("training")
     write_dialogs(path, read_dialogs(path)[:-1])
     train(config, "plain")
-    assert "(training dialogs, feature i3d_rgb, feature vggish)" not in (err := capsys.readouterr().err)
-    assert "(feature i3d_rgb, feature vggish, training dialogs)" in err
+    names = [text.split(" was ")[0] for text in refused(capsys)]
+    assert names == ["feature i3d_rgb", "feature vggish", "training dialogs"]
+
+
+def test_what_killed_trainings_left_is_removed_and_old_curves_with_it(project: Project) -> None:
+    config = project()
+    folder = Layout(config.results).state("plain")
+    folder.mkdir(parents=True)
+    for name in (".state.pt.x1.pt", ".curves.csv.y2.csv", "curves.csv"):
+        (folder / name).write_text("left behind")
+    train(config, "plain")
+    assert [path.name for path in folder.iterdir()] == ["tensorboard"]
 
 
 def test_features_count_by_the_values_of_the_videos_in_use(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from pipeline.networks.base import Decoded
 from pipeline.systems.system import load
 from pipeline.training import loop
 from pipeline.training.evaluate import perplexity
+from pipeline.training.learner import Learner
 from pipeline.training.materials import gather
 from pipeline.training.split import Split
 from pipeline.training.train import train
@@ -45,7 +46,12 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 def test_every_loss_trains_and_the_system_answers(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     config = project()
     layout = Layout(config.results)
-    terms = {"teacher": ["ce"], "st": ["st"], "st_context": ["st", "context"], "joint": ["st", "context", "ce"]}
+    terms = {
+        "teacher": ["ce"],
+        "st": ["st", "context", "student_ce"],
+        "st_context": ["st", "context", "student_ce"],
+        "joint": ["st", "context", "ce", "student_ce"],
+    }
     for name in (*terms, "plain", "fusion", "text"):
         train(config, name)
         rows = curves(config, name)
@@ -53,7 +59,7 @@ def test_every_loss_trains_and_the_system_answers(project: Project, capsys: pyte
         found = {key.removeprefix("train_") for key in rows[0] if key.startswith("train_")}
         assert found == set(terms.get(name, ["ce"]))
         assert all(math.isfinite(value) for row in rows for value in row.values())
-        assert not (layout.state(name) / "state.pt").exists()
+        assert [path.name for path in layout.state(name).iterdir()] == ["tensorboard"]
         assert list((layout.state(name) / "tensorboard").glob("events.*"))
         assert f"{name}: epoch 2/2" in capsys.readouterr().err
     for name in ("st", "deaf", "fusion", "text"):
@@ -185,27 +191,62 @@ def test_a_loss_that_is_no_number_names_the_dialogs(project: Project, monkeypatc
         train(project(), "plain")
 
 
-def test_the_log_says_how_it_goes(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    train(project(), "text")
-    lines = capsys.readouterr().err.splitlines()
-    assert "perplexity counts <unk> and <eos>" in lines[0]
-    epochs = [line for line in lines if "epoch 1/2" in line]
-    assert len(epochs) == 1
-    for part in ("ce ", "validation perplexity ", "learning rate 0.01", " turns/s, "):
-        assert part in epochs[0]
+def test_the_gradient_is_clipped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: list[float] = []
+    step = torch.optim.Adam.step
+
+    def noting(self: torch.optim.Adam, closure: None = None) -> None:
+        gradients = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
+        norms.append(math.sqrt(sum(float((gradient.double() ** 2).sum()) for gradient in gradients)))
+        step(self, closure)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noting)
+    for clip, large in ((0.01, True), (1e6, False)):
+        norms.clear()
+        train(project(str(clip), {"training": {"epochs": 1, "clip": clip}}), "text")
+        assert len(norms) > 2
+        assert (max(norms) <= 0.01 * (1 + 1e-5)) == large
 
 
-def test_tensorboard_has_the_curves(project: Project) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+def test_bfloat16_trains_where_it_is_asked_for(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the CPU, where autocast works alike."""
+    exact = project("exact", {"training": {"epochs": 1}})
+    rounded = project("rounded", {"training": {"epochs": 1, "precision": "bfloat16"}})
+    for config in (exact, rounded):
+        train(config, "plain")
+    assert "cpu, bf16-mixed" in capsys.readouterr().err
+    (one,), (other,) = curves(exact, "plain"), curves(rounded, "plain")
+    assert other["train_ce"] == pytest.approx(one["train_ce"], rel=0.02)
+    assert other["train_ce"] != one["train_ce"]
+    assert all(weight.dtype == torch.float32 for weight in weights(rounded, "plain").values())
 
-    config = project()
-    train(config, "text")
-    events = EventAccumulator(str(Layout(config.results).state("text") / "tensorboard"))
-    events.Reload()
-    rows = curves(config, "text")
-    for tag in ("train_ce", "validation_perplexity"):
-        found = {event.step: event.value for event in events.Scalars(tag)}
-        assert found == pytest.approx({int(row["epoch"]): row[tag] for row in rows}, rel=1e-4)
+
+def test_smoothing_is_learned_from_and_not_measured_by(project: Project) -> None:
+    """With a learning rate of next to nothing both trainings measure the same network."""
+    rows = []
+    for smoothing in (0.0, 0.5):
+        settings = {"epochs": 1, "learning_rate": 1e-30, "label_smoothing": smoothing}
+        config = project(str(smoothing), {"training": settings})
+        train(config, "plain")
+        rows += curves(config, "plain")
+    plain, smoothed = rows
+    assert smoothed["validation_perplexity"] == plain["validation_perplexity"]
+    assert smoothed["train_ce"] != plain["train_ce"]
+
+
+def test_the_joint_options_reach_the_learner(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    learners: list[Learner] = []
+    run = loop.Loop.run
+
+    def noting(self: loop.Loop) -> None:
+        learners.append(self.learner)
+        run(self)
+
+    monkeypatch.setattr(loop.Loop, "run", noting)
+    config = project(changes={"training": {"epochs": 1, "label_smoothing": 0.1, "joint_shared_pass": True}})
+    train(config, "teacher")
+    train(config, "joint")
+    assert [(each.label_smoothing, each.joint_shared_pass) for each in learners] == [(0.1, False), (0.1, True)]
 
 
 @pytest.mark.parametrize(("name", "message"), [("deaf", "train 'plain'"), ("nobody", "not in the configuration")])
