@@ -218,8 +218,8 @@ def train(
     `models/TEACHER`. The workflow makes them all; by hand: `avsd corpus import`, `avsd vocabulary`, `avsd extract`.
 
     **Writes** `models/SYSTEM`, at the end and as a whole: `model.safetensors`, `system.json` (everything that is needed
-    to build the network again), `vocabulary.json`, `curves.csv` and a model card, `README.md`. The epoch with the lowest
-    validation perplexity is kept.
+    to build the network again), `vocabulary.json`, `curves.csv` and a model card, `README.md`. The epoch with the
+    lowest validation perplexity is kept.
 
     **While it runs** `state/SYSTEM` holds `state.pt`, written after every epoch and every minute, `curves.csv` and
     TensorBoard events (`tensorboard --logdir RESULTS/state`). Killed at any moment and started again, it goes on from
@@ -227,12 +227,13 @@ def train(
     `state.refused.pt`, with the settings that differ in the log.
 
     **Several processes**: `processes: 4` in the configuration trains on four GPUs of this machine (or in four processes
-    on the CPU), `nodes` on several machines; `batch_turns` counts the turns of all of them together. Start it once for
-    each node; the cluster's variables (SLURM and others) say who is who.
+    on the CPU); `batch_turns` counts the turns of all of them together, and the losses are those of one process. With
+    `nodes: 2` start the same command on each machine: `srun` with one task a node, or by hand with `NODE_RANK` (0, 1),
+    `MASTER_ADDR` and `MASTER_PORT` of the first.
 
     **Stops** with the ids of the dialogs when a loss is not a finite number.
 
-    Examples:
+    **Examples**
 
         avsd train ours_none_none --config config.yaml --config configs/charades.yaml
 

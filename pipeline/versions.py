@@ -8,7 +8,7 @@ STAGES = {
     "decode": 2,
     "extract": 2,
     "vocabulary": 1,
-    "training": 1,
+    "training": 2,
     "answers": 1,
     "scoring": 1,
     "report": 1,

@@ -74,6 +74,11 @@ class Config(Section):
             if system.history and not type(self.sizes(name)).takes_history:
                 raise ValueError(f"systems.{name}.history: {system.network} has no encoder for the dialog so far")
             self.training_of(name)
+        if system.loss in ("st_context", "joint"):
+            assert system.teacher is not None
+            own, taught = (self.sizes(each).context_size for each in (name, system.teacher))
+            if own != taught:
+                raise ValueError(f"systems.{name}.loss: {system.loss} compares context vectors, {own} with {taught}")
 
     def _check_without(self, name: str) -> None:
         inputs = (*self.trained(name)[1].features, "history")

@@ -8,6 +8,6 @@ The examples in these modules run as tests.
 ...     network = build_network(name, sizes(), 100, {"i3d_r50": 2048}, history=False)
 ...     print(name, sum(parameter.numel() for parameter in network.parameters()))
 attention 5273124
-naive_fusion 1549060
+naive_fusion 2008324
 hierarchical 3525476
 """

@@ -32,6 +32,11 @@ class Sizes(BaseModel):
     )
     share_embeddings: bool = Field(False, description="question, history and decoder share one embedding")
 
+    @property
+    def context_size(self) -> int:
+        """G, the size of the context vector, which teacher and student must have alike to be compared."""
+        raise NotImplementedError
+
 
 class AttentionSizes(Sizes):
     """The attention network of the student-teacher paper (section 4)."""
@@ -54,6 +59,11 @@ class AttentionSizes(Sizes):
     decoder_layers: int = Field(1, gt=0, description="decoder LSTM layers")
     dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
 
+    @property
+    def context_size(self) -> int:
+        """G."""
+        return self.context
+
 
 class NaiveFusionSizes(Sizes):
     """The AVSD baseline: naive fusion of question, history and features."""
@@ -69,6 +79,11 @@ class NaiveFusionSizes(Sizes):
     output: int = Field(128, gt=0, description="projection before the softmax")
     dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
 
+    @property
+    def context_size(self) -> int:
+        """G."""
+        return self.fusion
+
 
 class HierarchicalSizes(Sizes):
     """The AVSD best system: question and video features under hierarchical attention; every default is a choice."""
@@ -83,6 +98,11 @@ class HierarchicalSizes(Sizes):
     context: int = Field(256, gt=0, description="size of the hierarchical context vector")
     decoder_hidden: int = Field(256, gt=0, description="units of both GRUs of the decoder")
     dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
+
+    @property
+    def context_size(self) -> int:
+        """G."""
+        return self.context
 
 
 SIZES: dict[str, type[Sizes]] = {

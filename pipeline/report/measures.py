@@ -11,7 +11,7 @@ from pipeline.report.paper import TABLE_TITLES
 from pipeline.report.results import Scores, display_names, read_curves, scored_systems
 from pipeline.scoring.matching import read_answers
 
-_NOT_PLOTTED = {"epoch", "seconds", "turns_per_second", "peak_memory_mib"}
+_NOT_PLOTTED = {"epoch", "seconds", "turns_per_second", "peak_memory_mib", "data_wait"}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pipeline.config import parse
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -26,6 +28,7 @@ def main() -> None:
         logging.getLogger(logger).setLevel(logging.WARNING)
     task = json.loads(_line_of_input())
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    share_threads(task["place"]["processes"])
     try:
         train_at(parse(task["config"]), task["name"], Place(**task["place"]))
     except BaseException as error:
@@ -33,6 +36,11 @@ def main() -> None:
         sys.stderr.flush()
         # Not by way of destructors, which may wait for processes that are no more.
         os._exit(1)
+
+
+def share_threads(processes: int) -> None:
+    """This process's share of the threads that one would have had."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // processes))
 
 
 def _line_of_input() -> bytes:
