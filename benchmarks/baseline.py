@@ -1,0 +1,33 @@
+"""Section baseline: our naive fusion, beside the organisers' published code where a checkout of it is given."""
+
+from statistics import median
+
+import torch
+
+from benchmarks import published
+from benchmarks.results import Row
+from benchmarks.trainees import SETTINGS, Trainee, TrainingBench, in_turns
+from pipeline.networks.naive_fusion import NaiveFusionNetwork
+from pipeline.training.learner import Learner
+from pipeline.training.losses import total
+
+SECTION = published.SECTION
+FEATURES = ("i3d_rgb", "i3d_flow")
+
+
+def measure(bench: TrainingBench) -> list[Row]:
+    """What `published.measure` finds; without a checkout, our turns/s alone."""
+    if bench.published is not None:
+        return published.measure(bench.published, bench.workload, bench.threads, bench.repeats).rows()
+    workload = bench.workload
+    dims = {name: workload.dims[name] for name in FEATURES}
+    torch.manual_seed(bench.recipe.seed)
+    network = NaiveFusionNetwork(bench.recipe.fusion, len(workload.vocabulary), dims, history=True)
+    learner = Learner("ce", network).to(bench.device)
+    trainee = Trainee(learner.learned(), lambda batch: total(learner(batch).learned, SETTINGS.lambda_context))
+    with bench.limits():
+        batches = bench.batches({"model": workload.view(features=FEATURES)})
+        times = in_turns({"ours": trainee.step}, batches, bench.repeats, bench.device)["ours"].clock
+    rate = sum(batch.turns for batch in batches) / median(times)
+    note = "no checkout of the published code was given (--published)"
+    return [Row(SECTION, "naive fusion", "turns/s", rate, note=note)]

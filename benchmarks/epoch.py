@@ -1,0 +1,83 @@
+"""Section epoch: `avsd train` on a corpus of the paper's size, and the share of the time it waits for data."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.own_process import ROOT
+from benchmarks.results import Goal, Row
+from benchmarks.store_reading import write_shards
+from benchmarks.trainees import TrainingBench
+from benchmarks.workload import BATCH_TURNS, Workload
+from pipeline.corpus.dialogs import write_dialogs
+from pipeline.errors import UserError
+from pipeline.layout import Layout
+
+SECTION = "epoch"
+SYSTEM = "attention"
+EPOCHS = 2
+"""The first one warms up."""
+TURNS = 76_590
+"""Of the paper's training set."""
+SECONDS, WAITING = 60.0, 0.05
+VALIDATION = 7
+
+
+def measure(bench: TrainingBench) -> list[Row]:
+    """Two epochs of the command in a process of its own; no rows where no epoch was asked for."""
+    if not bench.epoch:
+        return []
+    workload = bench.recipe.make(bench.amount.epoch_dialogs)
+    prepare(bench.folder / "results", workload)
+    curves = _train(bench)
+    gpu = bench.device.type == "cuda"
+    rows = []
+    for epoch in curves:
+        what, took = f"epoch {epoch['epoch']:.0f}", TURNS / epoch["turns_per_second"]
+        note = "measured whole" if workload.turns == TURNS else f"estimated from {workload.turns:,} turns"
+        limit = Goal("below", SECONDS, "ours") if gpu and epoch is curves[-1] else None
+        rows.append(Row(SECTION, f"{what} of {TURNS:,} turns", "s", took, goal=limit, note=note))
+        rows.append(Row(SECTION, f"{what}: training", "turns/s", epoch["turns_per_second"]))
+        limit = Goal("below", WAITING, "ours") if gpu and epoch is curves[-1] else None
+        rows.append(Row(SECTION, f"{what}: waiting for data", "share", epoch["data_wait"], goal=limit))
+    peak = curves[-1]["peak_memory_mib"]
+    return [*rows, Row(SECTION, "peak memory, GPU" if gpu else "peak memory", "MiB", peak)]
+
+
+def prepare(results: Path, workload: Workload) -> None:
+    """Everything `avsd train` reads, in the folder ``results``; validation is the first few dialogs again."""
+    layout = Layout(results)
+    write_dialogs(layout.dialogs("training"), workload.dialogs)
+    write_dialogs(layout.dialogs("validation"), workload.dialogs[:VALIDATION])
+    workload.vocabulary.write(layout.vocabulary)
+    write_shards(results / "features", [dialog.video_id for dialog in workload.dialogs], workload.stores)
+
+
+def _train(bench: TrainingBench) -> list[dict[str, float]]:
+    """The learning curves of the command: a row an epoch."""
+    results = bench.folder / "results"
+    command = [sys.executable, "-m", "pipeline", "train", SYSTEM, "--config", json.dumps(_config(bench, results))]
+    path = os.pathsep.join((str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])))
+    environment = {**os.environ, "OMP_NUM_THREADS": str(bench.threads), "PYTHONPATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no word"]
+        raise UserError(f"section {SECTION}: avsd train failed ({last[0]})")
+    with (Layout(results).model(SYSTEM) / "curves.csv").open(encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _config(bench: TrainingBench, results: Path) -> dict[str, Any]:
+    sizes = bench.recipe.attention.model_dump()
+    features = ("i3d_rgb", "i3d_flow", "vggish")
+    return {
+        "results": str(results),
+        "device": str(bench.device),
+        "features": {name: {"network": name} for name in features},
+        "training": {"epochs": EPOCHS, "batch_turns": BATCH_TURNS},
+        "systems": {SYSTEM: {"label": "Attention", "network": "attention", "sizes": sizes, "features": features}},
+    }
