@@ -1,1 +1,1 @@
-"""Measurements of the feature extraction; docs/performance.md says what they found."""
+"""Measurements of extraction, training and answers; docs/performance.md says what they found."""

@@ -23,7 +23,8 @@ from pipeline.hdf5 import Attribute, attributes, open_hdf5
 
 FORMAT = "avsd-features-1"
 DTYPES = ("float16", "float32")
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 14
+"""Smaller than a video, so that reading one reads little else; smaller chunks still would cost time."""
 LARGEST = {name: float(np.finfo(name).max) for name in DTYPES}
 
 
