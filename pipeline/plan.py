@@ -103,6 +103,11 @@ class Plan:
         """Systems of `run` that answer this test set."""
         return [name for name in self.config.run if test_set in self.config.systems[name].test_sets]
 
+    def compared(self, test_set: str) -> list[Path]:
+        """The answers that all others of this test set are compared with: one file, or none where it has none."""
+        other = self.config.scoring.against
+        return [self.layout.answers(other, test_set)] if other in self.scored(test_set) else []
+
     @cached_property
     def answered(self) -> list[tuple[str, str]]:
         """Every (system, test set) pair; none where the corpus has no test set."""

@@ -135,5 +135,13 @@ def score_options(wildcards, output):
     return " ".join(f"--json {shlex.quote(path)}" for path in output.scores)
 
 
+def against_options(test_set):
+    trials = f"--randomisations {PLAN.config.scoring.randomisations}"
+    return [
+        f"--against {shlex.quote(str(path))} {trials}"
+        for path in PLAN.compared(test_set)
+    ]
+
+
 def truth_option(wildcards):
     return " ".join(f"--truth {shlex.quote(str(path))}" for path in PLAN.truth)

@@ -25,6 +25,7 @@ for test_set in PLAN.test_sets:
             BENCHMARKS / f"score.{test_set}.tsv"
         conda:
             "../envs/scoring.yaml"
+        threads: 2  # METEOR's process, and the other metrics meanwhile
         resources:
             mem_mb=3000,
             runtime=60,
@@ -32,6 +33,7 @@ for test_set in PLAN.test_sets:
             name=test_set,
             filter=PLAN.config.scoring.filter,
             bootstrap=PLAN.config.scoring.bootstrap,
+            against=against_options(test_set),
             truth=truth_option,
             json=score_options,
             version=STAGES["scoring"],
@@ -39,4 +41,4 @@ for test_set in PLAN.test_sets:
             "Scoring {params.name}"
         shell:
             "avsd score {input.answers:q} --references {input.references:q} --filter {params.filter}"
-            " --bootstrap {params.bootstrap} {params.truth} {params.json} > {log:q} 2>&1"
+            " --bootstrap {params.bootstrap} {params.against} {params.truth} {params.json} > {log:q} 2>&1"

@@ -25,3 +25,8 @@ class Scoring(Section):
         "organisers", description="organisers: every one-character token is dropped, as in the published figures"
     )
     bootstrap: int = Field(1000, ge=0, description="resamples for the 95 % intervals; 0: none")
+    against: str | None = Field(
+        None,
+        description="the system that all others are compared with (approximate randomisation), where run; null: none",
+    )
+    randomisations: int = Field(1000, ge=0, description="trials of each comparison; 0: no comparison")

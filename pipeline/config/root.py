@@ -51,6 +51,8 @@ class Config(Section):
             self._check_system(name, system)
         for name in self.run:
             self._check_without(name)
+        if self.scoring.against is not None and self.scoring.against not in self.systems:
+            raise ValueError(f"scoring.against: {self.scoring.against!r} is not in systems ({', '.join(self.systems)})")
         for name in self.extract:
             if name not in self.features:
                 raise ValueError(f"extract: {name!r} is not in features ({', '.join(self.features)})")

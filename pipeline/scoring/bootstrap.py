@@ -1,55 +1,49 @@
 """95 % intervals by resampling items: what the scores could be had other questions been asked."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.meteor import meteor_from_statistics
-from pipeline.scoring.metrics import BLEUS, METRICS, Measured, bleu_from_statistics
+from pipeline.scoring.metrics import METRICS, Measured, corpus_scores
 
 SEED = 1
 _CHUNK_VALUES = 4_000_000
 
 
-def resampled_sums(values: NDArray[np.float64], resamples: int, seed: int) -> NDArray[np.float64]:
-    """(resamples, S) sums of ``values`` (N, S) over N items drawn with replacement.
+def resampled_sums(systems: Sequence[NDArray[np.float64]], resamples: int, seed: int) -> list[NDArray[np.float64]]:
+    """(resamples, S) sums of each system's values (N, S) over N items drawn with replacement.
 
-    The draws depend on N, ``resamples`` and ``seed`` alone: systems with the same items share them.
+    The draws depend on N, ``resamples`` and ``seed`` alone: all systems share them.
     """
-    count = len(values)
+    count = len(systems[0])
     generator = np.random.default_rng(seed)
-    sums = np.empty((resamples, values.shape[1]))
+    sums = [np.empty((resamples, values.shape[1])) for values in systems]
     step = max(1, _CHUNK_VALUES // count)
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
         drawn = generator.integers(0, count, size=(rows, count))
         drawn += np.arange(rows)[:, None] * count
-        times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
-        sums[start : start + rows] = times @ values
+        times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
+        for total, values in zip(sums, systems, strict=True):
+            total[start : start + rows] = times @ values
     return sums
 
 
-def resampled_scores(measured: Measured, resamples: int, seed: int = SEED) -> dict[str, NDArray[np.float64]]:
-    """(resamples,) corpus scores by metric.
-
-    BLEU and METEOR are computed anew from the summed statistics of the drawn items; ROUGE-L and CIDEr are means of
-    items, CIDEr's with the document frequencies of the whole set.
-    """
-    count = len(measured.bleu)
-    means = [metric for metric in METRICS if metric not in (*BLEUS, "METEOR")]
-    statistics = np.concatenate([measured.bleu, measured.meteor, *(measured.items[m][:, None] for m in means)], axis=1)
-    sums = resampled_sums(statistics, resamples, seed)
-    width = measured.bleu.shape[1]
-    bleu = bleu_from_statistics(sums[:, :width])
-    scores = {metric: bleu[:, index] for index, metric in enumerate(BLEUS)}
-    scores["METEOR"] = meteor_from_statistics(sums[:, width : width + measured.meteor.shape[1]])
-    for index, metric in enumerate(means):
-        scores[metric] = sums[:, index - len(means)] / count
-    return {metric: scores[metric] for metric in METRICS}
+def resampled_scores(
+    systems: Sequence[Measured], resamples: int, seed: int = SEED
+) -> list[dict[str, NDArray[np.float64]]]:
+    """(resamples,) corpus scores by metric of each system, all on the same N items."""
+    sums = resampled_sums([measured.statistics() for measured in systems], resamples, seed)
+    return [corpus_scores(total, len(measured.bleu)) for total, measured in zip(sums, systems, strict=True)]
 
 
-def intervals(measured: Measured, resamples: int, seed: int = SEED) -> dict[str, list[float]]:
-    """The 2.5 and 97.5 % points by metric; empty without resamples."""
+def intervals(systems: Sequence[Measured], resamples: int, seed: int = SEED) -> list[dict[str, list[float]]]:
+    """The 2.5 and 97.5 % points by metric of each system, all on the same items; empty without resamples."""
     if resamples == 0:
-        return {}
-    scores = resampled_scores(measured, resamples, seed)
-    return {metric: [float(v) for v in np.percentile(values, [2.5, 97.5])] for metric, values in scores.items()}
+        return [{} for _ in systems]
+    points = []
+    for scores in resampled_scores(systems, resamples, seed):
+        ends = {metric: np.percentile(scores[metric], [2.5, 97.5]) for metric in METRICS}
+        points.append({metric: [float(low), float(high)] for metric, (low, high) in ends.items()})
+    return points

@@ -66,7 +66,7 @@ def _score(own: _Vector, group: Sequence[_Vector]) -> float:
         penalty = math.e ** (-(float(own.bigrams - other.bigrams) ** 2) / (2 * _SIGMA**2))
         for order in range(ORDERS):
             sums[order] += _similarity(own, other, order) * penalty
-    return sum(sums) / ORDERS / len(group) * _SCALE
+    return float(np.mean(sums)) / len(group) * _SCALE
 
 
 def _similarity(own: _Vector, other: _Vector, order: int) -> float:

@@ -4,6 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.corpus.references import Key
 from pipeline.corpus.scenes.truth import Truth, TurnTruth, values_in
 from pipeline.errors import UserError
@@ -41,6 +44,12 @@ def grounded(
         if category in truth.question_only:
             accuracy[category]["question_only"] = truth.question_only[category].accuracy
     return accuracy, right
+
+
+def categories(keys: Sequence[Key], truth: Truth) -> dict[str, NDArray[np.bool_]]:
+    """Which of the N turns ``keys`` belong to each question category (N,), and to `all`; their truth is known."""
+    asked = np.array([truth.turns[video][turn].category for video, turn in keys])
+    return {"all": np.ones(len(keys), dtype=np.bool_), **{str(name): asked == name for name in dict.fromkeys(asked)}}
 
 
 def _count(answered: Sequence[tuple[TurnTruth, bool]]) -> dict[str, Any]:

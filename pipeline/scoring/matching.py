@@ -72,6 +72,22 @@ def _turns(path: Path, content: Any) -> Iterable[tuple[Key, str, bool]]:
             yield (video, number), answer, turn.get("generated") is True
 
 
+def without_history(references: Mapping[Key, Sequence[str]]) -> dict[Key, list[str]]:
+    """``references`` without the turns that only lead up to the one that is asked for.
+
+    A dialog file with several references for last turns and a single answer for all others (the layout of DSTC10) asks
+    for the last turns; the others are the history, which a result file repeats word for word. Anything else stays as
+    it is.
+    """
+    last: dict[str, int] = {}
+    for video, turn in references:
+        last[video] = max(turn, last.get(video, turn))
+    several = [key for key, answers in references.items() if len(answers) > 1]
+    if several and all(last[video] == turn for video, turn in several):
+        return {(video, turn): list(references[video, turn]) for video, turn in references if last[video] == turn}
+    return {key: list(answers) for key, answers in references.items()}
+
+
 def match(path: Path, given: Answers, references: Mapping[Key, Sequence[str]], partial: bool) -> Matched:
     """Join ``given`` and ``references``; answers missing, extra or given twice are a `UserError` that names them.
 

@@ -1,4 +1,4 @@
-"""METEOR 1.5 by its jar: one Java process for all systems of a call.
+"""METEOR 1.5 by its jar: one Java process for all systems of a test set.
 
 The jar's `-stdio` mode answers a line `SCORE ||| reference ||| ... ||| hypothesis` with the 23 statistics of the pair,
 and a line `EVAL ||| statistics ||| ...` with the score of each and then that of all of them together.
@@ -54,6 +54,7 @@ class Meteor:
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._input: IO[bytes] = self._process.stdin
+        self._writer: Thread | None = None
         self._answers: SimpleQueue[str | None] = SimpleQueue()
         self._complaints: deque[str] = deque(maxlen=50)
         # stdout and stderr are read all the time: a pipe that fills up would stop the jar.
@@ -70,10 +71,20 @@ class Meteor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            self.kill()  # what it is loading or computing is of no use any more
         self.close()
+
+    def kill(self) -> None:
+        """End the process at once, from any thread; whoever waits for its answers gets a `UserError`."""
+        self._process.kill()
 
     def close(self) -> None:
         """End the process: the end of its input tells it so; one that does not listen is killed."""
+        # A question still under way holds the pipe: it fails once nobody reads any more.
+        if self._writer is not None and self._writer.is_alive():
+            self.kill()
+            self._writer.join()
         try:
             self._input.close()
         except OSError:
@@ -107,14 +118,15 @@ class Meteor:
 
     def _ask(self, lines: Sequence[str], answers: int) -> list[str]:
         # Written from a thread of its own: the jar answers while it is still being asked, and both pipes are finite.
-        writer = Thread(target=self._write, args=("".join(line + "\n" for line in lines).encode(),), daemon=True)
+        data = "".join(line + "\n" for line in lines).encode()
+        writer = self._writer = Thread(target=self._write, args=(data,), daemon=True)
         writer.start()
         received: list[str] = []
         for _ in range(answers):
             try:
                 answer = self._answers.get(timeout=self._limit)
             except Empty:
-                self._process.kill()
+                self.kill()
                 raise UserError(
                     f"METEOR: no answer from Java for {self._limit:.0f} s, ended; try again on a freer machine"
                 ) from None

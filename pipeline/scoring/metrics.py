@@ -64,10 +64,88 @@ def measure_systems(
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(_ask_meteor, systems, references, meteor)
         try:
-            others = [scores for scores in _without_meteor(systems, references)]
+            overlap = overlap_scores(systems, references)
         except BaseException:
-            meteor.kill()  # or leaving the pool would wait for all of its answers
+            meteor.kill()  # or leaving the pool would wait for all its answers
             raise
-        return [
-            _measured(*scores, *answer) for scores, answer in zip(others, asked.result(), strict=True)
-        ]
+        return [_measured(*parts) for parts in zip(overlap, asked.result(), strict=True)]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """The scores of one system on N items that Python computes: BLEU with its (N, 10) statistics, ROUGE-L, CIDEr."""
+
+    bleu_corpus: Sequence[float]
+    bleu_items: Sequence[Sequence[float]]
+    bleu: NDArray[np.float64]
+    rouge: NDArray[np.float64]
+    cider: NDArray[np.float64]
+
+
+def overlap_scores(systems: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> list[Overlap]:
+    """BLEU, ROUGE-L and CIDEr of each system's N tokenised hypotheses, the references worked once for all."""
+    from pycocoevalcap.bleu.bleu_scorer import BleuScorer
+
+    bleu = BleuScorer(n=4)
+    for sentences in references:
+        bleu.cook_append(None, list(sentences))
+    # Where no reference has a word left, pycocoevalcap has no document frequencies to take, and fails.
+    worded = any(sentence for sentences in references for sentence in sentences)
+    cider = CiderReferences(references) if worded else None
+    scored = []
+    for hypotheses in systems:
+        corpus, items = bleu.retest(list(hypotheses)).compute_score(option="closest", verbose=0)
+        scored.append(
+            Overlap(
+                bleu_corpus=corpus,
+                bleu_items=items,
+                bleu=np.array([_bleu_statistics(counts) for counts in bleu.ctest], dtype=np.float64),
+                rouge=rouge_items(hypotheses, references),
+                cider=np.zeros(len(hypotheses)) if cider is None else cider.items(hypotheses),
+            )
+        )
+    return scored
+
+
+_MeteorScores = tuple[list[str], float, list[float]]
+
+
+def _ask_meteor(
+    systems: Sequence[Sequence[str]], references: Sequence[Sequence[str]], meteor: Meteor
+) -> list[_MeteorScores]:
+    """Statistics lines, corpus score and item scores of each system."""
+    everything = [hypothesis for hypotheses in systems for hypothesis in hypotheses]
+    lines = meteor.statistics(everything, [*references] * len(systems))
+    count = len(references)
+    parts = [lines[start : start + count] for start in range(0, len(lines), count)]
+    return [(part, *meteor.evaluate(part)) for part in parts]
+
+
+def _measured(overlap: Overlap, answer: _MeteorScores) -> Measured:
+    lines, meteor_corpus, meteor_items = answer
+    corpus = [*overlap.bleu_corpus, meteor_corpus, overlap.rouge.mean(), overlap.cider.mean()]
+    items = [*overlap.bleu_items, meteor_items, overlap.rouge, overlap.cider]
+    return Measured(
+        corpus={metric: float(value) for metric, value in zip(METRICS, corpus, strict=True)},
+        items={metric: np.asarray(values, dtype=np.float64) for metric, values in zip(METRICS, items, strict=True)},
+        bleu=overlap.bleu,
+        meteor=parse_statistics(lines),
+    )
+
+
+def _bleu_statistics(counts: Mapping[str, Any]) -> list[float]:
+    length = counts["testlen"]
+    closest = min((abs(words - length), words) for words in counts["reflen"])[1]
+    return [length, closest, *counts["guess"], *counts["correct"]]
+
+
+def bleu_from_statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """BLEU-1..4 (..., 4) of summed statistics (..., 10).
+
+    Papineni et al. (ACL 2002), with pycocoevalcap's smallest numbers: 1e-15 matches where there are none.
+    """
+    precision = (sums[..., 6:10] + 1e-15) / (sums[..., 2:6] + 1e-9)
+    means = np.exp(np.cumsum(np.log(precision), axis=-1) / np.arange(1, 5))
+    ratio = (sums[..., 0] + 1e-15) / (sums[..., 1] + 1e-9)
+    brevity = np.exp(np.minimum(0.0, 1 - 1 / ratio))
+    return means * brevity[..., None]

@@ -1,32 +1,46 @@
 """`avsd score`: result files against references, as a table and as JSON."""
 
 import hashlib
-import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline import __version__
 from pipeline.corpus.references import Key, read_references
-from pipeline.corpus.scenes.truth import read_truth
+from pipeline.corpus.scenes.truth import Truth, read_truth
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.progress import log
-from pipeline.scoring.bootstrap import SEED, intervals
+from pipeline.scoring import bootstrap as resampling
+from pipeline.scoring import significance
 from pipeline.scoring.filters import apply_filter, check_filter, filters_references
-from pipeline.scoring.grounded import grounded
+from pipeline.scoring.grounded import categories, grounded
 from pipeline.scoring.java import versions
-from pipeline.scoring.matching import Matched, match, read_answers
+from pipeline.scoring.matching import Matched, match, read_answers, without_history
 from pipeline.scoring.meteor import Meteor
-from pipeline.scoring.metrics import METRICS, measure
+from pipeline.scoring.metrics import METRICS, Measured, measure_systems
+from pipeline.scoring.printing import print_scores
 from pipeline.scoring.tokenizer import tokenize
 
 _ITEM_DIGITS = 6
-_LOG_WIDTH = 120
+
+
+@dataclass
+class _System:
+    """A result file, what of it is scored, and its scores. right: whether each answer is, where a truth is known."""
+
+    path: Path
+    found: Matched
+    measured: Measured
+    intervals: dict[str, list[float]]
+    accuracy: dict[str, Any] | None = None
+    right: NDArray[np.bool_] | None = None
+    against: dict[str, Any] | None = None
 
 
 def score_files(
@@ -37,32 +51,66 @@ def score_files(
     bootstrap: int,
     partial: bool,
     json: list[Path],
+    against: Path | None = None,
+    randomisations: int = 1000,
 ) -> None:
     """Score result files, print a table, and write one JSON file each where ``json`` names them.
 
     filter: `organisers`, `punctuation` or `none`; goes over the references too where each item has a single one.
     truth: ground truth of generated scenes, for grounded accuracy. bootstrap: resamples for the intervals, 0 for none.
+    against: the one of ``hypotheses`` that the others are compared with, in ``randomisations`` trials; 0 for none.
     Raises `UserError` when files are malformed or answers and references do not fit (see `matching.match`).
     """
     check_filter(filter)
     if json and len(json) != len(hypotheses):
         raise UserError(f"--json: {len(json)} given for {len(hypotheses)} result files; give one for each, in order")
-    known = read_references(references)
-    if not known:
-        raise UserError(f"{references}: no reference in it")
+    compared = None if against is None else _position(against, hypotheses)
+    known = _read_known(references)
     matched = []
     for path in hypotheses:
         matched.append(match(path, read_answers(path), known, partial))
         _say_what_is_left_out(path, matched[-1], len(known))
-    results = _score(hypotheses, matched, known, filter, bootstrap)
-    for result in results:
-        result["signature"]["references_sha256"] = hashlib.sha256(references.read_bytes()).hexdigest()
-    if truth is not None:
-        _add_grounded(results, matched, truth)
+    systems = _score(hypotheses, matched, known, filter, bootstrap)
+    facts = None if truth is None else read_truth(truth)
+    if facts is not None:
+        for system in systems:
+            system.accuracy, right = grounded(system.found.keys, system.found.hypotheses, facts, str(truth))
+            system.right = np.array(right)
+    if compared is not None and randomisations > 0:
+        _compare(systems, systems[compared], facts, randomisations)
+    signature = {
+        "filter": filter,
+        "filtered": _filtered(filter, known),
+        "bootstrap": bootstrap,
+        "seed": resampling.SEED,
+        **versions(),
+        "avsd": __version__,
+        "references_sha256": hashlib.sha256(references.read_bytes()).hexdigest(),
+    }
+    results = [_result(system, signature) for system in systems]
     for result, target in zip(results, json, strict=False):
         write_json(target, result)
-    # A log file has no width of its own, and the table does not fit into the 80 columns it would be given.
-    print_scores(results, Console(width=None if sys.stdout.isatty() else _LOG_WIDTH))
+    print_scores(results)
+
+
+def _position(against: Path, hypotheses: Sequence[Path]) -> int:
+    paths = [path.resolve() for path in hypotheses]
+    if against.resolve() not in paths:
+        raise UserError(f"--against {against}: not one of the result files given; score it along with the others")
+    return paths.index(against.resolve())
+
+
+def _read_known(path: Path) -> dict[Key, list[str]]:
+    given = read_references(path)
+    known = without_history(given)
+    if not known:
+        raise UserError(f"{path}: no reference in it")
+    if len(known) < len(given):
+        log(
+            f"{path}: {len(known)} last turns have several references and are scored; "
+            f"the {len(given) - len(known)} turns before them are the history"
+        )
+    return known
 
 
 def _say_what_is_left_out(path: Path, found: Matched, known: int) -> None:
@@ -75,12 +123,13 @@ def _say_what_is_left_out(path: Path, found: Matched, known: int) -> None:
 
 def _score(
     paths: Sequence[Path], matched: Sequence[Matched], known: Mapping[Key, Sequence[str]], filter: str, bootstrap: int
-) -> list[dict[str, Any]]:
+) -> list[_System]:
+    """The scores of each system; those with the same items, which are all of them but for `--partial`, at once."""
     over_references = filters_references(list(known.values()))
-    filtered = "hypotheses and references" if over_references else "hypotheses"
-    if filter == "none":
-        filtered = "nothing"
-    results = []
+    same: defaultdict[tuple[Key, ...], list[int]] = defaultdict(list)
+    for index, found in enumerate(matched):
+        same[found.keys].append(index)
+    scored: dict[int, _System] = {}
     # METEOR loads its tables while the sentences are tokenised.
     with Meteor() as meteor:
         sentences = [apply_filter(filter, answer) for found in matched for answer in found.hypotheses]
@@ -88,37 +137,70 @@ def _score(
         tokens = iter(tokenize([*sentences, *(text for group in texts.values() for text in group)]))
         answers = [[next(tokens) for _ in found.keys] for found in matched]
         references = {key: [next(tokens) for _ in group] for key, group in texts.items()}
-        outside = versions()
-        for path, found, system in zip(paths, matched, answers, strict=True):
-            measured = measure(system, [references[key] for key in found.keys], meteor)
-            results.append(
-                {
-                    "hypotheses": str(path),
-                    "metrics": measured.corpus,
-                    "intervals": intervals(measured, bootstrap),
-                    "grounded": None,
-                    "lengths": {
-                        "hypotheses": _mean_words(found.hypotheses),
-                        "references": _mean_words([text for group in found.references for text in group]),
-                    },
-                    "signature": {
-                        "filter": filter,
-                        "filtered": filtered,
-                        "references": _per_item(found.references),
-                        "items": len(found.keys),
-                        "missing": found.missing,
-                        "bootstrap": bootstrap,
-                        "seed": SEED,
-                        **outside,
-                        "avsd": __version__,
-                    },
-                    "items": {
-                        f"{video}_{turn}": {m: round(float(measured.items[m][row]), _ITEM_DIGITS) for m in METRICS}
-                        for row, (video, turn) in enumerate(found.keys)
-                    },
-                }
-            )
-    return results
+        for keys, members in same.items():
+            measured = measure_systems([answers[i] for i in members], [references[key] for key in keys], meteor)
+            bounds = resampling.intervals(measured, bootstrap)
+            for index, scores, ends in zip(members, measured, bounds, strict=True):
+                scored[index] = _System(paths[index], matched[index], scores, ends)
+    return [scored[index] for index in range(len(paths))]
+
+
+def _compare(systems: Sequence[_System], other: _System, truth: Truth | None, trials: int) -> None:
+    """Compare every other system with ``other``, where both answer the same items."""
+    for system in systems:
+        if system is other:
+            continue
+        if system.found.keys != other.found.keys:
+            log(f"{system.path}: not compared with {other.path}, which answers other turns")
+            continue
+        accuracy = None
+        if truth is not None and system.right is not None and other.right is not None:
+            parts = categories(system.found.keys, truth)
+            accuracy = significance.compare_accuracy(system.right, other.right, parts, trials)
+        system.against = {
+            "hypotheses": str(other.path),
+            "randomisations": trials,
+            "seed": significance.SEED,
+            "metrics": significance.compare_scores(system.measured, other.measured, trials),
+            "grounded": accuracy,
+        }
+
+
+def _filtered(filter: str, known: Mapping[Key, Sequence[str]]) -> str:
+    """What the filter goes over, in words."""
+    if filter == "none":
+        return "nothing"
+    return "hypotheses and references" if filters_references(list(known.values())) else "hypotheses"
+
+
+def _result(system: _System, signature: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a scores file."""
+    found, measured = system.found, system.measured
+    items = {
+        f"{video}_{turn}": {m: round(float(measured.items[m][row]), _ITEM_DIGITS) for m in METRICS}
+        for row, (video, turn) in enumerate(found.keys)
+    }
+    if system.right is not None:
+        for item, right in zip(items.values(), system.right, strict=True):
+            item["grounded"] = int(right)
+    return {
+        "hypotheses": str(system.path),
+        "metrics": measured.corpus,
+        "intervals": system.intervals,
+        "against": system.against,
+        "grounded": system.accuracy,
+        "lengths": {
+            "hypotheses": _mean_words(found.hypotheses),
+            "references": _mean_words([text for group in found.references for text in group]),
+        },
+        "signature": {
+            "references": _per_item(found.references),
+            "items": len(found.keys),
+            "missing": found.missing,
+            **signature,
+        },
+        "items": items,
+    }
 
 
 def _mean_words(sentences: Sequence[str]) -> float:
@@ -129,73 +211,3 @@ def _mean_words(sentences: Sequence[str]) -> float:
 def _per_item(references: Sequence[Sequence[str]]) -> str:
     counts = {len(group) for group in references}
     return f"{min(counts)}-{max(counts)}" if len(counts) > 1 else str(min(counts))
-
-
-def _add_grounded(results: Sequence[dict[str, Any]], matched: Sequence[Matched], path: Path) -> None:
-    truth = read_truth(path)
-    for result, found in zip(results, matched, strict=True):
-        result["grounded"], right = grounded(found.keys, found.hypotheses, truth, str(path))
-        for (video, turn), correct in zip(found.keys, right, strict=True):
-            result["items"][f"{video}_{turn}"]["grounded"] = int(correct)
-
-
-def signature_line(signature: Mapping[str, Any]) -> str:
-    """The signature on one line: two scores may be compared when theirs are equal."""
-    parts = {
-        "filter": signature["filter"],
-        "filtered": signature["filtered"],
-        "refs": signature["references"],
-        "items": signature["items"],
-        "refsha": signature["references_sha256"][:12],
-        "tok": signature["tokenizer"],
-        "pycocoevalcap": signature["pycocoevalcap"],
-        "meteor": signature["meteor"],
-        "java": signature["java"],
-        "avsd": signature["avsd"],
-    }
-    return "|".join(f"{name}:{value}" for name, value in parts.items())
-
-
-def print_scores(results: Sequence[dict[str, Any]], console: Console) -> None:
-    """Print metrics with their intervals, grounded accuracy where there is some, and each different signature."""
-    table = Table(title="Scores", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("answers", overflow="fold")
-    for metric in METRICS:
-        table.add_column(metric, justify="right", no_wrap=True)
-    for result in results:
-        bounds = result["intervals"]
-        cells = [
-            f"{value:.4f}" + (f"\n±{(bounds[metric][1] - bounds[metric][0]) / 2:.4f}" if bounds else "")
-            for metric, value in result["metrics"].items()
-        ]
-        table.add_row(_label(result), *cells)
-    console.print(table)
-    _print_grounded(results, console)
-    if any(result["intervals"] for result in results):
-        console.print("± half the width of the 95 % interval (bootstrap over items)", markup=False)
-    for line in dict.fromkeys(signature_line(result["signature"]) for result in results):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _label(result: Mapping[str, Any]) -> str:
-    """The end of the result file's path: `answers/jst/trial.json` reads `jst/trial`."""
-    return "/".join(Path(result["hypotheses"]).with_suffix("").parts[-2:])
-
-
-def _print_grounded(results: Sequence[dict[str, Any]], console: Console) -> None:
-    scored = [result for result in results if result["grounded"]]
-    if not scored:
-        return
-    categories = list(dict.fromkeys(category for result in scored for category in result["grounded"]))
-    title = "Grounded accuracy: right of asked (share of the most frequent value)"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("answers", overflow="fold")
-    for category in categories:
-        table.add_column(category, justify="right")
-    for result in scored:
-        cells = []
-        for category in categories:
-            part = result["grounded"].get(category)
-            cells.append("-" if part is None else f"{part['right']}/{part['of']}\n({part['base_rate']:.2f})")
-        table.add_row(_label(result), *cells)
-    console.print(table)

@@ -20,7 +20,7 @@ def test_each_resample_is_the_score_of_the_drawn_items(meteor: Meteor) -> None:
 
     hypotheses, references = corpus()
     measured = measure(hypotheses, references, meteor)
-    scores = resampled_scores(measured, 4, seed=7)
+    scores = resampled_scores([measured, measured], 4, seed=7)[1]
     lines = meteor.statistics(hypotheses, references)
     drawn = np.random.default_rng(7).integers(0, 40, size=(4, 40))
     for row, rows in enumerate(drawn):
@@ -34,19 +34,20 @@ def test_each_resample_is_the_score_of_the_drawn_items(meteor: Meteor) -> None:
 
 def test_sums_do_not_depend_on_how_they_are_cut_into_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(3).normal(size=(50, 3))
-    whole = resampled_sums(values, 20, seed=1)
+    whole = resampled_sums([values, -values], 20, seed=1)
     monkeypatch.setattr("pipeline.scoring.bootstrap._CHUNK_VALUES", 150)
-    np.testing.assert_allclose(resampled_sums(values, 20, seed=1), whole)
+    np.testing.assert_allclose(resampled_sums([values, -values], 20, seed=1), whole)
+    np.testing.assert_allclose(whole[1], -whole[0])
 
 
 def test_interval_of_a_mean_is_the_textbooks(meteor: Meteor) -> None:
     hypotheses, references = corpus()
     measured = measure(hypotheses, references, meteor)
-    low, high = intervals(measured, 4000)["ROUGE-L"]
+    low, high = intervals([measured], 4000)[0]["ROUGE-L"]
     items = measured.items["ROUGE-L"]
     half = 1.96 * items.std() / np.sqrt(len(items))
     assert (low, high) == pytest.approx((items.mean() - half, items.mean() + half), abs=0.1 * half)
 
 
 def test_no_resamples_no_intervals(meteor: Meteor) -> None:
-    assert intervals(measure(["a man"], [["a man"]], meteor), 0) == {}
+    assert intervals([measure(["a man"], [["a man"]], meteor)], 0) == [{}]

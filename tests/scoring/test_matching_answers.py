@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.scoring.matching import match, read_answers
+from pipeline.scoring.matching import match, read_answers, without_history
 
 REFERENCES = {("b_1", 1): ["yes"], ("a", 0): ["no", "nope"]}
 
@@ -81,6 +81,24 @@ def test_many_missing_are_counted_and_some_named(tmp_path: Path) -> None:
     references = {(f"v{number}", 0): ["yes"] for number in range(9)}
     with pytest.raises(UserError, match=r"8 missing of 9 \(v1 turn 0, v2 turn 0, v3 turn 0, \.\.\.\)"):
         match(path, read_answers(path), references, partial=False)
+
+
+def test_history_before_several_references_is_not_asked_for() -> None:
+    last_turns = {("a", 0): ["h"], ("a", 1): ["x", "y"], ("b", 0): ["z"], ("c", 1): ["v"], ("c", 0): ["h"]}
+    assert without_history(last_turns) == {("a", 1): ["x", "y"], ("b", 0): ["z"], ("c", 1): ["v"]}
+
+
+@pytest.mark.parametrize(
+    "references",
+    [
+        {("a", 0): ["h"], ("a", 1): ["x"]},  # a trial set: every turn is asked
+        {("a", 0): ["h", "i"], ("a", 1): ["x", "y"]},
+        {("a", 3): ["x", "y"], ("b", 2): ["z"]},
+        {("a", 0): ["h", "i"], ("a", 1): ["x"], ("b", 0): ["v", "w"]},
+    ],
+)
+def test_every_other_reference_is_asked_for(references: dict[tuple[str, int], list[str]]) -> None:
+    assert without_history(references) == references
 
 
 @pytest.mark.parametrize(

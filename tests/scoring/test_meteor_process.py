@@ -1,12 +1,16 @@
 import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Thread, Timer
 
 import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.scoring import java
+from pipeline.scoring import java, metrics
 from pipeline.scoring.meteor import STATISTICS, Meteor, meteor_from_statistics, parse_statistics
 
 PAIRS = [
@@ -77,6 +81,77 @@ def test_java_that_dies_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Mo
     with Meteor(limit=30) as process, pytest.raises(UserError) as caught:
         process.statistics(["a"], [["a"]])
     assert str(caught.value) == "METEOR: Java ended with status 3 after 0 answers: Error: no table"
+
+
+ANSWERS_TWO = f"""
+for number, line in enumerate(sys.stdin):
+    if number == 2:
+        time.sleep(600)
+    print('{"1 " * STATISTICS}', flush=True)
+"""
+
+
+def gone(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_java_killed_while_it_scores_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(java, "java_program", lambda: fake_java(tmp_path, ANSWERS_TWO))
+    # More questions than a pipe holds: the writer is stuck in the middle of them.
+    texts = [f"sentence {number}" for number in range(20_000)]
+    with Meteor(limit=60) as process:
+        Timer(1.0, os.kill, (process._process.pid, signal.SIGKILL)).start()
+        with pytest.raises(UserError, match=r"^METEOR: Java ended with status -9 after [012] answers: it said nothing"):
+            metrics.measure(texts, [[text] for text in texts], process)
+    assert gone(process._process.pid)
+
+
+def test_an_error_elsewhere_does_not_wait_for_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(java, "java_program", lambda: fake_java(tmp_path, ANSWERS_TWO))
+    monkeypatch.setattr(metrics, "rouge_items", broken)
+    texts = [f"sentence {number}" for number in range(20_000)]
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Meteor(limit=60) as process:
+        metrics.measure(texts, [[text] for text in texts], process)
+    assert time.monotonic() - start < 30
+    assert gone(process._process.pid)
+
+
+def test_interrupted_while_it_writes_closes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(java, "java_program", lambda: fake_java(tmp_path, ANSWERS_TWO))
+    texts = [f"sentence {number}" for number in range(20_000)]
+    process = Meteor(limit=0.5)
+    monkeypatch.setattr(process, "kill", lambda: None)  # the time limit leaves it running: closing must not
+    with pytest.raises(UserError, match="no answer from Java"):
+        process.statistics(texts, [[text] for text in texts])
+    monkeypatch.undo()
+    closer = Thread(target=process.close, daemon=True)
+    closer.start()
+    closer.join(30)
+    assert not closer.is_alive()
+    assert gone(process._process.pid)
+
+
+def test_a_killed_scorer_leaves_no_java_behind() -> None:
+    """The jar itself, loading its tables when its parent is killed: the end of its input ends it."""
+    script = "import time; from pipeline.scoring.meteor import Meteor; print(Meteor()._process.pid); time.sleep(600)"
+    command = [sys.executable, "-u", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        number = int(parent.stdout.readline())
+        assert not gone(number)
+        parent.kill()
+    deadline = time.monotonic() + 120
+    while not gone(number) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert gone(number)
 
 
 def test_java_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

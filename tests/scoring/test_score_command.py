@@ -3,9 +3,13 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import yaml
 
+from pipeline.config import parse
 from pipeline.corpus.references import write_references
+from pipeline.corpus.scenes.truth import Truth, TurnTruth, write_truth
 from pipeline.errors import UserError
+from pipeline.plan import Plan
 from pipeline.scoring import score
 from pipeline.scoring.meteor import Meteor
 
@@ -79,3 +83,107 @@ def test_one_json_for_each_file(tmp_path: Path, references: Path) -> None:
     path = answers(tmp_path / "x.json", dict.fromkeys(TRUE, "yes"))
     with pytest.raises(UserError, match="--json: 1 given for 2 result files"):
         score.score_files([path, path], references, "none", None, 0, False, [tmp_path / "s.json"])
+
+
+def test_layouts_of_the_same_references_score_the_same(
+    tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """COCO, and dialogs whose last turn has several answers, where the history must count for nothing."""
+    write_references(references, {("a", 1): ["he sits down", "a man sits"], ("b", 0): ["no sound at all", "none"]})
+    dialogs = [
+        {"image_id": "a", "dialog": [{"question": "?", "answer": "hello there you"}, {"question": "?", "answer": ""}]},
+        {"image_id": "b", "dialog": [{"question": "?", "answer": ""}]},
+    ]
+    dialogs[0]["dialog"][1]["answer"] = ["he sits down", "a man sits"]
+    dialogs[1]["dialog"][0]["answer"] = ["no sound at all", "none"]
+    several = tmp_path / "several.json"
+    several.write_text(json.dumps({"dialogs": dialogs}), encoding="utf-8")
+    given = answers(tmp_path / "x.json", {("a", 0): "hello there you", ("a", 1): "he sits", ("b", 0): "no noise"})
+    results = []
+    for path in (references, several):
+        score.score_files([given], path, "none", None, 20, False, [tmp_path / "scores.json"])
+        results.append(json.loads((tmp_path / "scores.json").read_text(encoding="utf-8")))
+        results[-1]["signature"].pop("references_sha256")
+    assert results[0] == results[1]
+    assert list(results[0]["items"]) == ["a_1", "b_0"]
+    assert "2 last turns have several references and are scored; the 1 turns before" in capsys.readouterr().err
+
+
+def test_each_other_system_is_compared(tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    perfect = answers(tmp_path / "perfect.json", {key: texts[0] for key, texts in TRUE.items()})
+    same = answers(tmp_path / "same.json", dict.fromkeys(TRUE, "he"))
+    worse = answers(tmp_path / "worse.json", dict.fromkeys(TRUE, "he"))
+    out = [tmp_path / name for name in ("perfect.scores", "same.scores", "worse.scores")]
+    # The file the others are compared with may be given by another path to it.
+    against = tmp_path / "." / "x" / ".." / "worse.json"
+    (tmp_path / "x").mkdir()
+    given = [perfect, same, worse]
+    score.score_files(given, references, "none", None, 0, False, out, against=against, randomisations=49)
+    first, second, third = (json.loads(path.read_text(encoding="utf-8")) for path in out)
+    assert third["against"] is None
+    assert first["against"]["hypotheses"] == str(worse)
+    assert (first["against"]["randomisations"], first["against"]["grounded"]) == (49, None)
+    for metric, comparison in first["against"]["metrics"].items():
+        assert comparison["difference"] == pytest.approx(first["metrics"][metric] - third["metrics"][metric], abs=1e-6)
+        # Of three items one exchange in four is as good: p is about a quarter, and never below 1 / 50.
+        assert 0.02 < comparison["p"] < 0.6
+    assert set(second["against"]["metrics"]) == set(first["metrics"])
+    assert all(found == {"difference": 0, "p": 1} for found in second["against"]["metrics"].values())
+    printed = capsys.readouterr().out
+    assert "49 trials" in printed
+    assert "+0.0000" in printed
+
+
+def test_accuracy_is_compared_by_category(tmp_path: Path, references: Path) -> None:
+    turns = {"a": [("picture", "red"), ("picture", "blue")], "b": [("sound", "red")]}
+    facts = {video: tuple(TurnTruth(kind, "colour", value) for kind, value in of) for video, of in turns.items()}
+    truth = Truth({"colour": {"red": ("red",), "blue": ("blue",)}}, facts, {}, {}, {})
+    write_truth(tmp_path / "truth.json", truth)
+    right = answers(tmp_path / "right.json", {("a", 0): "red", ("a", 1): "blue", ("b", 0): "blue"})
+    wrong = answers(tmp_path / "wrong.json", {("a", 0): "red", ("a", 1): "red", ("b", 0): "red"})
+    out = [tmp_path / "right.scores", tmp_path / "wrong.scores"]
+    score.score_files([right, wrong], references, "none", tmp_path / "truth.json", 0, False, out, wrong, 20)
+    found = json.loads(out[0].read_text(encoding="utf-8"))["against"]["grounded"]
+    differences = {name: comparison["difference"] for name, comparison in found.items()}
+    assert differences == pytest.approx({"all": 0, "picture": 0.5, "sound": -1})
+    # One item that differs: both exchanges are as large.
+    assert found["picture"]["p"] == 1
+
+
+def test_no_comparison_where_the_items_differ(
+    tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = answers(tmp_path / "whole.json", dict.fromkeys(TRUE, "he"))
+    part = answers(tmp_path / "part.json", {("a", 0): "she"})
+    out = [tmp_path / "whole.scores", tmp_path / "part.scores"]
+    score.score_files([whole, part], references, "none", None, 5, True, out, against=whole)
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in out]
+    assert [(r["signature"]["items"], len(r["items"]), r["against"]) for r in results] == [(3, 3, None), (1, 1, None)]
+    assert "part.json: not compared with" in capsys.readouterr().err
+
+
+def test_compared_with_a_file_that_is_not_scored(tmp_path: Path, references: Path) -> None:
+    path = answers(tmp_path / "x.json", dict.fromkeys(TRUE, "yes"))
+    with pytest.raises(UserError, match=r"--against .*other.json: not one of the result files"):
+        score.score_files([path], references, "none", None, 0, False, [], against=tmp_path / "other.json")
+
+
+CONFIG = parse(yaml.safe_load((Path(__file__).resolve().parents[2] / "config.yaml").read_text(encoding="utf-8")))
+
+
+def with_settings(**values: object) -> dict[str, object]:
+    return {**CONFIG.model_dump(exclude={"videos", "dialogs"}), **values}
+
+
+def test_the_configured_system_is_compared_where_it_answers() -> None:
+    plan = Plan.of(with_settings(scoring={"against": "without_history"}))
+    assert plan.compared("trial") == [plan.layout.answers("without_history", "trial")]
+    assert plan.compared("official") == []
+    assert Plan.of(with_settings(scoring={"against": "st"}, run=["jst"])).compared("trial") == []
+    assert Plan.of(with_settings(scoring={})).compared("trial") == []
+    assert CONFIG.scoring.against == "ours_none_none"
+
+
+def test_a_misspelt_system_to_compare_with_is_refused() -> None:
+    with pytest.raises(UserError, match=r"scoring.against: 'ours_none_non' is not in systems"):
+        parse(with_settings(scoring={"against": "ours_none_non"}))
