@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
 from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.significance import SIGNIFICANT
 
+COLUMNS = ("", "_low", "_high", "_paper", "_difference", "_against", "_p")
+"""Of each metric in CSV: this run, its interval, the paper, run less paper, run less the system compared with, p."""
 RUN, PAPER, DIFFERENCE = "this run", "paper", "difference"
 _DASH = "-"
 
 
 def _figures(row: ResultRow) -> list[tuple[str, list[str]]]:
     """The lines a row is printed on: name of the source, and a cell a metric."""
-    run = [_number(row.run, metric) + _half_width(row, metric) for metric in METRICS]
+    run = [_number(row.run, metric) + mark(row, metric) + _half_width(row, metric) for metric in METRICS]
     lines = [(RUN, run if row.run is not None else [row.status, *[""] * (len(METRICS) - 1)])]
     lines.append((PAPER, [_number(row.paper, metric) for metric in METRICS]))
     if row.difference is not None:
@@ -24,6 +27,11 @@ def _figures(row: ResultRow) -> list[tuple[str, list[str]]]:
 def signed(value: float, digits: int = 3) -> str:
     """A difference with its sign; what rounds to nothing is +0.000, never -0.000."""
     return f"{round(value, digits) + 0.0:+.{digits}f}"
+
+
+def mark(row: ResultRow, metric: str) -> str:
+    """`*` after a figure that differs from that of the system compared with."""
+    return "*" if row.compared is not None and row.compared[metric]["p"] < SIGNIFICANT else ""
 
 
 def _number(scores: Mapping[str, float] | None, metric: str) -> str:
@@ -57,7 +65,7 @@ def corpus_markdown(table: CorpusTable) -> str:
 
 
 def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+    return "| " + " | ".join(cell.replace("|", r"\|").replace("*", r"\*") for cell in cells) + " |"
 
 
 def _count(value: int | None) -> str:
@@ -67,7 +75,7 @@ def _count(value: int | None) -> str:
 def result_csv(table: ResultTable) -> str:
     """One line a row with all its figures, to six digits, and what they were scored with."""
     head = ["row", "system", "label", "desc_train", "desc_test", "status", "filter", "references", "items"]
-    head += [f"{metric}{kind}" for metric in METRICS for kind in ("", "_low", "_high", "_paper", "_difference")]
+    head += [f"{metric}{kind}" for metric in METRICS for kind in COLUMNS]
     lines: list[list[object]] = [[*head]]
     for row in table.rows:
         line: list[object] = [row.row, row.system or "", row.label, row.train, row.test, row.status]
@@ -77,7 +85,9 @@ def result_csv(table: ResultTable) -> str:
             run, paper, difference = (
                 None if source is None else source[metric] for source in (row.run, row.paper, row.difference)
             )
-            line += ["" if value is None else round(value, 6) for value in (run, low, high, paper, difference)]
+            against = row.compared[metric] if row.compared else {"difference": None, "p": None}
+            figures = (run, low, high, paper, difference, against["difference"], against["p"])
+            line += ["" if value is None else round(value, 6) for value in figures]
         lines.append(line)
     return _csv(lines)
 

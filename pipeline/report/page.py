@@ -10,7 +10,7 @@ from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.report import facts
-from pipeline.report.formats import signed
+from pipeline.report.formats import mark, signed
 from pipeline.report.measures import accuracy_sections, curves_section, lengths_section
 from pipeline.report.paper import TABLE_NUMBERS
 from pipeline.report.samples import samples
@@ -46,6 +46,7 @@ def write_report(config: Config) -> None:
             corpus=corpus_table(config),
             tables=[result_table(config, test_set) for test_set in TEST_SETS],
             metrics=METRICS,
+            mark=mark,
             curves=curves_section(config),
             accuracies=accuracy_sections(config),
             lengths=lengths_section(config),

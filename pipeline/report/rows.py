@@ -10,7 +10,8 @@ class ResultRow:
 
     system: its key in the configuration, None where nothing stands for the row. status: empty when there are scores,
     else why not. run, intervals, paper, difference: by metric; None where there is no such figure.
-    signature: what the scores were made with.
+    signature: what the scores were made with. compared: by metric, `difference` and `p` of the paired comparison with
+    the system of `scoring.against`; None where there is none.
     """
 
     row: str
@@ -24,6 +25,7 @@ class ResultRow:
     paper: Mapping[str, float] | None
     difference: Mapping[str, float] | None
     signature: Mapping[str, object] | None
+    compared: Mapping[str, Mapping[str, float]] | None
 
 
 @dataclass(frozen=True)

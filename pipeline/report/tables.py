@@ -8,9 +8,10 @@ from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.report import formats
 from pipeline.report.paper import CORPUS, ROWS, TABLE_NUMBERS, TABLE_TITLES
-from pipeline.report.results import Scores, descriptions, read_if_there, scored_systems
+from pipeline.report.results import Scores, descriptions, display_names, read_if_there, scored_systems
 from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
 from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.significance import SIGNIFICANT
 
 SCENES_NOTE = (
     "The paper's figures were measured on Charades videos with AVSD dialogs. This run is on generated scenes: the two "
@@ -64,7 +65,9 @@ def _rows(config: Config, test_set: str, row: str, scores: Mapping[str, Scores])
     if not systems:
         known = any(system.row == row for system in config.systems.values())
         status = NOT_RUN if known else NOT_THERE
-        empty = ResultRow(row, None, paper.label, paper.train, paper.test, status, None, None, figures, None, None)
+        empty = ResultRow(
+            row, None, paper.label, paper.train, paper.test, status, None, None, figures, None, None, None
+        )
         return [] if figures is None else [empty]
     return [_row(config, row, name, scores.get(name), figures) for name in systems]
 
@@ -85,6 +88,7 @@ def _row(config: Config, row: str, name: str, scores: Scores | None, figures: Ma
         paper=figures,
         difference={m: run[m] - figures[m] for m in METRICS} if comparable and run and figures else None,
         signature=None if scores is None else scores["signature"],
+        compared=None if scores is None or scores["against"] is None else scores["against"]["metrics"],
     )
 
 
@@ -100,6 +104,13 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
         notes += [f"This run, {name}: {text}." for name, text in settings.items()]
     if any(row.intervals for row in rows):
         notes.append("± is half the width of the 95 % interval (bootstrap over items).")
+    compared = next((scores[name]["against"] for name in named if scores[name]["against"]), None)
+    if compared is not None and config.scoring.against is not None:
+        label = display_names(config)[config.scoring.against]
+        notes.append(
+            f"* differs from {label} (p < {SIGNIFICANT}; paired approximate randomisation, "
+            f"{compared['randomisations']:,} trials, not corrected for several comparisons)."
+        )
     for status, note in _STATUS_NOTES.items():
         if any(row.status == status for row in rows):
             notes.append(note)

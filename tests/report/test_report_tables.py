@@ -78,6 +78,21 @@ def test_csv_has_every_figure(own_files: Config) -> None:
     assert rows["best"]["status"] == "not yet there"
 
 
+def test_what_differs_from_the_system_compared_with_has_a_mark(run: Config) -> None:
+    write_tables(run)
+    folder = Layout(run.results).tables
+    text = (folder / "table2.md").read_text(encoding="utf-8")
+    marked = [line for line in text.splitlines() if line.startswith("|") and "*" in line]
+    assert len(marked) == 1 and marked[0].startswith("| Student-teacher L_ST |")
+    assert marked[0].count("*") == 1 and marked[0].endswith(r"| 1.100\* ±0.020 |")
+    assert "* differs from Our system (-/-) (p < 0.05; paired approximate randomisation, 1,000 trials" in text
+    assert "1.100* $\\pm$0.020" in (folder / "table2.tex").read_text(encoding="utf-8")
+    with (folder / "table2.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["row"]: row for row in csv.DictReader(file)}
+    assert (rows["st"]["CIDEr_against"], rows["st"]["CIDEr_p"], rows["st"]["METEOR_p"]) == ("0.2", "0.01", "0.4")
+    assert (rows["baseline"]["CIDEr_against"], rows["baseline"]["CIDEr_p"]) == ("", "")
+
+
 def test_latex_is_escaped_and_closed(run: Config) -> None:
     write_tables(run)
     text = (Layout(run.results).tables / "table2.tex").read_text(encoding="utf-8")
@@ -103,7 +118,7 @@ def test_nothing_there_yet(tmp_path: Path, configure: Configure) -> None:
 def test_unknown_row_is_named(tmp_path: Path, configure: Configure) -> None:
     systems = {"mine": {"label": "Mine", "row": "jts", "network": "attention"}}
     with pytest.raises(UserError, match=r"systems.mine.row: 'jts' is no row .*jst\)"):
-        write_tables(configure(tmp_path, run=["mine"], systems=systems))
+        write_tables(configure(tmp_path, run=["mine"], systems=systems, scoring={}))
 
 
 def test_different_settings_are_stated_for_each_system(own_files: Config) -> None:
