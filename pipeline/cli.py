@@ -259,19 +259,111 @@ def answer(
 
 
 @app.command()
+def ask(
+    video: Annotated[Path, typer.Argument(help="Any video file.")],
+    questions: Annotated[list[str] | None, typer.Argument(help="Questions; each answer enters the history.")] = None,
+    system: Annotated[
+        str | None, typer.Option(help="System of the configuration; default: the best one trained.")
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="The dialog before: JSON (pairs, or a dialog), or text, question and answer in turn."),
+    ] = None,
+    asked: Annotated[list[str] | None, typer.Option(help="A question of the dialog before; repeat.")] = None,
+    answered: Annotated[list[str] | None, typer.Option(help="Its answer; one for each --asked.")] = None,
+    description: Annotated[
+        str | None, typer.Option(help="A description of the video, for systems that read one at test.")
+    ] = None,
+    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Go on with questions typed in.")] = False,
+    explain: Annotated[
+        Path | None, typer.Option(help="HTML page to write: what the network looked at for each word.")
+    ] = None,
+    config: Configuration = DEFAULT,
+) -> None:
+    """Ask a trained system about any video file: decode, features, answer.
+
+    The features are made as for the training, with the same settings, and kept as long as the command runs: only the
+    first answer takes time. Without a question, and with `--interactive`, questions are typed at a prompt; an empty
+    line or Ctrl-D ends. Answers go to the standard output, a line each; all else to the standard error.
+
+    **Examples**
+
+        avsd ask clip.mp4 "what is the person doing?" "what colour is it?" --explain why.html
+
+        avsd ask clip.mp4 "and then?" --asked "what does she do?" --answered "she opens a door ."
+
+        avsd ask clip.mp4 --system jst -c config.yaml -c configs/charades.yaml
+    """
+    import signal
+
+    from pipeline.answers.ask import Request, Told
+    from pipeline.answers.ask import ask as run
+    from pipeline.report.attention_page import write_page
+
+    if not questions and not interactive and not sys.stdin.isatty():
+        raise UserError("no question: give one, or --interactive to read them from the standard input")
+
+    def show(told: Told) -> None:
+        assert explain is not None
+        write_page(explain, told)
+
+    # Ended from outside, it takes its temporary files along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    request = Request(
+        video,
+        tuple(questions or ()),
+        system,
+        history,
+        tuple(asked or ()),
+        tuple(answered or ()),
+        description,
+        interactive or not questions,
+        explain is not None,
+    )
+    run(load(config), request, show)
+
+
+@app.command()
+def explain(
+    system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
+    test_set: Annotated[str, typer.Option(help="trial or official.")],
+    out: Out,
+    videos: Annotated[int, typer.Option(help="How many videos, chosen by a hash of their ids.")] = 3,
+    config: Configuration = DEFAULT,
+) -> None:
+    """Write where a system looked while it gave some of its answers, for the report (JSON)."""
+    from pipeline.answers.explain_answers import explain_answers
+
+    explain_answers(load(config), system, test_set, videos, out)
+
+
+@app.command()
 def score(
     hypotheses: Annotated[list[Path], typer.Argument(help="Result files: dialogs with the answers filled in.")],
     references: Annotated[Path, typer.Option(help="References: COCO layout, or dialogs.")],
     filter: Annotated[str, typer.Option(help="organisers, punctuation or none.")] = "organisers",
     truth: Annotated[Path | None, typer.Option(help="Ground truth of generated scenes, for grounded accuracy.")] = None,
-    bootstrap: Annotated[int, typer.Option(help="Resamples for 95 % intervals; 0: none.")] = 1000,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95 % intervals; 0: none.")] = 1000,
+    against: Annotated[
+        Path | None, typer.Option(help="The result file that the others are compared with: is the difference chance?")
+    ] = None,
+    randomisations: Annotated[int, typer.Option(min=0, help="Trials of each comparison; 0: none.")] = 1000,
     partial: Annotated[bool, typer.Option(help="Score what is there when answers are missing.")] = False,
     json: Annotated[list[Path] | None, typer.Option(help="Where to write each file's scores, in order.")] = None,
 ) -> None:
-    """Score answers: BLEU, METEOR, ROUGE-L, CIDEr."""
+    """Score answers: BLEU, METEOR, ROUGE-L, CIDEr.
+
+    Answers and references are matched by video and turn. Several result files share one METEOR, so they take little
+    longer than one; with `--against` every other one is compared with that one by paired approximate randomisation.
+    For example:
+
+        avsd score answers.json --references references.json --json scores.json
+
+        avsd score answers/*/official.json --references references.json --against answers/ours_none_none/official.json
+    """
     from pipeline.scoring.score import score_files
 
-    score_files(hypotheses, references, filter, truth, bootstrap, partial, json or [])
+    score_files(hypotheses, references, filter, truth, bootstrap, partial, json or [], against, randomisations)
 
 
 @app.command()

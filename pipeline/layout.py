@@ -79,6 +79,11 @@ class Layout:
         return self.root / "scores" / system / f"{test_set}.json"
 
     @property
+    def explained(self) -> Path:
+        """Where a system looked while it answered: for the report."""
+        return self.root / "explained.json"
+
+    @property
     def tables(self) -> Path:
         """Folder of the tables."""
         return self.root / "tables"

@@ -113,6 +113,18 @@ class Plan:
         """Every (system, test set) pair; none where the corpus has no test set."""
         return [(name, test_set) for test_set in self.test_sets for name in self.scored(test_set)]
 
+    @property
+    def explained(self) -> tuple[str, str] | None:
+        """The system and the test set whose attention the report shows; None where there is nothing to show.
+
+        It takes the videos, and a network that sees features of them.
+        """
+        name = self.config.report.explain
+        test_set = next((test_set for system, test_set in self.answered if system == name), None)
+        if name is None or test_set is None or self.video_folder is None or not self.system_features(name):
+            return None
+        return name, test_set
+
     # ---- videos and shards --------------------------------------------------------------------------------------
 
     @property
@@ -246,6 +258,10 @@ class Plan:
     def answer_settings(self, name: str) -> str:
         """For `avsd answer`."""
         return _json({"answers": self.config.answers, "networks": self.config.networks, **self._systems([name])})
+
+    def explain_settings(self, name: str) -> str:
+        """For `avsd explain`."""
+        return _json({"networks": self.config.networks, **self._systems([name])})
 
     def report_settings(self) -> str:
         """For `avsd tables` and `avsd report`: everything."""

@@ -41,6 +41,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("training", config.Training),
     ("answers", config.Answers),
     ("scoring", config.Scoring),
+    ("report", config.Report),
     *((f"networks.{name}, systems.NAME.sizes", sizes) for name, sizes in SIZES.items()),
 ]
 HEAD = """# Configuration

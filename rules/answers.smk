@@ -36,3 +36,39 @@ rule answer:
     shell:
         "avsd answer {wildcards.system} --test-set {wildcards.test_set}"
         " --config {params.settings:q} --config {params.machine:q} 2> {log:q}"
+
+
+# Where a system looked while it answered: for the report.
+if PLAN.explained is not None:
+
+    rule explain:
+        input:
+            dialogs=LAYOUT.dialogs(PLAN.explained[1]),
+            answers=LAYOUT.answers(*PLAN.explained),
+            vocabulary=LAYOUT.vocabulary,
+            features=PLAN.feature_shards(PLAN.system_features(PLAN.explained[0])),
+            model=model_file(PLAN.config.trained(PLAN.explained[0])[0]),
+        output:
+            explained=LAYOUT.explained,
+        log:
+            LOGS / "explain.log",
+        benchmark:
+            BENCHMARKS / "explain.tsv"
+        conda:
+            "../envs/training.yaml"
+        resources:
+            mem_mb=3000,
+            runtime=30,
+            gpu=PLAN.gpu,
+        params:
+            system=PLAN.explained[0],
+            test_set=PLAN.explained[1],
+            videos=PLAN.config.report.explain_videos,
+            settings=PLAN.explain_settings(PLAN.explained[0]),
+            machine=machine,
+            version=STAGES["answers"],
+        message:
+            "Looking at what {params.system} looks at"
+        shell:
+            "avsd explain {params.system} --test-set {params.test_set} --videos {params.videos} --out {output:q}"
+            " --config {params.settings:q} --config {params.machine:q} 2> {log:q}"

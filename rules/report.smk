@@ -41,6 +41,7 @@ rule report:
         models=[model_file(system) for system in PLAN.trained],
         features=PLAN.feature_shards(PLAN.features),
         quarantine=PLAN.quarantine,
+        explained=LAYOUT.explained if PLAN.explained else [],
     output:
         page=report(LAYOUT.report, caption="captions/report.rst", category="Report"),
     log:

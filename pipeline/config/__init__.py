@@ -4,7 +4,7 @@
 docs/configuration.md are generated from these models, and a test fails when they drift.
 """
 
-from pipeline.config.answers import Answers, Scoring
+from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import SPLITS, TEST_SETS, TestSet
 from pipeline.config.corpus import Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
 from pipeline.config.features import Feature, FlowSettings, FrameMedia, I3DFeature, Inputs, Media, VGGishFeature
@@ -27,6 +27,7 @@ __all__ = [
     "Inputs",
     "Loss",
     "Media",
+    "Report",
     "SceneCounts",
     "Scenes",
     "Scoring",

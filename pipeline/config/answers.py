@@ -30,3 +30,12 @@ class Scoring(Section):
         description="the system that all others are compared with (approximate randomisation), where run; null: none",
     )
     randomisations: int = Field(1000, ge=0, description="trials of each comparison; 0: no comparison")
+
+
+class Report(Section):
+    """What the report shows beside tables, curves and dialogs."""
+
+    explain: str | None = Field(
+        None, description="system whose attention is shown on some trial videos; needs the videos; null: none"
+    )
+    explain_videos: int = Field(3, ge=1, description="how many videos")

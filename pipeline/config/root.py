@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.answers import Answers, Scoring
+from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
 from pipeline.config.corpus import Corpus, Dialogs, Vocabulary
 from pipeline.config.features import Feature, I3DFeature, Media
@@ -34,6 +34,7 @@ class Config(Section):
     systems: dict[str, System] = Field({}, description="systems by name")
     answers: Answers = Field(Answers(), description="beam search")
     scoring: Scoring = Field(Scoring(), description="metrics")
+    report: Report = Field(Report(), description="the page")
 
     @field_validator("networks")
     @classmethod
@@ -53,6 +54,8 @@ class Config(Section):
             self._check_without(name)
         if self.scoring.against is not None and self.scoring.against not in self.systems:
             raise ValueError(f"scoring.against: {self.scoring.against!r} is not in systems ({', '.join(self.systems)})")
+        if self.report.explain is not None and self.report.explain not in self.systems:
+            raise ValueError(f"report.explain: {self.report.explain!r} is not in systems ({', '.join(self.systems)})")
         for name in self.extract:
             if name not in self.features:
                 raise ValueError(f"extract: {name!r} is not in features ({', '.join(self.features)})")

@@ -67,6 +67,10 @@ class DialogDataset:
         """Turns of a dialog."""
         return len(self.dialogs[dialog].turns)
 
+    def description(self, role: str, dialog: int) -> str:
+        """The text that stands in front of a dialog's questions in the view of ``role``."""
+        return self._describer.text(self.views[role].description, self.dialogs[dialog])
+
     def batch(self, picks: Sequence[tuple[int, Sequence[int] | None]], with_targets: bool = True) -> Batch:
         """A batch of ``picks``: a dialog's index and which of its turns, None for all.
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,8 @@ class Shaped(Protocol):
 Input = TypeVar("Input", bound=Shaped)
 Source = tuple[str, int, Iterable[Input]]
 """A video's id, its number of inputs (windows or patches), and the inputs, each of one shape."""
+Watch = Callable[[Iterable[Any], int], Iterable[Any]]
+"""Given the inputs of a video and their number, passes them on: progress within a video."""
 
 
 def compute_in_batches(

@@ -40,12 +40,14 @@ def extract_shard(
     resources: Path,
     device: str,
     show_predictions: bool = False,
+    by_window: bool = False,
 ) -> None:
     """Compute feature ``name`` of every video in ``decoded`` and write the feature shard ``out``.
 
     ``resources`` holds the fetched weights; ``device`` is a name `resolve_device` knows. With ``show_predictions`` the
-    Kinetics classes of each video are printed first. Raises `UserError` for weights that are missing or do not fit, a
-    device that is not there, and a shard decoded without what the feature needs.
+    Kinetics classes of each video are printed first; with ``by_window`` progress counts the windows of each video, not
+    the videos. Raises `UserError` for weights that are missing or do not fit, a device that is not there, and a shard
+    decoded without what the feature needs.
     """
     if feature.npy is not None:
         raise UserError(f"features.{name}.npy is set: gather it with `avsd features import`, or take `npy` out")
@@ -53,7 +55,10 @@ def extract_shard(
         extractor = _extractor(name, feature, shard, resources, device, show_predictions)
         log(f"{name}: {feature.network}, weights: {extractor.attributes['weights']}")
         attributes = {**_provenance(feature, shard), **extractor.attributes}
-        rows = progress(extractor.rows(shard), len(shard.video_ids), f"{name} {decoded.stem}", "videos")
+        if by_window:
+            rows = extractor.rows(shard, lambda windows, count: progress(windows, count, name, "windows"))
+        else:
+            rows = progress(extractor.rows(shard), len(shard.video_ids), f"{name} {decoded.stem}", "videos")
         write_shard(out, rows, attributes, extractor.dims, feature.dtype)
 
 

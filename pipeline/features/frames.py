@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.config import I3DFeature
 from pipeline.errors import UserError
-from pipeline.features.batching import Source, compute_in_batches
+from pipeline.features.batching import Source, Watch, compute_in_batches
 from pipeline.features.checkpoints import Loaded
 from pipeline.features.flow import flow_method, stream_flow
 from pipeline.features.i3d import I3D, has_bfloat16
@@ -56,11 +56,14 @@ class FrameExtractor:
             self._flow, flow_attributes = flow_method(feature.flow, device)
             self.attributes |= flow_attributes
 
-    def rows(self, shard: DecodedShard) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
-        """Yield (video id, values (rows, dims) float32, times (rows,) seconds) for each video of the shard."""
+    def rows(self, shard: DecodedShard, watch: Watch | None = None) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+        """Yield (video id, values (rows, dims) float32, times (rows,) seconds) for each video of the shard.
+
+        watch: sees the windows of each video as they are cut.
+        """
         feature = self._feature
         results = compute_in_batches(
-            self._sources(shard), feature.batch or BATCH[self._device.type], self.dims, self._compute
+            self._sources(shard, watch), feature.batch or BATCH[self._device.type], self.dims, self._compute
         )
         for video_id, values in results:
             times = centre_times(shard.times(video_id), feature.window, feature.stride, shard.fps(video_id))
@@ -75,7 +78,7 @@ class FrameExtractor:
         """
         return self._prepared(self._read(shard, video_id, end), video_id, size, crop)
 
-    def _sources(self, shard: DecodedShard) -> Iterator[Source[Window]]:
+    def _sources(self, shard: DecodedShard, watch: Watch | None) -> Iterator[Source[Window]]:
         feature = self._feature
         counts = {video_id: len(shard.frames(video_id)) for video_id in shard.video_ids}
         # One reader for all videos, so that it is ahead also where one begins.
@@ -84,8 +87,9 @@ class FrameExtractor:
         for video_id, count in counts.items():
             pieces = islice(ahead, -(-count // PIECE))
             prepared = self._prepared(pieces, video_id, feature.input_size, feature.crop)
-            windows = cut_windows(prepared, count, feature.window, feature.stride)
-            yield video_id, row_count(count, feature.stride), windows
+            rows = row_count(count, feature.stride)
+            windows: Iterable[Window] = cut_windows(prepared, count, feature.window, feature.stride)
+            yield video_id, rows, windows if watch is None else watch(windows, rows)
 
     def _read(self, shard: DecodedShard, video_id: str, end: int) -> Iterator[Tensor]:
         """The first ``end`` frames in pieces of `PIECE`, the last one shorter; for a GPU in page-locked memory."""

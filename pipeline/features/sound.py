@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.config import VGGishFeature
-from pipeline.features.batching import Source, compute_in_batches
+from pipeline.features.batching import Source, Watch, compute_in_batches
 from pipeline.features.checkpoints import file_sha256
 from pipeline.features.logmel import RATE, RESAMPLERS, log_mel_patches, patch_times, resampled
 from pipeline.features.prefetch import prefetched
@@ -40,13 +40,16 @@ class SoundExtractor:
             "precision": "float32",
         }
 
-    def rows(self, shard: DecodedShard) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
-        """Yield (video id, values (patches, 128) float32, times (patches,) seconds) for each video of the shard."""
-        results = compute_in_batches(self._sources(shard), self._feature.batch, self.dims, self._compute)
+    def rows(self, shard: DecodedShard, watch: Watch | None = None) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+        """Yield (video id, values (patches, 128) float32, times (patches,) seconds) for each video of the shard.
+
+        watch: sees the patches of each video that has sound.
+        """
+        results = compute_in_batches(self._sources(shard, watch), self._feature.batch, self.dims, self._compute)
         for video_id, values in results:
             yield video_id, values.numpy(), patch_times(len(values))
 
-    def _sources(self, shard: DecodedShard) -> Iterator[Source[Tensor]]:
+    def _sources(self, shard: DecodedShard, watch: Watch | None) -> Iterator[Source[Tensor]]:
         for video_id, found in prefetched(((name, shard.sound(name)) for name in shard.video_ids), AHEAD):
             if found is None:
                 yield video_id, 0, ()
@@ -55,7 +58,8 @@ class SoundExtractor:
                 # Decoded AAC may go beyond 1; the published front end reads 16-bit files, which clip.
                 sound = torch.from_numpy(samples).to(self._device).clamp(-1, 1)
                 patches = log_mel_patches(resampled(sound, rate, self._feature.resampler))
-                yield video_id, len(patches), patches.unbind(0)
+                inputs = patches.unbind(0)
+                yield video_id, len(inputs), inputs if watch is None else watch(inputs, len(inputs))
 
     def _compute(self, patches: Sequence[Tensor]) -> Tensor:
         with torch.inference_mode():

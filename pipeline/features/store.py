@@ -152,10 +152,12 @@ def _contents(file: h5py.File) -> Iterator[str]:
 def may_differ(name: str) -> bool:
     """Whether shards of one feature may disagree on an attribute.
 
-    Versions of packages (`..._version`) and what one shard was made from (`input_...`) may; everything that says how
-    the values were computed, the stage's version too, may not.
+    Versions of packages (`..._version`) and what one shard was made from (`input_...`, not `input_size`) may;
+    everything that says how the values were computed, the stage's version too, may not.
     """
-    return name.startswith("input_") or (name.endswith("_version") and name != "stage_version")
+    if name in ("stage_version", "input_size"):
+        return False
+    return name.startswith("input_") or name.endswith("_version")
 
 
 class FeatureStore:

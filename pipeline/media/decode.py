@@ -60,6 +60,16 @@ def decode_shard(
             )
 
 
+def decode_video(video_id: str, path: Path, media: Media, out: Path, *, frames: bool, sound: bool) -> None:
+    """Decode one video into ``out``, a shard of its own. A video that cannot be used is a `UserError` of one line."""
+    with atomic_path(out) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(_provenance(media, frames, sound))
+        try:
+            _decode(file.create_group(video_id), path, media, frames=frames, sound=sound)
+        except UnreadableError as error:
+            raise UserError(f"{path}: cannot be used: {' '.join(str(error).split())}") from None
+
+
 def allowed_bad(videos: int, fraction: float) -> int:
     """How many bad videos a shard may have: ``fraction`` of them, at least one unless ``fraction`` is 0."""
     return 0 if fraction == 0 else max(1, floor(fraction * videos + 1e-9))

@@ -11,6 +11,7 @@ from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.report import facts
 from pipeline.report.formats import mark, signed
+from pipeline.report.looked import looked
 from pipeline.report.measures import accuracy_sections, curves_section, lengths_section
 from pipeline.report.paper import TABLE_NUMBERS
 from pipeline.report.samples import samples
@@ -32,7 +33,7 @@ def write_report(config: Config) -> None:
         .get_template("page.html")
         .render(
             written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            style=_part("page.css"),
+            style=_part("page.css") + _part("attention.css"),
             script=_part("page.js"),
             source=config.corpus.source,
             warnings=facts.warnings(config, features, unread),
@@ -52,6 +53,7 @@ def write_report(config: Config) -> None:
             lengths=lengths_section(config),
             table_numbers=TABLE_NUMBERS,
             samples=samples(config),
+            looked=looked(config),
             configuration=facts.configuration(config),
         )
     )

@@ -209,6 +209,7 @@ def test_shards_must_be_made_alike(tmp_path):
         ("stage_version", False),
         ("weights_sha256", False),
         ("fps", False),
+        ("input_size", False),
     ],
 )
 def test_which_attributes_may_differ(name, free):

@@ -57,7 +57,7 @@ def page_of(config: Config) -> Page:
 def test_sections_say_what_was_run(run: Config) -> None:
     page = page_of(run)
     assert page.open == []
-    assert list(page.text) == ["", "tables", "curves", "accuracy", "lengths", "dialogs", "run"]
+    assert list(page.text) == ["", "tables", "curves", "accuracy", "lengths", "attention", "dialogs", "run"]
     assert "Feature vggish was computed with random weights (random (seed 1))." in page.text[""]
     assert "2 videos could not be read for some feature: dialogs about them go without it" in page.text[""]
     assert "generated scenes" in page.text[""]

@@ -1,0 +1,99 @@
+"""The dialog before a question, as a user has it: a file, or questions and answers."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.corpus.dialogs import UNDISCLOSED, Turn, parse_entries
+from pipeline.errors import UserError
+from pipeline.files import read_json
+
+VIDEO_OF_ONE = "video"
+"""Id of a dialog that stands alone, without one."""
+Split = Callable[[str], str]
+"""Text as a person writes it -> as the corpus has it."""
+
+LAYOUT = (
+    'expected a JSON list of {"question", "answer"} objects or of [question, answer] pairs, a dialog file, or text: '
+    "questions and answers on lines of their own, in turn"
+)
+_PREFIX = re.compile(r"^(?:(?P<question>q|question)|(?P<answer>a|answer))\s*[:.]\s*", re.IGNORECASE)
+
+
+def read_history(path: Path, video_id: str, split: Split) -> list[Turn]:
+    """The turns of a history file, oldest first.
+
+    JSON: a list of ``{"question": ..., "answer": ...}`` objects or ``[question, answer]`` pairs, or dialogs in the
+    challenge's layout: the only one, or that of ``video_id``; their words stand as they are, a turn whose answer is
+    withheld is left out. Any other file is text: a question and its answer on a line each, in turn, `Q:` and `A:` in
+    front if one likes, blank lines left out. Raises `UserError` for anything else.
+    """
+    if path.suffix.lower() == ".json":
+        content = read_json(path)
+        if isinstance(content, dict):
+            return _of_dialogs(path, content, video_id)
+        return [Turn(split(question), split(answer)) for question, answer in _pairs(path, content)]
+    lines = _lines(path)
+    return [Turn(split(question), split(answer)) for question, answer in zip(lines[::2], lines[1::2], strict=True)]
+
+
+def given_history(asked: Sequence[str], answered: Sequence[str], split: Split) -> list[Turn]:
+    """The turns of ``--asked`` and ``--answered``, which go together in order. Raises `UserError` if they do not."""
+    if len(asked) != len(answered):
+        raise UserError(f"--asked is given {len(asked)} times and --answered {len(answered)}; they go in pairs")
+    for text in (*asked, *answered):
+        if not text.strip():
+            raise UserError("--asked, --answered: a text is blank, expected words")
+    return [Turn(split(question), split(answer)) for question, answer in zip(asked, answered, strict=True)]
+
+
+def _of_dialogs(path: Path, content: dict[str, Any], video_id: str) -> list[Turn]:
+    if "dialogs" not in content and "dialog" in content:
+        content = {"dialogs": [{"image_id": VIDEO_OF_ONE, **content}]}
+    entries = parse_entries(path, content)
+    if len(entries) > 1:
+        entries = [entry for entry in entries if entry.video_id == video_id]
+    if len(entries) != 1:
+        raise UserError(
+            f"{path}: no dialog about {video_id!r} in it; give a file of one dialog, or one about this video"
+        )
+    turns = [(question, answers[0]) for question, answers in entries[0].turns]
+    return [Turn(question, answer) for question, answer in turns if answer != UNDISCLOSED]
+
+
+def _pairs(path: Path, content: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(content, list):
+        raise UserError(f"{path}: not a history; {LAYOUT}")
+    for number, turn in enumerate(content):
+        match turn:
+            case {"question": str(question), "answer": str(answer)} | [str(question), str(answer)]:
+                if question.strip() and answer.strip():
+                    yield question, answer
+                    continue
+        raise UserError(f"{path}: turn {number} (counted from 0) is not a question and an answer; {LAYOUT}")
+
+
+def _lines(path: Path) -> list[str]:
+    """Questions and answers in turn, without their prefixes."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise UserError(f"{path}: not a text file ({error})") from None
+    lines: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        prefix = _PREFIX.match(line.strip())
+        turn = "answer" if len(lines) % 2 else "question"
+        if prefix is not None and prefix[turn] is None:
+            raise UserError(f"{path}: line {number}: expected the {turn} here; {LAYOUT}")
+        words = line.strip()[prefix.end() if prefix else 0 :]
+        if not words:
+            raise UserError(f"{path}: line {number}: the {turn} is blank; {LAYOUT}")
+        lines.append(words)
+    if len(lines) % 2:
+        raise UserError(f"{path}: {len(lines)} lines, so the last question has no answer; {LAYOUT}")
+    return lines

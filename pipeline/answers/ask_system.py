@@ -1,0 +1,118 @@
+"""Which trained system answers, and what it sees."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from pipeline.config import Config
+from pipeline.dataset.views import View
+from pipeline.errors import UserError
+from pipeline.files import read_json
+from pipeline.layout import Layout
+from pipeline.progress import log
+from pipeline.systems.system import INFO, WORDS, LoadedSystem, load
+from pipeline.vocabulary.words import Vocabulary
+
+DECIDES = "CIDEr"
+"""The metric that the best system is chosen by."""
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """A trained system: its network, its words and what it sees at test."""
+
+    name: str
+    label: str
+    system: LoadedSystem
+    vocabulary: Vocabulary
+    view: View
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Dimensions of each feature it sees."""
+        dims: dict[str, int] = self.system.info["feature_dims"]
+        return {name: dims[name] for name in self.view.features}
+
+
+def open_answerer(config: Config, name: str | None, described: bool, device: torch.device) -> Answerer:
+    """The system ``name``, or the best one there is (`choose`).
+
+    described: whether a description of the video is at hand. What the network sees comes from its model's folder, less
+    what the system is tested without. Raises `UserError` when it is not in the configuration or not trained, and for a
+    description that it does not see.
+    """
+    chosen = choose(config, described) if name is None else name
+    if chosen not in config.systems:
+        raise UserError(f"system {chosen!r} is not in the configuration ({', '.join(config.systems)})")
+    entry = config.systems[chosen]
+    if described and entry.description.test == "none":
+        others = [other for other in trained_systems(config) if config.systems[other].description.test != "none"]
+        instead = f"choose --system {' or '.join(others)}" if others else "no trained system does"
+        raise UserError(f"--description: {chosen} sees no description at test; leave it out, or: {instead}")
+    folder = Layout(config.results).model(config.trained(chosen)[0])
+    if not (folder / INFO).is_file():
+        raise UserError(_untrained(config, f"{folder}: {chosen} has no trained model there"))
+    vocabulary = Vocabulary.read(folder / WORDS)
+    system = load(folder, vocabulary, device)
+    features = tuple(feature for feature in system.info["feature_dims"] if feature not in entry.without)
+    view = View(features, entry.description.test, system.info["history"] and "history" not in entry.without)
+    return Answerer(chosen, entry.label, system, vocabulary, view)
+
+
+def trained_systems(config: Config) -> list[str]:
+    """Systems of the configuration whose model is in the results folder, in its order."""
+    layout = Layout(config.results)
+    return [name for name in config.systems if (layout.model(config.trained(name)[0]) / INFO).is_file()]
+
+
+def choose(config: Config, described: bool) -> str:
+    """The trained system with the best CIDEr on the trial set (else on the official one), and a log line that says so.
+
+    Where not all candidates were scored, the lowest validation perplexity decides. Candidates keep all their inputs;
+    they read a description at test if one is at hand (``described``) and none if not, as far as there are such.
+    """
+    there = trained_systems(config)
+    if not there:
+        raise UserError(
+            _untrained(config, f"{Layout(config.results).root / 'models'}: no trained system of the configuration")
+        )
+    whole = [name for name in there if not config.systems[name].without] or there
+    fitting = [name for name in whole if (config.systems[name].description.test != "none") == described] or whole
+    for test_set in ("trial", "official"):
+        scores = [_score(config, name, test_set) for name in fitting]
+        figures = {name: score for name, score in zip(fitting, scores, strict=True) if score is not None}
+        if len(figures) == len(fitting):
+            best = max(fitting, key=lambda name: figures[name])
+            return _said(best, f"{DECIDES} {figures[best]:.3f} on the {test_set} set", fitting)
+    perplexities = {name: _perplexity(config, name) for name in fitting}
+    best = min(fitting, key=lambda name: perplexities[name])
+    return _said(best, f"validation perplexity {perplexities[best]:.2f}", fitting)
+
+
+def _said(best: str, why: str, candidates: Sequence[str]) -> str:
+    reason = f"{why}, the best of {len(candidates)}" if len(candidates) > 1 else "the only one trained that fits"
+    log(f"system: {best} ({reason}; --system chooses another)")
+    return best
+
+
+def _untrained(config: Config, where: str) -> str:
+    there = trained_systems(config)
+    known = f"trained: {', '.join(there)}" if there else "train one with `avsd train` or the workflow"
+    return f"{where}; {known} (is --config the one of the training?)"
+
+
+def _score(config: Config, name: str, test_set: str) -> float | None:
+    path = Layout(config.results).scores(name, test_set)
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    try:
+        return float(content["metrics"][DECIDES])
+    except (KeyError, TypeError):
+        raise UserError(f"{path}: no {DECIDES} in it; score the answers again, or give --system") from None
+
+
+def _perplexity(config: Config, name: str) -> float:
+    info = read_json(Layout(config.results).model(config.trained(name)[0]) / INFO)
+    return float(info.get("metrics", {}).get("validation_perplexity", float("inf")))

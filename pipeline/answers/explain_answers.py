@@ -1,0 +1,146 @@
+"""`avsd explain`: where a system looked while it gave some of its answers, with the clips in little, for the report."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.answers.explain import Explanation, Modality, explanation
+from pipeline.answers.explain_clip import Clip, read_clip
+from pipeline.config import Config
+from pipeline.corpus.dialogs import Dialog, read_dialogs
+from pipeline.corpus.shards import videos_in
+from pipeline.dataset.dialogs import DialogDataset
+from pipeline.devices import resolve_device
+from pipeline.errors import UserError
+from pipeline.features.store import FeatureStore
+from pipeline.files import read_json, write_json
+from pipeline.layout import Layout
+from pipeline.progress import progress
+from pipeline.systems.system import load, view_of
+from pipeline.vocabulary.words import Vocabulary
+
+TURNS = 3
+"""Answers explained of each video, evenly over the dialog."""
+_DIGITS = 4
+
+
+def explain_answers(config: Config, name: str, test_set: str, videos: int, out: Path) -> None:
+    """Explain the answers in the result file of ``name``: `TURNS` each of ``videos`` videos, chosen by a hash.
+
+    Writes JSON: the system's name, and by video its clip (frames as JPEG in base64, sound level) and explanations.
+    Raises `UserError` for anything missing, a video's file too.
+    """
+    layout, device = Layout(config.results), resolve_device(config.device)
+    if config.videos is None:
+        raise UserError("videos: not set; give the folder of the videos that are to be shown")
+    files = videos_in(config.videos)
+    vocabulary = Vocabulary.read(layout.vocabulary)
+    network = load(layout.model(config.trained(name)[0]), vocabulary, device).network
+    view = view_of(config, name, "test")
+    stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
+    answers = _answers(layout.answers(name, test_set))
+    dialogs = [dialog for dialog in read_dialogs(layout.dialogs(test_set)) if dialog.video_id in files]
+    chosen = sorted(dialogs, key=lambda dialog: hashlib.sha256(dialog.video_id.encode()).hexdigest())[:videos]
+    dataset = DialogDataset(chosen, vocabulary, stores, {"model": view}, max_missing=1.0)
+    found = []
+    for place, dialog in enumerate(progress(chosen, len(chosen), f"{name}: explaining {test_set}", "videos")):
+        times = {feature: store.times(dialog.video_id) for feature, store in stores.items() if dialog.video_id in store}
+        explained = []
+        for turn in _spread([turn for video, turn in answers if video == dialog.video_id]):
+            inputs = dataset.batch([(place, [turn])], with_targets=False).to(device).views["model"]
+            said = _said(dialog, turn) if view.history else ()
+            described = dataset.description("model", place)
+            answer = answers[dialog.video_id, turn]
+            question = dialog.turns[turn].question
+            explained.append(explanation(network, vocabulary, inputs, question, answer, described, said, times))
+        clip = read_clip(files[dialog.video_id])
+        found.append(
+            {"video": dialog.video_id, "clip": _clip(clip), "answers": [_explanation(each) for each in explained]}
+        )
+    write_json(out, {"system": name, "test_set": test_set, "videos": found}, indent=None)
+
+
+def read_explained(path: Path) -> list[tuple[str, Clip, list[Explanation]]]:
+    """What `explain_answers` wrote: video id, clip and explanations."""
+    return [
+        (video["video"], _read_clip(video["clip"]), [_read_explanation(each) for each in video["answers"]])
+        for video in read_json(path)["videos"]
+    ]
+
+
+def _answers(path: Path) -> dict[tuple[str, int], str]:
+    """Answers that a system generated, by video and turn."""
+    return {
+        (dialog["image_id"], number): turn["answer"]
+        for dialog in read_json(path)["dialogs"]
+        for number, turn in enumerate(dialog["dialog"])
+        if turn.get("generated")
+    }
+
+
+def _spread(turns: Sequence[int]) -> list[int]:
+    """At most `TURNS` of them, evenly."""
+    places = np.linspace(0, len(turns) - 1, min(TURNS, len(turns))).round().astype(int)
+    return [turns[place] for place in places]
+
+
+def _said(dialog: Dialog, turn: int) -> tuple[str, ...]:
+    return tuple(f"{before.question} {before.answer}" for before in dialog.turns[:turn])
+
+
+def _clip(clip: Clip) -> dict[str, Any]:
+    return {
+        "seconds": clip.seconds,
+        "frames": [[time, base64.b64encode(jpeg).decode()] for time, jpeg in clip.frames],
+        "level": None if clip.level is None else [round(float(value), 1) for value in clip.level],
+        "bin_seconds": clip.bin_seconds,
+    }
+
+
+def _read_clip(values: Mapping[str, Any]) -> Clip:
+    return Clip(
+        values["seconds"],
+        tuple((time, base64.b64decode(jpeg)) for time, jpeg in values["frames"]),
+        None if values["level"] is None else np.array(values["level"]),
+        values["bin_seconds"],
+    )
+
+
+def _explanation(one: Explanation) -> dict[str, Any]:
+    return {
+        "question": one.question,
+        "answer": one.answer,
+        "words": one.words,
+        "modalities": [
+            {
+                "name": each.name,
+                "weights": _rounded(each.weights),
+                "times": None if each.times is None else [round(float(time), 3) for time in each.times],
+                "steps": each.steps,
+            }
+            for each in one.modalities
+        ],
+        "shares": None if one.shares is None else _rounded(one.shares),
+    }
+
+
+def _read_explanation(values: Mapping[str, Any]) -> Explanation:
+    modalities = tuple(
+        Modality(
+            each["name"],
+            np.array(each["weights"], np.float32).reshape(len(values["words"]), -1),
+            None if each["times"] is None else np.array(each["times"]),
+            tuple(each["steps"]),
+        )
+        for each in values["modalities"]
+    )
+    shares = None if values["shares"] is None else np.array(values["shares"], np.float32)
+    return Explanation(values["question"], values["answer"], tuple(values["words"]), modalities, shares)
+
+
+def _rounded(values: np.ndarray[Any, Any]) -> list[list[float]]:
+    return [[round(float(value), _DIGITS) for value in row] for row in values]

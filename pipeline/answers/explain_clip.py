@@ -1,0 +1,96 @@
+"""What a picture of attention shows of the clip itself: small frames over time, and the level of the sound."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import Media
+from pipeline.errors import UserError
+from pipeline.media.decode import decode_video
+from pipeline.media.decoded import DecodedShard
+from pipeline.media.probe import UnreadableError, probe
+
+FRAMES = 12
+SHORT_SIDE = 96
+"""Pixels: twice what is shown, for sharp screens."""
+QUALITY = 75
+BINS = 240
+"""Values of the sound level at most."""
+SHORTEST_BIN = 0.05
+"""Seconds: below, the level would follow single periods of low tones."""
+SILENCE = -90.0
+"""dB: the level of nothing, and of anything lower."""
+_ID = "clip"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip in little.
+
+    seconds: its length. frames: JPEG files, each with the second at which it is shown, in order. level: (bins,) RMS of
+    the sound in dB of full scale (a square wave as loud as it gets has 0), None without sound; bin i covers
+    [i, i + 1) x ``bin_seconds``.
+    """
+
+    seconds: float
+    frames: tuple[tuple[float, bytes], ...]
+    level: NDArray[np.float64] | None
+    bin_seconds: float
+
+
+def read_clip(path: Path) -> Clip:
+    """Frames, evenly over time, and sound level of a video file. Raises `UserError` when it cannot be used."""
+    try:
+        probed = probe(path)
+    except UnreadableError as error:
+        raise UserError(f"{path}: cannot be used: {error}") from None
+    # Enough frames to choose from; of a file that does not say how long it is, one a second.
+    fps = 1.0 if not probed.duration else max(2 * FRAMES / probed.duration, 0.001)
+    media = Media(fps=fps, resize="short_side", size=SHORT_SIDE)
+    with tempfile.TemporaryDirectory(prefix="avsd-ask-") as folder:
+        decoded = Path(folder) / "clip.h5"
+        decode_video(_ID, path, media, decoded, frames=probed.picture is not None, sound=probed.sound is not None)
+        with DecodedShard(decoded) as shard:
+            sound = shard.sound(_ID) if probed.sound is not None else None
+            times = shard.times(_ID) if probed.picture is not None else np.zeros(0)
+            heard = 0.0 if sound is None else len(sound[0]) / sound[1]
+            seen = 0.0 if not len(times) else float(times[-1])
+            seconds = max(probed.duration or seen + 1 / fps, heard, seen)
+            chosen = _spread(times, seconds)
+            frames = tuple((float(times[place]), jpeg(shard.frames(_ID)[place])) for place in chosen)
+    bin_seconds = max(SHORTEST_BIN, seconds / BINS)
+    level = None if sound is None else sound_level(*sound, bin_seconds)
+    return Clip(seconds, frames, level, bin_seconds)
+
+
+def sound_level(samples: NDArray[np.float32], rate: int, bin_seconds: float) -> NDArray[np.float64]:
+    """RMS (bins,) of each ``bin_seconds`` of sound (samples,) in [-1, 1] at ``rate`` Hz, dB of full scale.
+
+    The last bin is what is left.
+    """
+    count = max(1, int(np.ceil(len(samples) / (rate * bin_seconds) - 1e-9)))
+    edges = np.minimum(np.round(np.arange(count + 1) * rate * bin_seconds).astype(np.int64), len(samples))
+    sums = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
+    power = np.maximum(np.diff(sums[edges]), 0) / np.maximum(np.diff(edges), 1)
+    level: NDArray[np.float64] = 10 * np.log10(np.maximum(power, 10 ** (SILENCE / 10)))
+    return level
+
+
+def jpeg(frame: NDArray[np.uint8]) -> bytes:
+    """A JPEG file of a frame (H, W, 3), rgb."""
+    done, content = cv2.imencode(".jpg", np.ascontiguousarray(frame[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    assert done
+    return bytes(content)
+
+
+def _spread(times: NDArray[np.float64], seconds: float) -> list[int]:
+    """Places of about `FRAMES` frames, each nearest the middle of an equal part of the clip; an even number, or one."""
+    count = min(FRAMES, len(times))
+    if count > 1:
+        count -= count % 2
+    middles = (np.arange(count) + 0.5) / max(count, 1) * seconds
+    return [int(np.abs(times - middle).argmin()) for middle in middles]

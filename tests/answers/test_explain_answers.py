@@ -1,0 +1,118 @@
+"""Explanations of answers in a result file: whose, of which words, and the same after writing and reading."""
+
+import subprocess
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+import torch
+
+from pipeline.answers.explain import NO_HISTORY
+from pipeline.answers.explain_answers import TURNS, explain_answers, read_explained
+from pipeline.answers.generate import answer
+from pipeline.config import Config, parse
+from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
+from pipeline.errors import UserError
+from pipeline.features.store import write_shard
+from pipeline.files import read_json
+from pipeline.layout import Layout
+from pipeline.report.looked import looked
+from pipeline.systems.system import build, save
+from pipeline.vocabulary.words import build as build_vocabulary
+
+SIZES = {
+    "embedding": 6, "question_hidden": 5, "history_hidden": 5, "projection_default": 4, "projection": {},
+    "attention": 4, "context": 6, "decoder_hidden": 7,
+}  # fmt: skip
+DIALOGS = [
+    Dialog(video, "", f"a {video} film", tuple(Turn(f"what is {n} {video} ?", f"it is {n}") for n in range(5)))
+    for video in ("red", "blue", "grey")
+]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """A model, its answers to three dialogs, and the videos of two of them."""
+    made = parse(
+        {
+            "results": str(tmp_path / "results"),
+            "videos": str(tmp_path / "videos"),
+            "device": "cpu",
+            "run": ["told"],
+            "report": {"explain": "told"},
+            "features": {"sound": {"network": "vggish"}},
+            "answers": {"beam": 2, "max_length": 6, "min_length": 2},
+            "systems": {
+                "told": {
+                    "label": "Told", "network": "attention", "sizes": SIZES, "features": ["sound"],
+                    "description": {"train": "summary", "test": "summary"},
+                },
+            },
+        }
+    )  # fmt: skip
+    layout = Layout(made.results)
+    write_dialogs(layout.dialogs("trial"), DIALOGS)
+    vocabulary = build_vocabulary(DIALOGS, frozenset({"summary"}), 1)
+    vocabulary.write(layout.vocabulary)
+    generator = np.random.default_rng(2)
+    items = [(d.video_id, generator.normal(size=(3, 4)), np.array([0.25, 0.5, 0.75])) for d in DIALOGS[:2]]
+    write_shard(
+        layout.feature_shard("sound", "0000"), [*items, ("other", np.zeros((1, 4)), np.zeros(1))], {}, 4, "float32"
+    )
+    write_shard(layout.feature_shard("sound", "0001"), [("grey", np.zeros((0, 4)), np.zeros(0))], {}, 4, "float32")
+    torch.manual_seed(3)
+    network = build(made, "told", len(vocabulary), {"sound": 4})
+    save(
+        layout.model("told"), network, config=made, name="told", vocabulary=vocabulary, feature_dims={"sound": 4},
+        metrics={},
+    )  # fmt: skip
+    answer(made, "told", "trial")
+    (tmp_path / "videos").mkdir()
+    for colour in ("red", "blue"):
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i"]
+        command += [f"color={colour}:size=64x64:rate=5:duration=1", str(tmp_path / "videos" / f"{colour}.mp4")]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    return made
+
+
+def test_answers_of_the_result_file_are_explained(config: Config, tmp_path: Path) -> None:
+    out = Layout(config.results).explained
+    explain_answers(config, "told", "trial", 5, out)
+    answers = {
+        dialog["image_id"]: [turn["answer"] for turn in dialog["dialog"]]
+        for dialog in read_json(Layout(config.results).answers("told", "trial"))["dialogs"]
+    }
+    found = {video: (clip, each) for video, clip, each in read_explained(out)}
+    assert found.keys() == {"red", "blue"}  # There is no video of the third.
+    for video, (clip, explained) in found.items():
+        assert clip.seconds == pytest.approx(1, abs=0.1) and clip.frames and clip.level is None
+        assert [one.question for one in explained] == [f"what is {turn} {video} ?" for turn in (0, 2, 4)]
+        assert len(explained) == TURNS
+        for turn, one in zip((0, 2, 4), explained, strict=True):
+            assert one.answer == answers[video][turn]
+            words = len(one.answer.split()) + 1
+            assert one.words == (*one.answer.split(), "<eos>")
+            parts = {modality.name: modality for modality in one.modalities}
+            assert parts["question"].steps == ("a", video, "film", "what", "is", str(turn), video, "?")
+            said = tuple(f"what is {n} {video} ? it is {n}" for n in range(turn))
+            assert parts["history"].steps == (said or (NO_HISTORY,))
+            assert parts["sound"].times is not None and parts["sound"].times.tolist() == [0.25, 0.5, 0.75]
+            for modality in one.modalities:
+                np.testing.assert_allclose(modality.weights.sum(1), np.ones(words), atol=1e-3)
+            assert one.shares is not None
+            np.testing.assert_allclose(one.shares.sum(1), np.ones(words), atol=1e-3)
+
+
+def test_the_report_draws_what_is_there(config: Config) -> None:
+    assert looked(config) is None
+    explain_answers(config, "told", "trial", 1, Layout(config.results).explained)
+    section = looked(config)
+    assert section is not None and section.system == "Told"
+    assert [len(video.answers) for video in section.videos] == [TURNS]
+    assert "data:image/jpeg;base64," in section.videos[0].answers[0][2]
+
+
+def test_without_videos_it_says_so(config: Config, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="videos: not set"):
+        explain_answers(config.model_copy(update={"videos": None}), "told", "trial", 1, tmp_path / "out.json")
