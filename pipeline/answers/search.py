@@ -15,6 +15,8 @@ The rules (section 6 and choice 8; the organisers' code):
   its score and the bonus of all words that may come. Nothing found later could enter the n best: all n, not only the
   first, are those of the search without an early end. What is missing is what the beam of K dropped.
 - Of equal scores the fewer words win, then the better-placed hypothesis, then the lower word id.
+
+What the encoder found stays one row a turn: its hypotheses read the same one (`DialogNetwork.predict`).
 """
 
 import math
@@ -23,13 +25,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipeline.answers.chances import Chances
 from pipeline.config import Answers
 from pipeline.networks.base import DialogNetwork
 from pipeline.tensors import TensorGroup
-from pipeline.vocabulary import END, PADDING, START, UNKNOWN
+from pipeline.vocabulary import END, PADDING
 
-NEVER = (PADDING, UNKNOWN, START, END)
-"""Ids that never continue an answer; `<eos>` ends it instead."""
+DROP = 8
+"""Turns that are done leave the batch when they are one in so many: what the encoder found of the rest is copied."""
 
 
 @dataclass(frozen=True)
@@ -101,59 +104,36 @@ def search(network: DialogNetwork, encoded: TensorGroup, settings: Answers) -> l
     places = torch.arange(turns, device=device)
     results: dict[int, list[Answer]] = {}
     for length in range(settings.max_length + 1):
-        chances = prediction.logits.float().log_softmax(-1).view(*scores.shape, -1)
+        width = scores.shape[1]
+        chances = Chances(prediction.logits.view(*scores.shape, -1))
         if length >= settings.min_length:
-            finished = finished.add(scores + chances[:, :, END] + settings.bonus, words)
+            finished = finished.add(scores + chances.of(END) + settings.bonus, words)
         if length == settings.max_length:
             break
-        width = scores.shape[1]
-        scores, parents, words = grow(scores + settings.bonus, chances, words, settings.beam)
+        scores, parents, following = chances.best(scores + settings.bonus, settings.beam)
+        before = words.gather(1, parents.unsqueeze(2).expand(-1, -1, length))
+        words = torch.cat((before, following.unsqueeze(2)), 2)
         done = finished.scores[:, -1] >= reach(scores[:, 0], length + 1, settings)
-        if done.all():
+        # The one thing that a step on a GPU waits for.
+        gone = int(done.sum())
+        if gone == len(places):
             break
-        # Nothing more comes from a turn that is done; its rows are dropped when they are half of all.
+        rows = parents + width * torch.arange(len(places), device=device).unsqueeze(1)
+        # Nothing more comes from a turn that is done.
         scores = scores.masked_fill(done.unsqueeze(1), -torch.inf)
-        kept = torch.arange(len(places), device=device)
-        if 2 * int(done.sum()) >= len(places):
+        if DROP * gone >= len(places):
             results.update(zip(places[done].tolist(), finished.select(done.nonzero()[:, 0]).answers(), strict=True))
             kept = (~done).nonzero()[:, 0]
-            places, finished, scores, words = places[kept], finished.select(kept), scores[kept], words[kept]
-        rows = (kept.unsqueeze(1) * width + parents[kept]).flatten()
-        state = network.advance(state.select(rows), prediction.select(rows), words[:, :, -1].flatten())
-        if len(kept) < len(parents) or scores.shape[1] != width:
-            encoded = encoded.select(rows)
+            places, finished, encoded = places[kept], finished.select(kept), encoded.select(kept)
+            scores, words, rows = scores[kept], words[kept], rows[kept]
+        rows = rows.flatten()
+        state = network.advance(state.select(rows), prediction.passed_on(rows), words[:, :, -1].flatten())
         prediction = network.predict(encoded, state)
     results.update(zip(places.tolist(), finished.answers(), strict=True))
     for answers in results.values():
         if not answers or not all(math.isfinite(answer.score) for answer in answers):
             raise ArithmeticError("the network's word scores are not finite numbers")
     return [results[turn] for turn in range(turns)]
-
-
-def grow(scores: Tensor, chances: Tensor, words: Tensor, beam: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The ``beam`` best continuations of each turn's hypotheses, best first: scores, places of their parents, words.
-
-    scores (T, K), the next word's bonus already in; chances (T, K, V) log probabilities; words (T, K, i).
-    """
-    turns, width, vocabulary = chances.shape
-    allowed = chances.index_fill(2, torch.tensor(NEVER, device=chances.device), -torch.inf)
-    # The best of all are among the best of each hypothesis.
-    values, ids = best(allowed.flatten(0, 1), min(beam, vocabulary))
-    candidates = (scores.unsqueeze(2) + values.reshape(turns, width, -1)).flatten(1)
-    order = candidates.sort(dim=1, descending=True, stable=True).indices[:, :beam]
-    parents = order // values.shape[1]
-    chosen = ids.reshape(turns, -1).gather(1, order)
-    before = words.gather(1, parents.unsqueeze(2).expand(-1, -1, words.shape[2]))
-    return candidates.gather(1, order), parents, torch.cat((before, chosen.unsqueeze(2)), 2)
-
-
-def best(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The ``count`` largest of each row and where they stand, largest first, of equal ones the first."""
-    top, index = values.topk(min(count + 1, values.shape[1]), 1)
-    # topk takes any of equal values.
-    if ((top[:, 1:] == top[:, :-1]) & (top[:, 1:] > -torch.inf)).any():
-        top, index = values.sort(dim=1, descending=True, stable=True)
-    return top[:, :count], index[:, :count]
 
 
 def reach(scores: Tensor, length: int, settings: Answers) -> Tensor:

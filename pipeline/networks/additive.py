@@ -28,6 +28,9 @@ from torch import Tensor, nn
 from pipeline.networks.encoders import Steps
 from pipeline.tensors import TensorGroup
 
+WORKING_VALUES = 2**17
+"""Values that `look` computes at once on a CPU: half a MiB."""
+
 
 @dataclass(frozen=True)
 class Memory(TensorGroup):
@@ -135,14 +138,63 @@ def attend(state: Tensor, memories: Sequence[Memory], weights: Weights) -> tuple
         temporal.append(masked_softmax(hidden[-1] @ weights.score[place], memory.mask))
         mixtures.append(torch.bmm(temporal[-1].unsqueeze(1), memory.mixed))
     mixed = torch.cat(mixtures, 1)
-    width = weights.content.shape[1]
-    content = mixed[:, :, :width] + weights.content
-    energy = torch.tanh(mixed[:, :, width:] + weights.offset + queries[:, modalities:])
-    modality = torch.softmax(energy @ weights.balance, 1)
-    context = torch.tanh(torch.bmm(modality.unsqueeze(1), content).squeeze(1))
+    context, modality, content, energy = _over_modalities(mixed, queries[:, modalities:], weights)
     return Attended(context, tuple(temporal), modality), Trace(tuple(hidden), content, energy)
 
 
+def attend_hypotheses(state: Tensor, memories: Sequence[Memory], weights: Weights) -> Attended:
+    """Attention over every modality from the states (N, H) of N / T hypotheses of each turn, side by side.
+
+    The same as `attend` of memories with a row a hypothesis, without those copies, and without what a gradient needs.
+    """
+    turns, (modalities, size) = len(memories[0].mask), weights.score.shape
+    queries = (state @ weights.query.t()).view(turns, -1, modalities + 1, size)
+    temporal, mixtures = [], []
+    for place, memory in enumerate(memories):
+        share, mixture = look(queries[:, :, place], memory, weights.score[place])
+        temporal.append(share.flatten(0, 1))
+        mixtures.append(mixture.flatten(0, 1))
+    mixed = torch.stack(mixtures, 1)
+    context, modality, _, _ = _over_modalities(mixed, queries[:, :, modalities:].flatten(0, 1), weights)
+    return Attended(context, tuple(temporal), modality)
+
+
+def look(queries: Tensor, memory: Memory, score: Tensor) -> tuple[Tensor, Tensor]:
+    """Attention within a modality by several queries a turn (T, K, A): shares (T, K, L), their sums (T, K, G + A)."""
+    share = masked_softmax(_scores(queries, memory.keys, score), memory.mask.unsqueeze(1))
+    return share, torch.bmm(share, memory.mixed)
+
+
+def _scores(queries: Tensor, keys: Tensor, score: Tensor) -> Tensor:
+    """w^T tanh(query + key), (T, K, L).
+
+    In a search on a CPU some turns at a time, in one small piece of memory that stays in the cache: for all turns at
+    once, getting new memory at every word costs more than computing.
+    """
+    turns, count, size = queries.shape
+    if keys.is_cuda or torch.is_grad_enabled():
+        return torch.tanh(keys.unsqueeze(1) + queries.unsqueeze(2)) @ score
+    steps = keys.shape[1]
+    found = keys.new_empty(turns, count, steps)
+    rows = max(WORKING_VALUES // max(count * steps * size, 1), 1)
+    work = keys.new_empty(min(rows, turns), count, steps, size)
+    for begin in range(0, turns, rows):
+        part = slice(begin, min(begin + rows, turns))
+        hidden = torch.add(keys[part].unsqueeze(1), queries[part].unsqueeze(2), out=work[: part.stop - begin])
+        torch.matmul(hidden.tanh_(), score, out=found[part])
+    return found
+
+
+def _over_modalities(mixed: Tensor, query: Tensor, weights: Weights) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Equations 7 and 8 from the mixtures (N, K, G + A) and queries (N, 1, A): g, beta, d and the tanh of eq. 7."""
+    width = weights.content.shape[1]
+    content = mixed[:, :, :width] + weights.content
+    energy = torch.tanh(mixed[:, :, width:] + weights.offset + query)
+    modality = torch.softmax(energy @ weights.balance, 1)
+    context = torch.tanh(torch.bmm(modality.unsqueeze(1), content).squeeze(1))
+    return context, modality, content, energy
+
+
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over the real steps of (T, L) scores; all zero in a row without any."""
-    return torch.softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), 1) * mask
+    """Softmax over the real steps of (T, ..., L) scores; all zero in a row without any."""
+    return torch.softmax(scores.masked_fill(~mask, torch.finfo(scores.dtype).min), -1) * mask

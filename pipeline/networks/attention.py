@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.networks.additive import Memory, MultimodalAttention, attend
+from pipeline.networks.additive import Memory, MultimodalAttention, attend_hypotheses
 from pipeline.networks.base import Decoded, DialogNetwork, Prediction
 from pipeline.networks.encoders import FeatureProjection, HistoryEncoder, WordEncoder
 from pipeline.networks.inputs import Inputs
@@ -123,7 +123,7 @@ class AttentionNetwork(DialogNetwork):
         assert isinstance(encoded, Encoded)
         assert isinstance(state, State)
         top = state.hidden[:, -1]
-        seen, _ = attend(top, list(encoded.memories.values()), self.attention.weights())
+        seen = attend_hypotheses(top, list(encoded.memories.values()), self.attention.weights())
         logits = self._logits(top, seen.context)
         return Prediction(logits, seen.context, dict(zip(encoded.memories, seen.temporal, strict=True)), seen.modality)
 
@@ -160,7 +160,7 @@ class AttentionNetwork(DialogNetwork):
         return functional.linear(embedded, self.decoder.entry_weight[:, : embedded.shape[1]], self.decoder.entry_bias)
 
     def _advance(self, state: State, context: Tensor, product: Tensor) -> State:
-        product = product + functional.linear(context, self.decoder.entry_weight[:, -context.shape[1] :])
+        product = torch.addmm(product, context, self.decoder.entry_weight[:, -context.shape[1] :].t())
         return State(*self.decoder.step(product, state.hidden, state.cell))
 
     def _logits(self, states: Tensor, contexts: Tensor) -> Tensor:

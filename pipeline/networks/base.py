@@ -62,6 +62,10 @@ class Prediction(TensorGroup):
     attention: dict[str, Tensor]
     modality: Tensor | None
 
+    def passed_on(self, rows: Tensor) -> "Prediction":
+        """What `DialogNetwork.advance` reads of ``rows``, without the scores, which are large, and the weights."""
+        return Prediction(self.logits[:0], self.context.index_select(0, rows), {}, None)
+
 
 class DialogNetwork(nn.Module, ABC):
     """A network that answers questions about a video.
@@ -86,11 +90,15 @@ class DialogNetwork(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, encoded: TensorGroup, state: TensorGroup) -> Prediction:
-        """Scores of the next word."""
+        """Scores of the next word, one row of ``state`` each.
+
+        The rows of ``state`` may be a multiple of those of ``encoded``: each turn's hypotheses, as many for every turn,
+        side by side. So no turn's memories are copied for its hypotheses.
+        """
 
     @abstractmethod
     def advance(self, state: TensorGroup, prediction: Prediction, words: Tensor) -> TensorGroup:
-        """The state after ``words`` (N,) int64 were chosen."""
+        """The state after ``words`` (N,) int64 were chosen. Of ``prediction`` nothing is read but its context."""
 
     def forward(self, inputs: Inputs, targets: Sequences) -> Decoded:
         """Encode and decode with teacher forcing."""

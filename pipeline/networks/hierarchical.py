@@ -4,7 +4,9 @@ challenge): two encoders, question and video, under hierarchical attention, and 
 Legend: T turns, N rows of a search, L steps of a modality, K modalities (question, then features), W words of all
 answers, V vocabulary, E embedding, H decoder units, A attention size, G context vector.
 
-With s_0 = tanh(W_0 mean_t h_t + b_0) *(choice: the mean of the question's states)*, at word i, after the word y_{i-1}:
+With s_0 = tanh(W_0 [h_last, h_first] + b_0), the question's final states, forward at its last word, backward at its
+first (choice 2, as the attention network has it; the toolkit takes the mean over all words, the description's too), at
+word i, after the word y_{i-1}:
 
     s'_i = GRU1(s_{i-1}, emb(y_{i-1}))
     a_{k,i,t} = softmax_t(w_k^T tanh(W_k s'_i + V_k h_{k,t} + b_k));  c_{k,i} = sum_t a_{k,i,t} h_{k,t}
@@ -36,11 +38,11 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.networks import gru
-from pipeline.networks.additive import AdditiveAttention, Attended, Memory, masked_softmax
+from pipeline.networks.additive import AdditiveAttention, Attended, Memory, look
 from pipeline.networks.base import Decoded, DialogNetwork, Prediction
 from pipeline.networks.encoders import Steps
 from pipeline.networks.inputs import Inputs
-from pipeline.networks.packing import Packing
+from pipeline.networks.packing import Packing, pick
 from pipeline.networks.sizes import HierarchicalSizes
 from pipeline.networks.standard import Standardisation
 from pipeline.networks.words import WordScores, embedding, source
@@ -79,16 +81,15 @@ class HierarchicalAttention(AdditiveAttention):
         self.offset = nn.Parameter(torch.zeros(attention))
 
     def forward(self, state: Tensor, memories: Sequence[Memory]) -> Attended:
-        """g_i (N, G) and all weights, from s'_i (N, H)."""
-        queries = self.query(state).view(len(state), -1, self.size)
+        """g_i (N, G) and all weights, from s'_i (N, H): as many rows for every row of the memories, side by side."""
+        queries = self.query(state).view(len(memories[0].mask), -1, len(memories) + 1, self.size)
         temporal, mixtures = [], []
         for place, memory in enumerate(memories):
-            hidden = torch.tanh(memory.keys + queries[:, place].unsqueeze(1))
-            share = masked_softmax(hidden @ self.score[place], memory.mask)
-            temporal.append(share)
-            mixtures.append(torch.bmm(share.unsqueeze(1), memory.mixed))
-        mixed = torch.cat(mixtures, 1)
-        energy = torch.tanh(mixed[:, :, self.context :] + queries[:, -1:] + self.offset)
+            share, mixture = look(queries[:, :, place], memory, self.score[place])
+            temporal.append(share.flatten(0, 1))
+            mixtures.append(mixture.flatten(0, 1))
+        mixed = torch.stack(mixtures, 1)
+        energy = torch.tanh(mixed[:, :, self.context :] + queries[:, :, -1:].flatten(0, 1) + self.offset)
         modality = torch.softmax(energy @ self.balance, 1)
         context = torch.bmm(modality.unsqueeze(1), mixed[:, :, : self.context]).squeeze(1)
         return Attended(context, tuple(temporal), modality)
@@ -133,9 +134,10 @@ class HierarchicalNetwork(DialogNetwork):
                 memories[name] = self.attention.remember(name, steps).select(inputs.dialog)
             else:
                 memories[name] = self.attention.nothing(len(inputs.dialog))
-        mean = packing.pad(states).sum(1) / questions.lengths.clamp(min=1).unsqueeze(1)
+        forward, backward = states.chunk(2, 1)
+        last = torch.cat((pick(forward, packing.last), pick(backward, packing.first)), 1)
         # The state adds up over words: it keeps full precision where automatic mixed precision is on.
-        start = torch.tanh(self.start_state(mean)).to(self.attention.score.dtype)
+        start = torch.tanh(self.start_state(last)).to(self.attention.score.dtype)
         return Encoded(start, memories)
 
     def start(self, encoded: TensorGroup) -> State:

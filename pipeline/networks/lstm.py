@@ -92,9 +92,9 @@ class LSTM(nn.Module):
             if layer:
                 bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
                 product = functional.linear(states[-1], weights["weight_ih_l0"], bias)
-            gates = product + functional.linear(state[:, layer], weights["weight_hh_l0"])
+            gates = torch.addmm(product, state[:, layer], weights["weight_hh_l0"].t())
             enter, forget, candidate, output = gates.chunk(4, 1)
-            memories.append(forget.sigmoid() * memory[:, layer] + enter.sigmoid() * candidate.tanh())
+            memories.append(torch.addcmul(enter.sigmoid() * candidate.tanh(), forget.sigmoid(), memory[:, layer]))
             states.append(output.sigmoid() * memories[-1].tanh())
         return torch.stack(states, 1), torch.stack(memories, 1)
 

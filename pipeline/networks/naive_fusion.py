@@ -38,7 +38,10 @@ from pipeline.vocabulary import START
 
 @dataclass(frozen=True)
 class Encoded(TensorGroup):
-    """inputs: (T, 2H + F) or without history (T, H + F), fed at every word. fused: (T, F), the features' part of it."""
+    """What is fed at every word beside it: question, history and features.
+
+    inputs: (T, 2H + F) or without history (T, H + F). fused: (T, F), the features' part of it.
+    """
 
     inputs: Tensor
     fused: Tensor
@@ -46,11 +49,14 @@ class Encoded(TensorGroup):
 
 @dataclass(frozen=True)
 class State(TensorGroup):
-    """The decoder's LSTM after the last word, hidden and cell (N, layers, H), and what it is fed beside words."""
+    """The decoder's LSTM after the last word, hidden and cell (N, layers, H).
+
+    product: (N, 4H), what is fed beside words through the first layer's weights, with its biases.
+    """
 
     hidden: Tensor
     cell: Tensor
-    inputs: Tensor
+    product: Tensor
 
 
 class FeatureAttention(nn.Module):
@@ -131,13 +137,17 @@ class NaiveFusionNetwork(DialogNetwork):
         rows = len(encoded.inputs)
         zero = encoded.inputs.new_zeros(rows, len(self.decoder.forwards), self.decoder.hidden)
         words = torch.full((rows,), START, dtype=torch.int64, device=zero.device)
-        return self._advance(State(zero, zero, encoded.inputs), words)
+        weight, bias = self.decoder.entry_weight, self.decoder.entry_bias
+        product = functional.linear(encoded.inputs, weight[:, -encoded.inputs.shape[1] :], bias)
+        return self._advance(State(zero, zero, product), words)
 
     def predict(self, encoded: TensorGroup, state: TensorGroup) -> Prediction:
         """Scores of the next word."""
         assert isinstance(encoded, Encoded)
         assert isinstance(state, State)
-        return Prediction(self._logits(state.hidden[:, -1]), encoded.fused, {}, None)
+        hypotheses = len(state.hidden) // len(encoded.fused)
+        context = encoded.fused.repeat_interleave(hypotheses, 0, output_size=len(state.hidden))
+        return Prediction(self._logits(state.hidden[:, -1]), context, {}, None)
 
     def advance(self, state: TensorGroup, prediction: Prediction, words: Tensor) -> State:  # noqa: ARG002
         """The state after ``words``."""
@@ -157,9 +167,9 @@ class NaiveFusionNetwork(DialogNetwork):
         return Decoded(self._logits(states.index_select(0, order)), contexts)
 
     def _advance(self, state: State, words: Tensor) -> State:
-        entry = torch.cat((self.dropout(self.embedding(words)), state.inputs), 1)
-        product = functional.linear(entry, self.decoder.entry_weight, self.decoder.entry_bias)
-        return State(*self.decoder.step(product, state.hidden, state.cell), state.inputs)
+        embedded = self.dropout(self.embedding(words))
+        product = torch.addmm(state.product, embedded, self.decoder.entry_weight[:, : embedded.shape[1]].t())
+        return State(*self.decoder.step(product, state.hidden, state.cell), state.product)
 
     def _logits(self, states: Tensor) -> Tensor:
         logits: Tensor = self.output(self.bridge(self.dropout(self.squeeze(states))), self.embedding)

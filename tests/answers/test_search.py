@@ -47,8 +47,9 @@ class Tiny(DialogNetwork):
 
     def predict(self, encoded: TensorGroup, state: TensorGroup) -> Prediction:
         assert isinstance(encoded, Rows) and isinstance(state, Rows)
-        # The turn's own row enters every step: a row of the wrong turn changes the answer.
-        mixed = torch.tanh(state.state + encoded.state)
+        # The turn's own row enters every step, for all its hypotheses: a row of the wrong turn changes the answer.
+        turns, hidden = encoded.state.shape
+        mixed = torch.tanh(state.state.view(turns, -1, hidden) + encoded.state.unsqueeze(1)).flatten(0, 1)
         return Prediction(mixed @ self.output, mixed, {}, None)
 
     def advance(self, state: TensorGroup, prediction: Prediction, words: Tensor) -> TensorGroup:
@@ -138,6 +139,29 @@ def test_batch_size_and_order_change_nothing(bonus: float) -> None:
     for i in range(13):
         assert [answer.ids for answer in whole[i]] == [answer.ids for answer in alone[i]]
         assert [answer.ids for answer in shuffled[order.tolist().index(i)]] == [answer.ids for answer in whole[i]]
+
+
+@pytest.mark.parametrize("bonus", [-1.0, -1.5])
+def test_when_turns_leave_the_batch_changes_nothing(bonus: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, rows = Tiny(40, seed=12, spread=4.0), turns(24, seed=13)
+    settings = Answers(bonus=bonus, max_length=14, n_best=3)
+    sizes: dict[int, list[int]] = {}
+    found: dict[int, list[list[tuple[int, ...]]]] = {}
+    for drop in (1, 8, 1000):
+        monkeypatch.setattr("pipeline.answers.search.DROP", drop)
+        with monkeypatch.context() as patch:
+            seen: list[int] = []
+
+            def predict(encoded: Rows, state: Rows, seen: list[int] = seen) -> Prediction:
+                seen.append(len(encoded.state))
+                return Tiny.predict(network, encoded, state)
+
+            patch.setattr(network, "predict", predict)
+            found[drop] = [[answer.ids for answer in turn] for turn in search(network, rows, settings)]
+        sizes[drop] = seen
+    assert found[1] == found[8] == found[1000]
+    # They do end at different words, so that something was tried.
+    assert set(sizes[1]) == {24} and len(set(sizes[8])) > 2 and len(set(sizes[1000])) > len(set(sizes[8]))
 
 
 def test_the_best_answer_does_not_depend_on_how_many_are_kept() -> None:

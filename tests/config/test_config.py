@@ -33,6 +33,7 @@ def test_charades_has_the_papers_settings():
     assert (config.answers.beam, config.answers.bonus, config.vocabulary.min_count) == (5, 1.0, 4)
     assert config.training_of("baseline").epochs == 15
     assert config.training_of("st").epochs == 20
+    assert {config.training_of(name).learning_rate for name in config.systems if config.systems[name].network} == {1e-3}
 
 
 @pytest.mark.parametrize(

@@ -261,8 +261,8 @@ def test_hierarchical(changes: dict[str, Any], make_inputs: Maker) -> None:
         for name in DIMS:
             U, b = weights(f"projections.{name}.weight"), weights(f"projections.{name}.bias")
             h[name] = [U @ x + b for x in feature_of(inputs, name, turn, moments)]
-        mean = np.mean(h["question"], axis=0)
-        s = np.tanh(weights("start_state.weight") @ mean + weights("start_state.bias"))
+        last = final(h["question"], True)
+        s = np.tanh(weights("start_state.weight") @ last + weights("start_state.bias"))
         for word in [START, *tokens(targets, turn)[:-1]]:
             proposal = weights.gru_cell("first", weights("embedding.weight")[word], s)
             projected, energies = [], []
