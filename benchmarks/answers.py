@@ -5,10 +5,7 @@ measures and how.
 """
 
 import argparse
-import json
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,18 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parse(arguments)
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    from pipeline.errors import UserError
-    from pipeline.files import write_text
+    from benchmarks.command import run
 
-    try:
-        with tempfile.TemporaryDirectory(prefix="avsd-benchmark-") as folder:
-            found = _measure(chosen, Path(folder))
-        if chosen.json is not None:
-            write_text(chosen.json, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(_measure, chosen)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -68,7 +56,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run the sections in the order of `SECTIONS`, print the table, and return everything for JSON."""
     from benchmarks import machine, results
-    from pipeline.progress import log
+    from benchmarks.command import rows_of
 
     bench = _bench(chosen, folder)
     facts = machine.facts(bench.device, machine.available_cores())
@@ -78,11 +66,7 @@ def _measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         f"{bench.answered.turns} turns answered, {bench.learned.turns} to learn from, "
         f"{len(bench.answered.vocabulary)} words"
     )
-    rows: list[Row] = []
-    for section in [name for name in SECTIONS if name in chosen.sections]:
-        start = time.monotonic()
-        rows += _section(section, bench)
-        log(f"{section}: {time.monotonic() - start:.0f} s")
+    rows = rows_of(SECTIONS, chosen.sections, lambda name: _section(name, bench))
     print(results.table(rows), *results.verdicts(rows), sep="\n")
     settings = {
         "dialogs": [str(path) for path in chosen.dialogs],

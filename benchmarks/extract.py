@@ -5,10 +5,7 @@ docs/performance.md says what each section measures and how.
 """
 
 import argparse
-import json
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,18 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parse(arguments)
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    from pipeline.errors import UserError
-    from pipeline.files import write_text
+    from benchmarks.command import run
 
-    try:
-        with tempfile.TemporaryDirectory(prefix="avsd-benchmark-") as folder:
-            found = _measure(chosen, Path(folder))
-        if chosen.json is not None:
-            write_text(chosen.json, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(_measure, chosen)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -59,8 +47,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run the sections in the order of `SECTIONS`, print the table, and return everything for JSON."""
     from benchmarks import charades, clips, machine, results
+    from benchmarks.command import rows_of
     from pipeline.devices import resolve_device
-    from pipeline.progress import log
 
     device = resolve_device(chosen.device)
     sizes = clips.QUICK if chosen.quick else clips.SIZES[device.type]
@@ -69,11 +57,7 @@ def _measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     bench = clips.Bench(device, chosen.repeats, sizes, folder, videos, chosen.resources, chosen.raft_weights, cores)
     facts = machine.facts(device, cores)
     print(f"{facts['cpu']}, {cores} cores, {facts['gpu'] or 'no GPU'}, PyTorch {facts['torch']}, {facts['date']}")
-    rows: list[Row] = []
-    for section in [name for name in SECTIONS if name in chosen.sections]:
-        start = time.monotonic()
-        rows += _section(section, bench)
-        log(f"{section}: {time.monotonic() - start:.0f} s")
+    rows = rows_of(SECTIONS, chosen.sections, lambda name: _section(name, bench))
     whole = charades.whole(rows, cores, device.type == "cuda")
     rows += whole
     print(results.table(rows), *results.verdicts(rows), sep="\n")

@@ -5,11 +5,9 @@ docs/performance.md says what each section measures and how.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,18 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parse(arguments)
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    from pipeline.errors import UserError
-    from pipeline.files import write_text
+    from benchmarks.command import run
 
-    try:
-        with tempfile.TemporaryDirectory(prefix="avsd-benchmark-") as folder:
-            found = _measure(chosen, Path(folder))
-        if chosen.json is not None:
-            write_text(chosen.json, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(_measure, chosen)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -71,7 +60,7 @@ def _measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     import torch
 
     from benchmarks import machine, results, scored_answers
-    from pipeline.progress import log
+    from benchmarks.command import rows_of
     from pipeline.scoring.java import versions
 
     if chosen.references is None:
@@ -84,11 +73,11 @@ def _measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         f"{facts['cpu']}, {facts['cores']} cores, Java {versions()['java']}, {facts['date']}\n{len(work.references)} "
         f"items, {len(work.systems)} systems ({work.made} of them made)"
     )
-    rows: list[Row] = []
-    for section in [name for name in SECTIONS if name in chosen.sections]:
-        start = time.monotonic()
-        rows += _whole(work, chosen.repeats, folder) if section == "whole" else _parts(work, chosen.repeats)
-        log(f"{section}: {time.monotonic() - start:.0f} s")
+    measures = {
+        "whole": lambda: _whole(work, chosen.repeats, folder),
+        "parts": lambda: _parts(work, chosen.repeats),
+    }
+    rows = rows_of(SECTIONS, chosen.sections, lambda name: measures[name]())
     print(results.table(rows), *results.verdicts(rows), sep="\n")
     settings = {
         "hypotheses": [str(path) for path in chosen.hypotheses or ()],

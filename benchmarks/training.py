@@ -5,10 +5,7 @@ or missed. docs/performance.md says what each section measures and how.
 """
 
 import argparse
-import json
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,18 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parse(arguments)
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    from pipeline.errors import UserError
-    from pipeline.files import write_text
+    from benchmarks.command import run
 
-    try:
-        with tempfile.TemporaryDirectory(prefix="avsd-benchmark-") as folder:
-            found = _measure(chosen, Path(folder))
-        if chosen.json is not None:
-            write_text(chosen.json, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(_measure, chosen)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -66,7 +54,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run the sections in the order of `SECTIONS`, print the table, and return everything for JSON."""
     from benchmarks import machine, results
-    from pipeline.progress import log
+    from benchmarks.command import rows_of
 
     bench = _bench(chosen, folder)
     facts = machine.facts(bench.device, machine.available_cores())
@@ -76,11 +64,7 @@ def _measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         f"{facts['torch']}, {facts['date']}\n{'made' if workload.made else 'read'} dialogs: {len(workload.dialogs)}, "
         f"{workload.turns} turns, {len(workload.vocabulary)} words"
     )
-    rows: list[Row] = []
-    for section in [name for name in SECTIONS if name in chosen.sections]:
-        start = time.monotonic()
-        rows += _section(section, bench)
-        log(f"{section}: {time.monotonic() - start:.0f} s")
+    rows = rows_of(SECTIONS, chosen.sections, lambda name: _section(name, bench))
     print(results.table(rows), *results.verdicts(rows), sep="\n")
     if "epoch" in chosen.sections and not bench.epoch:
         print("epoch: not measured, a CPU takes long; --dialogs-count N estimates it from N dialogs")

@@ -12,13 +12,17 @@ from pipeline.progress import log
 from pipeline.tensors import FeatureSequences
 
 
-class Store(Protocol):
+class KnowsVideos(Protocol):
+    """Anything that has something for some videos."""
+
+    def __contains__(self, video_id: str, /) -> bool:
+        """Whether it has this video's."""
+
+
+class Store(KnowsVideos, Protocol):
     """What is needed of a `FeatureStore`."""
 
     dims: int
-
-    def __contains__(self, video_id: str) -> bool:
-        """Whether the video has this feature."""
 
     def read(self, video_id: str) -> NDArray[np.float32]:
         """The video's steps (steps, dims)."""
@@ -61,13 +65,28 @@ class FeatureReader:
 
 def missing(feature: str, store: Store, video_ids: Sequence[str], most: float) -> list[str]:
     """Those of ``video_ids`` that the store lacks, with a warning; more than the share ``most`` is a `UserError`."""
-    lost = [video_id for video_id in video_ids if video_id not in store]
-    more = ", ..." if len(lost) > 3 else ""
-    found = (
-        f"feature {feature}: {len(lost)} of {len(video_ids)} videos are not in its shards ({', '.join(lost[:3])}{more})"
+    return lacking(
+        store,
+        video_ids,
+        most,
+        said=(f"feature {feature}: ", " are not in its shards"),
+        mend="extract or import them",
+        otherwise="dialogs about them go without it",
     )
+
+
+def lacking(
+    known: KnowsVideos, video_ids: Sequence[str], most: float, *, said: tuple[str, str], mend: str, otherwise: str
+) -> list[str]:
+    """Those of ``video_ids`` that are not ``known``, with a warning; more than the share ``most`` is a `UserError`.
+
+    said: what stands before and behind "1 of 9 videos". mend: what to do about the error; otherwise: what comes of it.
+    """
+    lost = [video_id for video_id in video_ids if video_id not in known]
+    more = ", ..." if len(lost) > 3 else ""
+    found = f"{said[0]}{len(lost)} of {len(video_ids)} videos{said[1]} ({', '.join(lost[:3])}{more})"
     if len(lost) > most * len(video_ids):
-        raise UserError(f"{found}, at most {most:.0%} may be missing; extract or import them")
+        raise UserError(f"{found}, at most {most:.0%} may be missing; {mend}")
     if lost:
-        log(f"warning: {found}; dialogs about them go without it")
+        log(f"warning: {found}; {otherwise}")
     return lost

@@ -7,8 +7,7 @@ from pathlib import Path
 from pipeline.config import Description
 from pipeline.corpus.descriptions import read_descriptions
 from pipeline.corpus.dialogs import Dialog
-from pipeline.errors import UserError
-from pipeline.progress import log
+from pipeline.dataset.features import lacking
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,14 @@ class Describer:
         paths = dict.fromkeys(view.description for view in views if isinstance(view.description, Path))
         self._automatic = {path: read_descriptions(path) for path in paths}
         for path, sentences in self._automatic.items():
-            lost = [video_id for video_id in video_ids if video_id not in sentences]
-            if not lost:
-                continue
-            more = ", ..." if len(lost) > 3 else ""
-            found = f"{path}: no description of {len(lost)} of {len(video_ids)} videos ({', '.join(lost[:3])}{more})"
-            if len(lost) > most * len(video_ids):
-                raise UserError(f"{found}, at most {most:.0%} may be missing; describe them")
-            log(f"warning: {found}; their questions stand alone")
+            lacking(
+                sentences,
+                video_ids,
+                most,
+                said=(f"{path}: no description of ", ""),
+                mend="describe them",
+                otherwise="their questions stand alone",
+            )
 
     def text(self, description: Description, dialog: Dialog) -> str:
         """The description of a dialog's video, "" where there is none."""

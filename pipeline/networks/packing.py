@@ -83,14 +83,6 @@ class Packing:
         ends = list(accumulate(self.sizes))
         return [(end - size, end) for size, end in zip(self.sizes, ends, strict=True)]
 
-    @property
-    def previous(self) -> Tensor:
-        """(R - n0,) packed position of the step before each step but the n0 first ones."""
-        parts = [
-            torch.arange(begin, begin + size) for (begin, _), size in zip(self.slices, self.sizes[1:], strict=False)
-        ]
-        return torch.cat([torch.zeros(0, dtype=torch.int64), *parts]).to(self.index.device)
-
     def chunks(self, waste: int) -> list[Chunk]:
         """All steps in blocks that hold at most ``waste`` padding steps each."""
         chunks, begin, padding = [], 0, 0
