@@ -345,7 +345,7 @@ def score(
     truth: Annotated[Path | None, typer.Option(help="Ground truth of generated scenes, for grounded accuracy.")] = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95 % intervals; 0: none.")] = 1000,
     against: Annotated[
-        Path | None, typer.Option(help="The result file that the others are compared with: is the difference chance?")
+        Path | None, typer.Option(help="A result file that the others are compared with: is the difference chance?")
     ] = None,
     randomisations: Annotated[int, typer.Option(min=0, help="Trials of each comparison; 0: none.")] = 1000,
     partial: Annotated[bool, typer.Option(help="Score what is there when answers are missing.")] = False,

@@ -10,6 +10,13 @@ class Layout:
 
     root: Path
 
+    def finished(self, result: Path) -> Path:
+        """An empty file that says that ``result`` is finished: gone while the job that makes it again is under way.
+
+        The result itself stays until the new one takes its place.
+        """
+        return self.root / "finished" / result.relative_to(self.root)
+
     @property
     def scenes(self) -> Path:
         """The generated corpus: dialog files, truth.json and videos/."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.config import TEST_SETS, Config, Dialogs, FrameMedia, TestSet, parse
+from pipeline.config.dependence import answering_entries, taught_entry, trained_entry, training_values
 from pipeline.corpus.importing import training_file
 from pipeline.corpus.shards import by_shard, npy_in, shard_name, videos_in
 from pipeline.errors import UserError
@@ -107,6 +108,11 @@ class Plan:
         """The answers that all others of this test set are compared with: one file, or none where it has none."""
         other = self.config.scoring.against
         return [self.layout.answers(other, test_set)] if other in self.scored(test_set) else []
+
+    def compared_with(self, name: str, test_set: str) -> list[Path]:
+        """The answers that those of the system ``name`` are compared with: one file, or none."""
+        trials, own = self.config.scoring.randomisations, self.layout.answers(name, test_set)
+        return [path for path in self.compared(test_set) if trials > 0 and path != own]
 
     @cached_property
     def answered(self) -> list[tuple[str, str]]:
@@ -206,14 +212,20 @@ class Plan:
 
     # ---- settings: exactly what a step's result depends on, as inline JSON ---------------------------------------
 
-    def machine(self) -> str:
-        """Where things are, the device, and how many bad videos are put up with.
+    def machine(self, name: str | None = None) -> str:
+        """Where things are, the device, how many bad videos are put up with, and what else a card says of ``name``.
 
         Inputs are followed as files, so no result depends on these settings.
         """
         places = {key: getattr(self.config, key) for key in MACHINE_KEYS}
         bad = {"media": {"max_bad_fraction": self.config.media.max_bad_fraction}}
-        return _json({**places, **bad, "videos": self.video_folder, "dialogs": self.dialog_files()})
+        said = {} if name is None else {"systems": {name: self._said(name)}}
+        return _json({**places, **bad, **said, "videos": self.video_folder, "dialogs": self.dialog_files()})
+
+    def _said(self, name: str) -> dict[str, Any]:
+        """What a model card says of a system beside what its weights depend on."""
+        system = self.config.systems[name]
+        return {"label": system.label, "description": {"test": system.description.test}}
 
     def scene_settings(self) -> str:
         """For `avsd corpus scenes`."""
@@ -247,45 +259,34 @@ class Plan:
         return f"{shlex.quote(str(settings.npy))} --shards {shards} --dtype {settings.dtype}"
 
     def vocabulary_settings(self) -> str:
-        """For `avsd vocabulary`: the minimum count, and the systems of `run` only for their descriptions."""
-        systems = self._systems(self.config.run, keys={"description", "model", "teacher"})
-        return _json({"vocabulary": self.config.vocabulary, **systems})
+        """For `avsd vocabulary`: the minimum count, and what is counted."""
+        counted = {**self.config.vocabulary.model_dump(), "descriptions": sorted(self.config.descriptions())}
+        return _json({"vocabulary": counted})
 
     def training_settings(self, name: str) -> str:
         """For `avsd train`."""
-        return _json({"training": self.config.training, "networks": self.config.networks, **self._systems([name])})
+        teacher = self.config.systems[name].teacher
+        entries = {name: trained_entry(self.config, name)}
+        if teacher is not None:
+            entries[teacher] = taught_entry(self.config, teacher)
+        return _json({"training": training_values(self.config, name), **self._with_features(entries)})
 
     def answer_settings(self, name: str) -> str:
         """For `avsd answer`."""
-        return _json({"answers": self.config.answers, "networks": self.config.networks, **self._systems([name])})
+        return _json({"answers": self.config.answers, **self._with_features(answering_entries(self.config, name))})
 
     def explain_settings(self, name: str) -> str:
         """For `avsd explain`."""
-        return _json({"networks": self.config.networks, **self._systems([name])})
+        return _json(self._with_features(answering_entries(self.config, name)))
 
     def report_settings(self) -> str:
         """For `avsd tables` and `avsd report`: everything."""
         return _json(self.config.model_dump(exclude=set(MACHINE_KEYS)))
 
-    def _systems(self, names: Iterable[str], keys: set[str] | None = None) -> dict[str, Any]:
-        """The entries of systems, of what they refer to, and the bare features these name."""
-        chosen: dict[str, Any] = {}
-        for name in names:
-            model, system = self.config.trained(name)
-            for each in (system.teacher, model, name):
-                if each is not None:
-                    chosen[each] = self.config.systems[each]
-        features = {f: {"network": self.config.features[f].network} for s in chosen.values() for f in s.features}
-        if keys is None:
-            return {"systems": chosen, "features": features}
-        slim = {name: self._slim(system, keys) for name, system in chosen.items()}
-        return {"systems": slim, "run": list(names)}
-
-    @staticmethod
-    def _slim(system: Any, keys: set[str]) -> dict[str, Any]:
-        """A system's entry cut down to ``keys`` and what an entry cannot be without."""
-        needed = {"label": "", "network": system.network, "history": False, "loss": system.loss}
-        return {**needed, **system.model_dump(include=keys)}
+    def _with_features(self, entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """Entries of systems, and the bare features they name."""
+        names = dict.fromkeys(feature for entry in entries.values() for feature in entry.get("features", ()))
+        return {"systems": entries, "features": {f: {"network": self.config.features[f].network} for f in names}}
 
     # ---- the user's files -----------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 
 rule answers:
     input:
-        [LAYOUT.answers(system, test_set) for system, test_set in PLAN.answered],
+        answer_files(PLAN.answered),
 
 
 rule answer:
@@ -12,9 +12,10 @@ rule answer:
         vocabulary=LAYOUT.vocabulary,
         features=system_features,
         model=trained_model,
-        given=answer_files,
+        given=files_for_answering,
     output:
-        answers=LAYOUT.answers("{system}", "{test_set}"),
+        answers=update(LAYOUT.answers("{system}", "{test_set}")),
+        finished=touch(LAYOUT.finished(LAYOUT.answers("{system}", "{test_set}"))),
     log:
         LOGS / "answer" / "{system}.{test_set}.log",
     benchmark:
@@ -22,14 +23,14 @@ rule answer:
     wildcard_constraints:
         system=one_of(PLAN.config.run),
     conda:
-        "../envs/training.yaml"
+        environment("envs/training.yaml")
     resources:
         mem_mb=3000,
         runtime=120,
         gpu=PLAN.gpu,
     params:
         settings=answer_settings,
-        machine=machine,
+        machine=system_machine,
         version=STAGES["answers"],
     message:
         "Answering {wildcards.test_set} with {wildcards.system}"
@@ -44,10 +45,10 @@ if PLAN.explained is not None:
     rule explain:
         input:
             dialogs=LAYOUT.dialogs(PLAN.explained[1]),
-            answers=LAYOUT.answers(*PLAN.explained),
+            answers=answer_files([PLAN.explained]),
             vocabulary=LAYOUT.vocabulary,
-            features=PLAN.feature_shards(PLAN.system_features(PLAN.explained[0])),
-            model=model_file(PLAN.config.trained(PLAN.explained[0])[0]),
+            features=feature_files(PLAN.system_features(PLAN.explained[0])),
+            model=model_files([PLAN.config.trained(PLAN.explained[0])[0]]),
         output:
             explained=LAYOUT.explained,
         log:
@@ -55,7 +56,7 @@ if PLAN.explained is not None:
         benchmark:
             BENCHMARKS / "explain.tsv"
         conda:
-            "../envs/training.yaml"
+            environment("envs/training.yaml")
         resources:
             mem_mb=3000,
             runtime=30,

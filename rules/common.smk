@@ -3,6 +3,7 @@
 
 import shlex
 import sys
+from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
@@ -25,12 +26,19 @@ LAYOUT = PLAN.layout
 LOGS = LAYOUT.root / "logs"
 BENCHMARKS = LAYOUT.root / "benchmarks"
 
-# `avsd` is this checkout's package, run by the Python that runs Snakemake or, with conda environments, by theirs.
+# `avsd` is this checkout's package, run by the Python that runs Snakemake or, with conda environments, by theirs. With
+# PYTHONSAFEPATH nothing is imported from the folder a user works in. Snakemake formats the prefix: braces are doubled.
 WITH_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 PYTHON = "python" if WITH_CONDA else shlex.quote(sys.executable)
-shell.prefix(
-    f'export PYTHONPATH={shlex.quote(str(workflow.basedir))}; avsd() {{{{ {PYTHON} -m pipeline "$@"; }}}}; '
-)
+CHECKOUT = shlex.quote(str(workflow.basedir))
+PREFIX = f'export PYTHONSAFEPATH=1 PYTHONPATH={CHECKOUT}; avsd() {{ {PYTHON} -m pipeline "$@"; }}; '
+shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
+
+
+# Snakemake formats the path of an environment, the checkout's with it, with a job's wildcards.
+def environment(file):
+    path = str(Path(workflow.basedir) / file)
+    return path.replace("{", "{{").replace("}", "}}")
 
 
 wildcard_constraints:
@@ -46,8 +54,40 @@ def machine(wildcards, threads):
     return PLAN.machine()
 
 
+# With what the system is called: that stands in its model card and its answers, and changes neither.
+def system_machine(wildcards, threads):
+    return PLAN.machine(wildcards.system)
+
+
+# Results that took long are flagged `update`: Snakemake then leaves the old one where it is until the new one is whole,
+# and puts it back when the job fails. As it takes a file that it has put back for a finished one, an empty file beside
+# says what is finished; whoever needs the result needs that, too.
+def finished(results):
+    return [LAYOUT.finished(path) for path in results]
+
+
 def model_file(system):
     return LAYOUT.model(system) / "model.safetensors"
+
+
+def model_files(systems):
+    models = [model_file(system) for system in systems]
+    return models + finished(models)
+
+
+def feature_files(features):
+    shards = PLAN.feature_shards(features)
+    return shards + finished(shards)
+
+
+def answer_files(pairs):
+    answers = [LAYOUT.answers(*pair) for pair in pairs]
+    return answers + finished(answers)
+
+
+def score_files(pairs):
+    scores = [LAYOUT.scores(*pair) for pair in pairs]
+    return scores + finished(scores)
 
 
 def one_of(names):
@@ -98,19 +138,19 @@ def vocabulary_settings(wildcards):
 
 
 def system_features(wildcards):
-    return PLAN.feature_shards(PLAN.system_features(wildcards.system))
+    return feature_files(PLAN.system_features(wildcards.system))
 
 
 def teacher_model(wildcards):
     teacher = PLAN.config.systems[wildcards.system].teacher
-    return [] if teacher is None else model_file(teacher)
+    return [] if teacher is None else model_files([teacher])
 
 
-def training_files(wildcards):
+def files_for_training(wildcards):
     return PLAN.training_files(wildcards.system)
 
 
-def answer_files(wildcards):
+def files_for_answering(wildcards):
     return PLAN.answer_files(wildcards.system)
 
 
@@ -119,7 +159,7 @@ def training_settings(wildcards):
 
 
 def trained_model(wildcards):
-    return model_file(PLAN.config.trained(wildcards.system)[0])
+    return model_files([PLAN.config.trained(wildcards.system)[0]])
 
 
 def answer_settings(wildcards):
@@ -130,16 +170,19 @@ def report_settings(wildcards):
     return PLAN.report_settings()
 
 
-# `avsd score` takes one --json for each hypotheses file, in the same order.
-def score_options(wildcards, output):
-    return " ".join(f"--json {shlex.quote(path)}" for path in output.scores)
+def other_answers(wildcards):
+    return PLAN.compared_with(wildcards.system, wildcards.test_set)
 
 
-def against_options(test_set):
+def other_finished(wildcards):
+    return finished(other_answers(wildcards))
+
+
+def against_options(wildcards):
     trials = f"--randomisations {PLAN.config.scoring.randomisations}"
     return [
         f"--against {shlex.quote(str(path))} {trials}"
-        for path in PLAN.compared(test_set)
+        for path in other_answers(wildcards)
     ]
 
 

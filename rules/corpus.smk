@@ -11,7 +11,7 @@ rule scenes:
     benchmark:
         BENCHMARKS / "scenes.tsv"
     conda:
-        "../envs/corpus.yaml"
+        environment("envs/corpus.yaml")
     threads: 8
     resources:
         mem_mb=1000,
@@ -38,7 +38,7 @@ rule corpus:
     benchmark:
         BENCHMARKS / "corpus.tsv"
     conda:
-        "../envs/corpus.yaml"
+        environment("envs/corpus.yaml")
     resources:
         mem_mb=1000,
         runtime=10,

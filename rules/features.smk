@@ -3,7 +3,7 @@
 
 rule features:
     input:
-        features=PLAN.feature_shards(PLAN.features),
+        features=feature_files(PLAN.features),
         quarantine=PLAN.quarantine,
 
 
@@ -13,7 +13,7 @@ rule kinetics_weights:
     log:
         LOGS / "kinetics_weights.log",
     conda:
-        "../envs/features.yaml"
+        environment("envs/features.yaml")
     resources:
         mem_mb=1000,
         runtime=30,
@@ -32,7 +32,8 @@ rule extract:
         decoded=LAYOUT.decoded("{feature}", "{shard}"),
         weights=feature_weights,
     output:
-        shard=LAYOUT.feature_shard("{feature}", "{shard}"),
+        shard=update(LAYOUT.feature_shard("{feature}", "{shard}")),
+        finished=touch(LAYOUT.finished(LAYOUT.feature_shard("{feature}", "{shard}"))),
     log:
         LOGS / "extract" / "{feature}" / "{shard}.log",
     benchmark:
@@ -41,7 +42,7 @@ rule extract:
         feature=one_of(PLAN.computed),
     priority: 1
     conda:
-        "../envs/features.yaml"
+        environment("envs/features.yaml")
     resources:
         mem_mb=2000,
         runtime=240,
@@ -61,13 +62,14 @@ rule gather:
     input:
         npy=npy_files,
     output:
-        shard=LAYOUT.feature_shard("{feature}", "{shard}"),
+        shard=update(LAYOUT.feature_shard("{feature}", "{shard}")),
+        finished=touch(LAYOUT.finished(LAYOUT.feature_shard("{feature}", "{shard}"))),
     log:
         LOGS / "gather" / "{feature}" / "{shard}.log",
     wildcard_constraints:
         feature=one_of(PLAN.gathered),
     conda:
-        "../envs/features.yaml"
+        environment("envs/features.yaml")
     resources:
         mem_mb=1000,
         runtime=60,

@@ -15,7 +15,7 @@ rule decode:
     wildcard_constraints:
         feature=one_of(PLAN.computed),
     conda:
-        "../envs/media.yaml"
+        environment("envs/media.yaml")
     resources:
         mem_mb=1000,
         runtime=240,
@@ -38,7 +38,7 @@ rule quarantine:
     log:
         LOGS / "quarantine.log",
     conda:
-        "../envs/media.yaml"
+        environment("envs/media.yaml")
     resources:
         mem_mb=500,
         runtime=10,

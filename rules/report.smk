@@ -4,7 +4,7 @@
 rule tables:
     input:
         statistics=LAYOUT.corpus / "statistics.json",
-        scores=[LAYOUT.scores(system, test_set) for system, test_set in PLAN.answered],
+        scores=score_files(PLAN.answered),
     output:
         tables=report(
             expand(
@@ -18,7 +18,7 @@ rule tables:
     log:
         LOGS / "tables.log",
     conda:
-        "../envs/scoring.yaml"
+        environment("envs/scoring.yaml")
     resources:
         mem_mb=1000,
         runtime=10,
@@ -36,10 +36,10 @@ rule report:
     input:
         statistics=LAYOUT.corpus / "statistics.json",
         tables=rules.tables.output.tables,
-        scores=[LAYOUT.scores(system, test_set) for system, test_set in PLAN.answered],
-        answers=[LAYOUT.answers(system, test_set) for system, test_set in PLAN.answered],
-        models=[model_file(system) for system in PLAN.trained],
-        features=PLAN.feature_shards(PLAN.features),
+        scores=score_files(PLAN.answered),
+        answers=answer_files(PLAN.answered),
+        models=model_files(PLAN.trained),
+        features=feature_files(PLAN.features),
         quarantine=PLAN.quarantine,
         explained=LAYOUT.explained if PLAN.explained else [],
     output:
@@ -47,7 +47,7 @@ rule report:
     log:
         LOGS / "report.log",
     conda:
-        "../envs/scoring.yaml"
+        environment("envs/scoring.yaml")
     resources:
         mem_mb=2000,
         runtime=20,

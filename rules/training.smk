@@ -4,7 +4,7 @@
 
 rule models:
     input:
-        [model_file(system) for system in PLAN.trained],
+        model_files(PLAN.trained),
 
 
 rule train:
@@ -14,17 +14,20 @@ rule train:
         vocabulary=LAYOUT.vocabulary,
         features=system_features,
         teacher=teacher_model,
-        given=training_files,
+        given=files_for_training,
     output:
-        model=model_file("{system}"),
-        description=LAYOUT.model("{system}") / "system.json",
-        card=LAYOUT.model("{system}") / "README.md",
-        curves=report(
-            LAYOUT.model("{system}") / "curves.csv",
-            caption="captions/curves.rst",
-            category="Training",
-            labels={"system": "{system}"},
+        model=update(model_file("{system}")),
+        description=update(LAYOUT.model("{system}") / "system.json"),
+        card=update(LAYOUT.model("{system}") / "README.md"),
+        curves=update(
+            report(
+                LAYOUT.model("{system}") / "curves.csv",
+                caption="captions/curves.rst",
+                category="Training",
+                labels={"system": "{system}"},
+            )
         ),
+        finished=touch(LAYOUT.finished(model_file("{system}"))),
     log:
         LOGS / "train" / "{system}.log",
     benchmark:
@@ -32,7 +35,7 @@ rule train:
     wildcard_constraints:
         system=one_of(PLAN.trained),
     conda:
-        "../envs/training.yaml"
+        environment("envs/training.yaml")
     threads: PLAN.config.processes
     resources:
         mem_mb=3000 * PLAN.config.processes,
@@ -40,7 +43,7 @@ rule train:
         gpu=PLAN.gpu * PLAN.config.processes,
     params:
         settings=training_settings,
-        machine=machine,
+        machine=system_machine,
         version=STAGES["training"],
     message:
         "Training {wildcards.system} (progress in {log})"

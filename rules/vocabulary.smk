@@ -9,7 +9,7 @@ rule vocabulary:
     log:
         LOGS / "vocabulary.log",
     conda:
-        "../envs/corpus.yaml"
+        environment("envs/corpus.yaml")
     resources:
         mem_mb=1000,
         runtime=10,

@@ -58,3 +58,8 @@ class Vocabulary(Section):
     """Words and ids."""
 
     min_count: int = Field(4, ge=1, description="a word must occur this often in the training text")
+    descriptions: tuple[Literal["summary", "caption"], ...] = Field(
+        (),
+        description="counted in any case, beside those that systems of `run` read: then the words, and so the models, "
+        "are the same whatever else is run",
+    )

@@ -97,11 +97,12 @@ class Config(Section):
         return (name, system) if system.model is None else (system.model, self.systems[system.model])
 
     def descriptions(self) -> frozenset[str]:
-        """Description fields (`summary`, `caption`) any system of `run`, or its teacher, reads."""
+        """Description fields whose words are counted: those of `vocabulary`, and any that `run` or a teacher reads."""
         systems = [self.trained(name)[1] for name in self.run] + [self.systems[name] for name in self.run]
         systems += [self.systems[system.teacher] for system in systems if system.teacher is not None]
         used = {str(kind) for system in systems for kind in (system.description.train, system.description.test)}
-        return frozenset({"summary", "caption"} if "both" in used else used & {"summary", "caption"})
+        used |= {"summary", "caption"} if "both" in used else set()
+        return frozenset(used & {"summary", "caption"}) | frozenset(self.vocabulary.descriptions)
 
     def sizes(self, name: str) -> Sizes:
         """Sizes of a trained system: the network's defaults, then `networks`, then the system's own."""

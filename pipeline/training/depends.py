@@ -2,49 +2,69 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline.config import Config
+from pipeline.config.dependence import taught_entry, trained_entry, training_values
 from pipeline.corpus.dialogs import Dialog
 from pipeline.layout import Layout
-from pipeline.systems.system import WEIGHTS
+from pipeline.systems.system import WORDS, weights_hash
 from pipeline.training.materials import Materials
 from pipeline.training.state import Settings
 from pipeline.versions import STAGES
+from pipeline.vocabulary.words import Vocabulary
+
+PLACE = ("device", "precision")
+"""Where a state was made: it goes on in the like place only, while a finished model is good anywhere."""
 
 
 def depends(config: Config, name: str, materials: Materials, device: torch.device, precision: str) -> Settings:
     """Settings, sizes, and hashes of vocabulary, dialogs, features and teacher, by the names a user knows them by."""
-    system = config.systems[name]
+    entry, teacher = trained_entry(config, name), config.systems[name].teacher
     video_ids = [dialog.video_id for split in materials.dialogs.values() for dialog in split]
     values: dict[str, Any] = {
-        "network": system.network,
-        "loss": system.loss,
-        "teacher": system.teacher,
+        "network": entry["network"],
+        "loss": entry["loss"],
         "device": device.type,
         "precision": precision,
         "vocabulary": materials.vocabulary.hash,
         "stage version": STAGES["training"],
-        **{f"sizes.{key}": value for key, value in config.sizes(name).model_dump().items()},
-        **{f"training.{key}": value for key, value in config.training_of(name).model_dump().items()},
+        **_named("sizes", entry["sizes"]),
+        **_named("training", training_values(config, name)),
+        **_seen("model", entry),
     }
-    for role, view in materials.views.items():
-        values |= {f"{role}.{key}": value for key, value in vars(view).items()}
-        if isinstance(view.description, Path):
-            values[f"{role}.description"] = _file_hash(view.description)
     for split, dialogs in materials.dialogs.items():
         values[f"{split} dialogs"] = _dialog_hash(dialogs)
     for feature, store in materials.stores.items():
         values[f"feature {feature}"] = store.fingerprint(video_ids)
-    if system.teacher is not None:
-        values["weights of the teacher"] = _file_hash(Layout(config.results).model(system.teacher) / WEIGHTS)
-    if system.init_from is not None:
-        values["weights of init_from"] = _file_hash(system.init_from / WEIGHTS)
+    if teacher is not None:
+        taught = taught_entry(config, teacher)
+        values |= {**_seen("teacher", taught), **_named("teacher.sizes", taught["sizes"])}
+        values["weights of the teacher"] = weights_hash(Layout(config.results).model(teacher))
+    if (start := config.systems[name].init_from) is not None:
+        values["weights of init_from"] = weights_hash(start)
+        values["words of init_from"] = Vocabulary.read(start / WORDS).hash
     return {key: _flat(value) for key, value in values.items()}
+
+
+def elsewhere(values: Settings) -> Settings:
+    """``values`` less the place a training ran in."""
+    return {key: value for key, value in values.items() if key not in PLACE}
+
+
+def _named(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{section}.{key}": value for key, value in values.items()}
+
+
+def _seen(role: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a network sees; a file of descriptions counts by its content."""
+    description = entry["description"]["train"]
+    told = _file_hash(Path(description)) if description.endswith(".json") else description
+    return {f"{role}.features": entry["features"], f"{role}.history": entry["history"], f"{role}.description": told}
 
 
 def _flat(value: Any) -> str | int | float | bool | None:

@@ -15,11 +15,13 @@ from tempfile import TemporaryDirectory
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
+import pipeline
 from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.training.processes import Place
 
-WORKER = (sys.executable, "-m", "pipeline.training.worker")
+WORKER = (sys.executable, "-P", "-m", "pipeline.training.worker")
+"""Imports nothing from the folder a user works in; `_start` says where this package lies."""
 GRACE_SECONDS = 5.0
 """How long the others may take to end by themselves, and to say why, once one has ended in error."""
 _POLL_SECONDS = 0.05
@@ -114,14 +116,18 @@ def _start(config: Config, name: str, place: Place, folder: Path) -> _Worker:
     stderr = folder / f"{place.rank}.stderr" if place.rank else None
     with (stderr or Path(os.devnull)).open("wb") as file:
         said = file if place.rank else None
-        process = subprocess.Popen(
-            WORKER, stdin=subprocess.PIPE, stdout=said, stderr=said, env={"TORCH_CPP_LOG_LEVEL": "ERROR", **os.environ}
-        )
+        env = {"TORCH_CPP_LOG_LEVEL": "ERROR", **os.environ, "PYTHONPATH": _python_path()}
+        process = subprocess.Popen(WORKER, stdin=subprocess.PIPE, stdout=said, stderr=said, env=env)
     assert process.stdin is not None
     task = {"config": config.model_dump(mode="json"), "name": name, "place": asdict(place), "report": str(report)}
     process.stdin.write(json.dumps(task).encode() + b"\n")
     process.stdin.flush()
     return _Worker(process, report, stderr)
+
+
+def _python_path() -> str:
+    """This package's own place first, so that a worker runs the code that its parent runs."""
+    return os.pathsep.join(filter(None, (str(Path(pipeline.__file__).parents[1]), os.environ.get("PYTHONPATH"))))
 
 
 def _wait(workers: Sequence[_Worker]) -> None:

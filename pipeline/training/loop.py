@@ -23,7 +23,7 @@ from pipeline.training.losses import Losses, total
 from pipeline.training.processes import gathered, summed
 from pipeline.training.schedule import Schedule
 from pipeline.training.split import Split
-from pipeline.training.state import CURVES, STATE, Position, Settings, State, generators, set_generators
+from pipeline.training.state import CURVES, STATE, Position, Settings, State, forget, generators, set_generators
 
 SAVE_EVERY_SECONDS = 60.0
 
@@ -81,8 +81,7 @@ class Loop:
 
     def forget(self) -> None:
         """Remove the state: the finished model stands elsewhere."""
-        (self.folder / STATE).unlink(missing_ok=True)
-        (self.folder / CURVES).unlink(missing_ok=True)
+        forget(self.folder)
 
     def _go(self, steps: Iterable[Step], board: Board | None) -> None:
         self.saved = began = time.monotonic()

@@ -88,6 +88,12 @@ def take_up(folder: Path, settings: Settings, name: str) -> State | None:
     return None
 
 
+def forget(folder: Path) -> None:
+    """Remove the state, and the curves so far, of a training that is done."""
+    for name in (STATE, CURVES):
+        (folder / name).unlink(missing_ok=True)
+
+
 def read(path: Path) -> State:
     """What `State.write` wrote. Raises `UserError` for anything else."""
     try:

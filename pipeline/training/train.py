@@ -1,5 +1,6 @@
 """`avsd train`: the files of a system in, its trained model out."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -12,20 +13,22 @@ from pipeline.layout import Layout
 from pipeline.networks.base import DialogNetwork
 from pipeline.progress import log
 from pipeline.systems.initial import take_over
-from pipeline.systems.system import build, load, parameters, save
+from pipeline.systems.system import build, finished, load, parameters, recover, save
 from pipeline.training.curves import csv_text
-from pipeline.training.depends import depends
+from pipeline.training.depends import depends, elsewhere
 from pipeline.training.launch import launch
 from pipeline.training.learner import Learner
 from pipeline.training.loop import Loop
 from pipeline.training.materials import Materials, gather
 from pipeline.training.processes import Place, Precision, leave, make_fabric
 from pipeline.training.standard import standardise
-from pipeline.training.state import CURVES, STATE, Settings, State, read, take_up
+from pipeline.training.state import CURVES, STATE, Settings, State, forget, read, take_up
 
 
 def train(config: Config, name: str) -> None:
     """Train the system ``name`` and write its model folder; an interrupted training goes on where it stopped.
+
+    A model that is there already, whole and made with just what it would be made with now, stays as it is.
 
     Reads canonical dialogs, vocabulary, feature shards and, for a student, its teacher's model. Writes the model folder
     (with curves.csv) at the end only; the state to go on from, and the curves so far, stand in the state folder and are
@@ -45,6 +48,10 @@ def train_at(config: Config, name: str, place: Place) -> None:
     precision = _precision(settings, resolve_device(config.device))
     fabric = make_fabric(config.device, place, precision)
     materials = gather(config, name)
+    made_with = depends(config, name, materials, fabric.device, precision) if fabric.is_global_zero else {}
+    if fabric.broadcast(fabric.is_global_zero and _stands(layout, made_with, name)):
+        leave(fabric)
+        return
     torch.manual_seed(settings.seed)
     learner = _learner(config, name, materials)
     if place.rank:
@@ -52,7 +59,6 @@ def train_at(config: Config, name: str, place: Place) -> None:
         torch.manual_seed(settings.seed + place.rank)
     if fabric.is_global_zero:
         _announce(name, learner, materials, fabric, precision)
-    made_with = depends(config, name, materials, fabric.device, precision) if fabric.is_global_zero else {}
     loop = Loop(
         name,
         fabric,
@@ -68,6 +74,19 @@ def train_at(config: Config, name: str, place: Place) -> None:
     if fabric.is_global_zero:
         _finish(config, name, materials, loop)
     leave(fabric)
+
+
+def _stands(layout: Layout, made_with: Settings, name: str) -> bool:
+    """Whether the model is there already; its files are then as new as what was read, and no state is left."""
+    folder = layout.model(name)
+    recover(folder)
+    if not finished(folder, elsewhere(made_with)):
+        return False
+    forget(layout.state(name))
+    for path in folder.iterdir():
+        os.utime(path)
+    log(f"{name}: {folder} was made with the same settings, words, dialogs, features and teacher: it stays as it is")
+    return True
 
 
 def _state(fabric: Fabric, folder: Path, made_with: Settings, name: str) -> State | None:
@@ -95,6 +114,7 @@ def _finish(config: Config, name: str, materials: Materials, loop: Loop) -> None
             "epochs": len(loop.rows),
             "seconds": round(sum(row["seconds"] for row in loop.rows), 1),
         },
+        made_with=elsewhere(loop.made_with),
         texts={CURVES: csv_text(loop.rows)},
     )
     loop.forget()

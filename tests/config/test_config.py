@@ -101,11 +101,17 @@ def test_variant_answers_with_another_systems_model():
 
 
 def test_descriptions_in_use_include_the_teachers():
-    assert parse(experiment()).descriptions() == {"summary"}
-    assert parse(experiment({"run": ["st"]})).descriptions() == {"summary"}
-    assert parse(experiment({"run": ["ours_none_none"]})).descriptions() == frozenset()
+    in_use = {"vocabulary": {"descriptions": []}}
+    assert parse(experiment(in_use)).descriptions() == {"summary"}
+    assert parse(experiment(in_use, {"run": ["st"]})).descriptions() == {"summary"}
+    assert parse(experiment(in_use, {"run": ["ours_none_none"]})).descriptions() == frozenset()
     both = {"run": ["ours_man_man"], "systems": {"ours_man_man": {"description": {"train": "both"}}}}
-    assert parse(experiment(both)).descriptions() == {"summary", "caption"}
+    assert parse(experiment(in_use, both)).descriptions() == {"summary", "caption"}
+
+
+def test_the_words_do_not_depend_on_what_else_is_run():
+    for run in (["ours_man_man", "ours_none_none"], ["ours_none_none"], ["st"]):
+        assert parse(experiment({"run": run})).descriptions() == {"summary"}
 
 
 def test_a_description_is_a_persons_or_a_json_file():

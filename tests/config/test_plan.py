@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from pipeline.config import load, merge, parse
+from pipeline.config.dependence import answering_entries, trained_entry, training_values
 from pipeline.corpus.shards import shard_name, shard_of
 from pipeline.errors import UserError
 from pipeline.plan import Plan
@@ -198,11 +199,50 @@ def settings(plan):
         ({"systems": {"baseline": {"training": {"epochs": 2}}}}, {"train baseline"}),
         ({"answers": {"beam": 3}}, {"answer st"}),
         ({"scoring": {"filter": "none"}}, set()),
+        ({"answers": {"batch_turns": 7}}, {"answer st"}),
+        ({"networks": {"attention": {"context": 64}}}, {"train st"}),
+        ({"networks": {"naive_fusion": {"fusion": 32}, "hierarchical": {"context": 3}}}, {"train baseline"}),
+        ({"systems": {"ours_man_man": {"sizes": {"context": 128, "dropout": 0.2}}}}, {"train st"}),
+        ({"systems": {"ours_man_man": {"description": {"test": "none"}}}}, set()),
+        # Settings that only other losses read, projections of features that are not seen.
+        ({"training": {"lambda_context": 9, "joint_shared_pass": True}}, set()),
+        ({"training": {"label_smoothing": 0.1}}, {"train baseline"}),
+        ({"training": {"student_from_teacher": True}}, {"train st"}),
+        ({"networks": {"attention": {"projection": {"i3d_r50": 7}, "projection_default": 3}}}, set()),
+        # What is said of a system, not what it is.
+        (
+            {"systems": {"st": {"label": "ST", "row": "best", "test_sets": ["trial"]}, "baseline": {"label": "B"}}},
+            set(),
+        ),
+        ({"run": ["st", "baseline"]}, set()),
+        ({"run": ["jst", "st", "baseline", "ours_none_none"]}, set()),
+        (
+            {
+                "run": ["baseline", "st", "deaf"],
+                "systems": {"deaf": {"label": "", "model": "st", "without": ["vggish"]}},
+            },
+            set(),
+        ),
+        # The same values, typed in other ways.
+        ({"training": {"learning_rate": "6e-3", "epochs": "8", "clip": 5, "patience": "null"}}, set()),
+        ({"systems": {"st": {"training": {"epochs": 8, "seed": 1}, "sizes": {"dropout": "1e-1"}}}}, set()),
+        ({"systems": {"st": {"description": {"train": "none"}, "history": "true", "without": []}}}, set()),
+        ({"networks": {"attention": {"decoder_layers": 1}}, "answers": {"beam": "5", "bonus": "3e-1"}}, set()),
+        ({"results": "./results", "vocabulary": {"min_count": "4"}}, set()),
     ],
 )
 def test_settings_change_exactly_where_results_do(overlay, changed):
     before, after = settings(Plan(default())), settings(Plan(default(**overlay)))
     assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_a_word_is_counted_whatever_is_run_and_a_new_kind_of_description_counts():
+    words = Plan(default()).vocabulary_settings()
+    for run in (["ours_none_none"], ["ours_man_man"], ["baseline", "jst"]):
+        assert Plan(default(run=run)).vocabulary_settings() == words
+    captions = {"ours_none_none": {"description": {"train": "caption"}}}
+    assert Plan(default(systems=captions)).vocabulary_settings() != words
+    assert Plan(default(systems=captions, run=["baseline"])).vocabulary_settings() == words
 
 
 def test_settings_are_configurations_of_their_own():
@@ -211,5 +251,14 @@ def test_settings_are_configurations_of_their_own():
         json.loads(text)
         loaded = load([text, plan.machine()])
         assert loaded.results == plan.config.results, name
-    assert load([plan.training_settings("st")]).systems["st"] == plan.config.systems["st"]
+    for name in plan.trained:
+        by_the_workflow = load([plan.training_settings(name), plan.machine(name)])
+        assert trained_entry(by_the_workflow, name) == trained_entry(plan.config, name)
+        assert training_values(by_the_workflow, name) == training_values(plan.config, name)
+        assert by_the_workflow.systems[name].label == plan.config.systems[name].label
+        assert by_the_workflow.systems[name].description == plan.config.systems[name].description
+    for name in plan.config.run:
+        by_the_workflow = load([plan.answer_settings(name), plan.machine(name)])
+        assert answering_entries(by_the_workflow, name) == answering_entries(plan.config, name)
+        assert by_the_workflow.answers == plan.config.answers
     assert load([plan.vocabulary_settings()]).descriptions() == plan.config.descriptions()

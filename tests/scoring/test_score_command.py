@@ -162,9 +162,21 @@ def test_no_comparison_where_the_items_differ(
     assert "part.json: not compared with" in capsys.readouterr().err
 
 
-def test_compared_with_a_file_that_is_not_scored(tmp_path: Path, references: Path) -> None:
+def test_compared_with_a_file_that_is_not_scored_beside_it(tmp_path: Path, references: Path) -> None:
+    """Every figure is the same."""
     path = answers(tmp_path / "x.json", dict.fromkeys(TRUE, "yes"))
-    with pytest.raises(UserError, match=r"--against .*other.json: not one of the result files"):
+    other = answers(tmp_path / "other.json", {key: texts[0] for key, texts in TRUE.items()})
+    alone, beside, third = (tmp_path / name for name in ("alone.scores", "beside.scores", "third.scores"))
+    score.score_files([path], references, "none", None, 20, False, [alone], against=other, randomisations=49)
+    score.score_files(
+        [path, other], references, "none", None, 20, False, [beside, third], against=other, randomisations=49
+    )
+    assert json.loads(alone.read_text(encoding="utf-8")) == json.loads(beside.read_text(encoding="utf-8"))
+
+
+def test_compared_with_a_file_that_is_not_there(tmp_path: Path, references: Path) -> None:
+    path = answers(tmp_path / "x.json", dict.fromkeys(TRUE, "yes"))
+    with pytest.raises(UserError, match=r"other.json: no such file"):
         score.score_files([path], references, "none", None, 0, False, [], against=tmp_path / "other.json")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from pipeline.config import Config, parse
 from pipeline.dataset.views import View
@@ -13,7 +14,7 @@ from pipeline.errors import UserError
 from pipeline.files import read_json, write_json
 from pipeline.networks.base import DialogNetwork
 from pipeline.networks.inputs import Inputs
-from pipeline.systems.system import build, load, parameters, parts, save, view_of
+from pipeline.systems.system import build, finished, load, parameters, parts, recover, save, view_of, weights_hash
 from pipeline.tensors import FeatureSequences, Sequences
 from pipeline.vocabulary.words import Vocabulary
 
@@ -94,6 +95,50 @@ def test_round_trip(config: Config, tmp_path: Path) -> None:
     assert (info["training"]["seed"], info["vocabulary"]["hash"]) == (7, VOCABULARY.hash)
     assert info["metrics"] == {"perplexity": 17.25, "epoch": 3}
     assert {"torch", "python", "avsd"} <= info["versions"].keys()
+
+
+def test_the_same_weights_give_the_same_file(config: Config, tmp_path: Path) -> None:
+    files = set()
+    for number in range(8):
+        store(tmp_path / str(number), config, texts={"curves.csv": f"{number}\n"})
+        files.add((tmp_path / str(number) / "model.safetensors").read_bytes())
+    assert len(files) == 1
+
+
+def test_a_finished_model_is_known_by_what_it_was_made_with_and_by_its_tensors(config: Config, tmp_path: Path) -> None:
+    folder, made_with = tmp_path / "teacher", {"training.seed": 7, "vocabulary": VOCABULARY.hash}
+    network = store(folder, config, made_with=made_with)
+    assert finished(folder, made_with)
+    assert not finished(folder, {**made_with, "training.seed": 8})
+    assert not finished(folder, {})
+    assert not finished(tmp_path / "none", made_with)
+    weights = folder / "model.safetensors"
+    known, content = weights_hash(folder), weights.read_bytes()
+    # Another file with the same tensors is the same model; one changed value is not.
+    save_file(network.state_dict(), weights, metadata={"written": "elsewhere"})
+    assert weights.read_bytes() != content
+    assert weights_hash(folder) == known
+    assert finished(folder, made_with)
+    first = next(iter(network.parameters()))
+    with torch.no_grad():
+        first.flatten()[0] += 1
+    save_file(network.state_dict(), weights)
+    assert weights_hash(folder) != known
+    assert not finished(folder, made_with)
+    weights.write_bytes(content[:-3])
+    assert not finished(folder, made_with)
+
+
+def test_a_model_that_stepped_aside_for_one_that_never_came_is_put_back(config: Config, tmp_path: Path) -> None:
+    """As a kill leaves it between the two renames."""
+    folder = tmp_path / "models" / "teacher"
+    store(folder, config)
+    content = (folder / "model.safetensors").read_bytes()
+    folder.rename(folder.parent / ".teacher.0123abcd.old")
+    (folder.parent / ".teacher.4567cdef").mkdir()
+    recover(folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["teacher"]
+    assert (folder / "model.safetensors").read_bytes() == content
 
 
 def test_card_and_parameter_counts(config: Config, tmp_path: Path) -> None:

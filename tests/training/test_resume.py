@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from pipeline.config import Config, merge, parse
 from pipeline.corpus.dialogs import read_dialogs, write_dialogs
@@ -117,7 +117,9 @@ def test_killed_at_any_moment(project: Project, one_thread: None) -> None:
     )
     expected = [f"{point} {-signal.SIGKILL}" for point in POINTS] + ["None 0"]
     assert done.stdout.splitlines() == expected, done.stderr
-    assert done.stderr.count("taken up after epoch") == len(POINTS) - 1
+    # The last kill finds the model finished: nothing is left to learn.
+    assert done.stderr.count("taken up after epoch") == len(POINTS) - 2
+    assert done.stderr.count("it stays as it is") == 1
     assert_equal(harried, calm, "joint")
     left = {path.name for path in Layout(harried.results).state("joint").iterdir()}
     assert left == {"tensorboard"}
@@ -216,9 +218,10 @@ def test_a_state_made_with_other_features_is_set_aside(
 ) -> None:
     config = changed(interrupted(project, monkeypatch), {"systems": {"plain": {"features": ["i3d_rgb"]}}})
     train(config, "plain")
-    feature, view = refused(capsys)
+    feature, view, sizes = refused(capsys)
     assert re.fullmatch("feature vggish was [0-9a-f]{12}, is not set", feature)
     assert view.startswith("model.features was ")
+    assert sizes.startswith("sizes.projection was ")
 
 
 def test_a_state_made_with_other_dialogs_is_set_aside(
@@ -274,6 +277,41 @@ def test_a_file_that_is_no_state_is_an_error(project: Project) -> None:
     torch.save({"settings": {}}, path)
     with pytest.raises(UserError, match="not a training state"):
         train(config, "plain")
+
+
+def test_a_half_trained_student_goes_on_where_its_teachers_tensors_are_the_same(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another file of the teacher (its metadata, the folder's age) is no other teacher."""
+    config = project()
+    train(config, "teacher")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "SAVE_EVERY_SECONDS", 0.0)
+        stop_at(patch, 3)
+        with pytest.raises(StoppedError):
+            train(config, "st")
+    path = Layout(config.results).model("teacher") / "model.safetensors"
+    save_file(load_file(path), path, metadata={"written": "again"})
+    train(config, "st")
+    assert "taken up after epoch 0, batch 2" in capsys.readouterr().err
+    save_file({name: value + 1 for name, value in load_file(path).items()}, path)
+    train(config, "st")
+    assert "it stays as it is" not in capsys.readouterr().err
+
+
+def test_a_model_made_with_the_same_is_not_trained_again(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    config = project()
+    train(config, "plain")
+    folder = Layout(config.results).model("plain")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    unseen = {"label": "another", "training": {"lambda_context": 3.0}, "sizes": {}}
+    unseen["sizes"] = {"projection": {"i3d_rgb": 5, "vggish": 4, "elsewhere": 3}}
+    train(changed(config, {"systems": {"plain": unseen}}), "plain")
+    assert "it stays as it is" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    train(changed(config, {"training": {"seed": 5}}), "plain")
+    assert "it stays as it is" not in capsys.readouterr().err
+    assert (folder / "model.safetensors").read_bytes() != before[folder / "model.safetensors"]
 
 
 def test_differing_settings_are_named() -> None:

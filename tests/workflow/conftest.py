@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Workflow:
-    """Snakemake on this checkout, in a folder of its own; ``options`` may end with --config and its values."""
+    """Snakemake on the checkout ``root``, in a folder of its own; ``options`` may end with --config and its values."""
 
     root = ROOT
 
@@ -19,7 +19,7 @@ class Workflow:
 
     def __call__(self, *arguments, config=(), check=True):
         command = [sys.executable, "-m", "snakemake", *arguments]
-        command += ["--snakefile", ROOT / "Snakefile", "--directory", self.folder, "--cores", "2", *self.options]
+        command += ["--snakefile", self.root / "Snakefile", "--directory", self.folder, "--cores", "2", *self.options]
         command += ["--config"] if config and "--config" not in self.options else []
         command += config
         done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)

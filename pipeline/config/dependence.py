@@ -1,0 +1,70 @@
+"""What trained weights and answers depend on, of the configuration: validated values, and nothing besides.
+
+The one list of it. The workflow passes these values to a stage (`pipeline.plan`), so that only their change is a reason
+to run it again; the training compares them with what a state or a finished model was made with (`training.depends`).
+A value that was typed another way (`3e-1`), or a default spelled out, is the same value here.
+"""
+
+from typing import Any
+
+from pipeline.config.root import Config
+from pipeline.config.systems import Loss, System
+
+LOSSES: dict[str, tuple[Loss, ...]] = {
+    "lambda_context": ("st_context", "joint"),
+    "label_smoothing": ("ce", "joint"),
+    "student_from_teacher": ("st", "st_context", "joint"),
+    "joint_teacher_from_scratch": ("joint",),
+    "joint_shared_pass": ("joint",),
+}
+"""Settings of the loop that only some losses read."""
+
+
+def training_values(config: Config, name: str) -> dict[str, Any]:
+    """Settings of the loop that the weights of the system ``name`` depend on."""
+    loss = config.systems[name].loss
+    values = config.training_of(name).model_dump(mode="json")
+    return {key: value for key, value in values.items() if loss in LOSSES.get(key, (loss,))}
+
+
+def sizes_values(config: Config, name: str) -> dict[str, Any]:
+    """All sizes of a trained system's network, those of other systems' features left out."""
+    return config.sizes(name).of_features(config.systems[name].features).model_dump(mode="json")
+
+
+def trained_entry(config: Config, name: str) -> dict[str, Any]:
+    """The entry of a trained system, as far as its weights depend on it."""
+    system = config.systems[name]
+    return {
+        **_network(config, name),
+        "description": {"train": _plain(system.description.train)},
+        "loss": system.loss,
+        "teacher": system.teacher,
+        "init_from": _plain(system.init_from),
+        "sizes": sizes_values(config, name),
+    }
+
+
+def taught_entry(config: Config, name: str) -> dict[str, Any]:
+    """The entry of a teacher, as far as its student's weights depend on it; its own weights are a file."""
+    description = {"train": _plain(config.systems[name].description.train)}
+    return {**_network(config, name), "description": description, "sizes": sizes_values(config, name)}
+
+
+def answering_entries(config: Config, name: str) -> dict[str, dict[str, Any]]:
+    """The entries of the system ``name`` and of the one it answers with, as far as answers depend on them."""
+    system, (model, _) = config.systems[name], config.trained(name)
+    own: dict[str, Any] = {"description": {"test": _plain(system.description.test)}, "without": sorted(system.without)}
+    if model == name:
+        return {name: {**own, **_network(config, name)}}
+    return {name: {**own, "model": model}, model: _network(config, model)}
+
+
+def _network(config: Config, name: str) -> dict[str, Any]:
+    """What an entry cannot be without. The label is in no result's way; it must be something."""
+    system: System = config.systems[name]
+    return {"label": name, "network": system.network, "features": list(system.features), "history": system.history}
+
+
+def _plain(value: Any) -> str | None:
+    return None if value is None else str(value)
