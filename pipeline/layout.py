@@ -85,6 +85,10 @@ class Layout:
         """Scores of generated answers."""
         return self.root / "scores" / system / f"{test_set}.json"
 
+    def paraphrases(self, test_set: str) -> Path:
+        """Folder of METEOR's paraphrases for answers to a test set."""
+        return self.root / "paraphrases" / test_set
+
     @property
     def explained(self) -> Path:
         """Where a system looked while it answered: for the report."""

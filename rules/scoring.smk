@@ -1,10 +1,34 @@
 # Scores of a system on a test set. A job of its own for each, so that a system that comes or goes leaves the others'
-# scores alone.
+# scores alone. METEOR starts in a second with a table cut down to the words of the test set and the vocabulary.
 
 
 rule scores:
     input:
         score_files(PLAN.answered),
+
+
+rule paraphrases:
+    input:
+        references=LAYOUT.references("{test_set}"),
+        vocabulary=LAYOUT.vocabulary,
+    output:
+        table=LAYOUT.paraphrases("{test_set}") / "paraphrases.gz",
+        tokens=LAYOUT.paraphrases("{test_set}") / "tokens.txt",
+    log:
+        LOGS / "paraphrases" / "{test_set}.log",
+    conda:
+        environment("envs/scoring.yaml")
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        folder=subpath(output.table, parent=True),
+        version=STAGES["scoring"],
+    message:
+        "Looking up the paraphrases that answers to {wildcards.test_set} can have"
+    shell:
+        "avsd paraphrases --references {input.references:q} --vocabulary {input.vocabulary:q}"
+        " --out {params.folder:q} 2> {log:q}"
 
 
 rule score:
@@ -15,6 +39,7 @@ rule score:
         against_finished=other_finished,
         references=LAYOUT.references("{test_set}"),
         truth=PLAN.truth,
+        paraphrases=LAYOUT.paraphrases("{test_set}") / "paraphrases.gz",
     output:
         scores=update(LAYOUT.scores("{system}", "{test_set}")),
         finished=touch(LAYOUT.finished(LAYOUT.scores("{system}", "{test_set}"))),
@@ -34,9 +59,11 @@ rule score:
         bootstrap=PLAN.config.scoring.bootstrap,
         against=against_options,
         truth=truth_option,
+        paraphrases=subpath(input.paraphrases, parent=True),
         version=STAGES["scoring"],
     message:
         "Scoring {wildcards.test_set} of {wildcards.system}"
     shell:
         "avsd score {input.answers:q} --references {input.references:q} --filter {params.filter}"
-        " --bootstrap {params.bootstrap} {params.against} {params.truth} --json {output.scores:q} > {log:q} 2>&1"
+        " --bootstrap {params.bootstrap} {params.against} {params.truth} --paraphrases {params.paraphrases:q}"
+        " --json {output.scores:q} > {log:q} 2>&1"

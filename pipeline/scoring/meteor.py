@@ -7,6 +7,7 @@ and a line `EVAL ||| statistics ||| ...` with the score of each and then that of
 import subprocess
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from types import TracebackType
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 from pipeline.scoring.java import jar, java_command, java_environment, last_words
+from pipeline.scoring.paraphrases import whole_table
 
 LIMIT_SECONDS = 180.0
 STATISTICS = 23
@@ -31,14 +33,15 @@ class Meteor:
     The jar loads its paraphrase table for several seconds; it does so from the construction on, so that other work
     can go on meanwhile.
 
-    limit: seconds without an answer after which the process counts as stuck.
+    limit: seconds without an answer after which the process counts as stuck. table: of paraphrases, by default the
+    jar's own; see `paraphrases`.
     """
 
-    def __init__(self, limit: float = LIMIT_SECONDS) -> None:
+    def __init__(self, limit: float = LIMIT_SECONDS, table: Path | None = None) -> None:
         folder = jar("meteor", "meteor-1.5.jar")
         # The jar finds its paraphrase table by a URL it does not decode: a path with a space needs it given (-a).
-        table = str(jar("meteor", "data", "paraphrase-en.gz"))
-        arguments = ["-Xmx2G", "-jar", str(folder), "-", "-", "-stdio", "-l", "en", "-norm", "-a", table]
+        given = str(whole_table() if table is None else table)
+        arguments = ["-Xmx2G", "-jar", str(folder), "-", "-", "-stdio", "-l", "en", "-norm", "-a", given]
         self._limit = limit
         try:
             self._process = subprocess.Popen(

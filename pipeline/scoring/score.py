@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from pipeline.scoring.java import versions
 from pipeline.scoring.matching import Matched, match, read_answers, without_history
 from pipeline.scoring.meteor import Meteor
 from pipeline.scoring.metrics import METRICS, Measured, measure_systems
+from pipeline.scoring.paraphrases import Paraphrases, read_paraphrases
 from pipeline.scoring.printing import print_scores
 from pipeline.scoring.tokenizer import tokenize
 
@@ -53,13 +55,15 @@ def score_files(
     json: list[Path],
     against: Path | None = None,
     randomisations: int = 1000,
+    paraphrases: Path | None = None,
 ) -> None:
     """Score result files, print a table, and write one JSON file each where ``json`` names them.
 
     filter: `organisers`, `punctuation` or `none`; goes over the references too where each item has a single one.
     truth: ground truth of generated scenes, for grounded accuracy. bootstrap: resamples for the intervals, 0 for none.
     against: the result file that the others are compared with, in ``randomisations`` trials, 0 for none; it is scored
-    for that, and only shown where it is one of ``hypotheses``.
+    for that, and only shown where it is one of ``hypotheses``. paraphrases: METEOR's table cut down (see
+    `paraphrases`); where it lacks a word of these texts, the whole one serves.
     Raises `UserError` when files are malformed or answers and references do not fit (see `matching.match`).
     """
     check_filter(filter)
@@ -72,7 +76,8 @@ def score_files(
     for path in measured:
         matched.append(match(path, read_answers(path), known, partial))
         _say_what_is_left_out(path, matched[-1], len(known))
-    systems = _score(measured, matched, known, filter, bootstrap)
+    table = None if paraphrases is None else read_paraphrases(paraphrases)
+    systems = _score(measured, matched, known, filter, bootstrap, table)
     facts = None if truth is None else read_truth(truth)
     if facts is not None:
         for system in systems:
@@ -123,7 +128,12 @@ def _say_what_is_left_out(path: Path, found: Matched, known: int) -> None:
 
 
 def _score(
-    paths: Sequence[Path], matched: Sequence[Matched], known: Mapping[Key, Sequence[str]], filter: str, bootstrap: int
+    paths: Sequence[Path],
+    matched: Sequence[Matched],
+    known: Mapping[Key, Sequence[str]],
+    filter: str,
+    bootstrap: int,
+    table: Paraphrases | None,
 ) -> list[_System]:
     """The scores of each system; those with the same items, which are all of them but for `--partial`, at once."""
     over_references = filters_references(list(known.values()))
@@ -131,11 +141,10 @@ def _score(
     for index, found in enumerate(matched):
         same[found.keys].append(index)
     scored: dict[int, _System] = {}
-    # METEOR loads its tables while the sentences are tokenised.
-    with Meteor() as meteor:
-        sentences = [apply_filter(filter, answer) for found in matched for answer in found.hypotheses]
-        texts = {key: [apply_filter(filter, text) if over_references else text for text in known[key]] for key in known}
-        tokens = iter(tokenize([*sentences, *(text for group in texts.values() for text in group)]))
+    sentences = [apply_filter(filter, answer) for found in matched for answer in found.hypotheses]
+    texts = {key: [apply_filter(filter, text) if over_references else text for text in known[key]] for key in known}
+    with _tokenized([*sentences, *(text for group in texts.values() for text in group)], table) as (given, meteor):
+        tokens = iter(given)
         answers = [[next(tokens) for _ in found.keys] for found in matched]
         references = {key: [next(tokens) for _ in group] for key, group in texts.items()}
         for keys, members in same.items():
@@ -144,6 +153,23 @@ def _score(
             for index, scores, ends in zip(members, measured, bounds, strict=True):
                 scored[index] = _System(paths[index], matched[index], scores, ends)
     return [scored[index] for index in range(len(paths))]
+
+
+@contextmanager
+def _tokenized(sentences: Sequence[str], table: Paraphrases | None) -> Iterator[tuple[list[str], Meteor]]:
+    """The tokens of each sentence, and METEOR with a table that is whole for them.
+
+    METEOR loads its table while the sentences are tokenised.
+    """
+    with Meteor(table=None if table is None else table.table) as meteor:
+        tokens = tokenize(sentences)
+        if table is None or table.serve(tokens):
+            yield tokens, meteor
+            return
+        meteor.kill()
+    log(f"{table.table}: made without some of these words; METEOR takes the whole table")
+    with Meteor() as meteor:
+        yield tokens, meteor
 
 
 def _compare(systems: Sequence[_System], other: _System, truth: Truth | None, trials: int) -> None:

@@ -1,0 +1,74 @@
+"""METEOR's table of paraphrases cut down to what some texts can use, so that scoring them starts in a second.
+
+The jar reads five million paraphrases at every start, for several seconds. Its matcher uses one only where every word
+of it is a word of a sentence; those whose words the texts do not have can go, and each score stays what it is. METEOR
+splits tokens further at marks, so that every part of a token counts as a word here; of what it does with characters
+outside ASCII nothing is assumed, such tokens are never known.
+"""
+
+import gzip
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from string import punctuation
+
+from pipeline.errors import UserError
+from pipeline.files import atomic_path, write_text
+from pipeline.scoring.java import jar
+
+TABLE, TOKENS = "paraphrases.gz", "tokens.txt"
+LONGEST = 40
+"""Longer tokens are never known: their parts would be many."""
+
+
+def whole_table() -> Path:
+    """The table that comes with the jar."""
+    return jar("meteor", "data", "paraphrase-en.gz")
+
+
+@dataclass(frozen=True)
+class Paraphrases:
+    """A table for METEOR, and the tokens it is whole for; None: for any."""
+
+    table: Path
+    tokens: frozenset[str] | None = None
+
+    def serve(self, sentences: Iterable[str]) -> bool:
+        """Whether every token of these tokenised sentences is known."""
+        return self.tokens is None or all(self.tokens.issuperset(sentence.split()) for sentence in sentences)
+
+
+def write_paraphrases(folder: Path, sentences: Iterable[str]) -> int:
+    """Write the table for the tokens of these tokenised sentences into ``folder``; the number of paraphrases kept."""
+    tokens = {token for sentence in sentences for token in sentence.split() if _is_plain(token)}
+    words = {part.encode() for token in tokens for part in _parts(token)} | {mark.encode() for mark in punctuation}
+    kept = 0
+    # No name and no time in the file: the same texts give the same bytes.
+    with (
+        atomic_path(folder / TABLE) as path,
+        gzip.open(whole_table(), "rb") as given,
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as out,
+    ):
+        for probability in given:
+            entry = next(given), next(given)
+            if all(words.issuperset(phrase.split()) for phrase in entry):
+                out.write(probability + b"".join(entry))
+                kept += 1
+    write_text(folder / TOKENS, "".join(f"{token}\n" for token in sorted(tokens)))
+    return kept
+
+
+def read_paraphrases(folder: Path) -> Paraphrases:
+    """What `write_paraphrases` wrote."""
+    if not (folder / TABLE).is_file() or not (folder / TOKENS).is_file():
+        raise UserError(f"{folder}: no {TABLE} with its {TOKENS}; make them with `avsd paraphrases`")
+    return Paraphrases(folder / TABLE, frozenset((folder / TOKENS).read_text(encoding="utf-8").split("\n")))
+
+
+def _is_plain(token: str) -> bool:
+    return token.isascii() and len(token) <= LONGEST
+
+
+def _parts(token: str) -> Iterable[str]:
+    return (token[begin:end] for begin in range(len(token)) for end in range(begin + 1, len(token) + 1))
