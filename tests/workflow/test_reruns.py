@@ -140,12 +140,12 @@ def test_a_result_stays_until_a_new_one_is_whole(run):
     assert contents(run) == before
     run("--unlock")
     # With what the finished models were made with, they stay as they are; made again, equal words change nothing.
-    run("--forcerun", "vocabulary")
+    run("models", "--forcerun", "vocabulary")
     assert {path: after for path, after in contents(run).items() if path.name == "model.safetensors"} == {
         path: content for path, content in before.items() if path.name == "model.safetensors"
     }
     assert "it stays as it is" in (run.folder / "results/logs/train/ours_man_man.log").read_text()
-    assert run.planned() == {}
+    assert run.planned("models") == {}
 
 
 def test_nothing_is_imported_from_the_users_folder_and_any_checkout_path_works(run, workflow, tmp_path):
