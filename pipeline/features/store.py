@@ -25,17 +25,23 @@ FORMAT = "avsd-features-1"
 DTYPES = ("float16", "float32")
 CHUNK_BYTES = 1 << 14
 """Smaller than a video, so that reading one reads little else; smaller chunks still would cost time."""
+BLOCK_BYTES = 1 << 22
+"""Of a long video's values, so many bytes are read and checked at once."""
+Values = NDArray[Any] | Iterable[NDArray[Any]]
+"""A video's values (steps, dims), whole or in parts, one after the other."""
 LARGEST = {name: float(np.finfo(name).max) for name in DTYPES}
 
 
 def write_shard(
     path: Path,
-    items: Iterable[tuple[str, NDArray[Any], NDArray[Any]]],
+    items: Iterable[tuple[str, Values, NDArray[Any]]],
     attributes: Mapping[str, Attribute],
     dims: int,
     dtype: str,
 ) -> None:
     """Write a shard from ``items`` (video id, values (steps, dims), times (steps,)), taken and written one by one.
+
+    Values may come in parts, which are taken and written one by one too.
 
     The file is written beside ``path``, closed, opened again and checked whole, then renamed: a reader sees a good
     shard or none. No items, and items without steps, are fine. ``attributes`` may name `times_unit` (default
@@ -53,7 +59,7 @@ def write_shard(
 
 
 def _write(
-    file: h5py.File, path: Path, items: Iterable[tuple[str, NDArray[Any], NDArray[Any]]], dims: int, dtype: str
+    file: h5py.File, path: Path, items: Iterable[tuple[str, Values, NDArray[Any]]], dims: int, dtype: str
 ) -> None:
     rows = max(1, CHUNK_BYTES // (dims * np.dtype(dtype).itemsize))
     values = file.create_dataset("values", (0, dims), dtype, maxshape=(None, dims), chunks=(rows, dims))
@@ -63,42 +69,45 @@ def _write(
     for video_id, video_values, video_times in items:
         if video_id in video_ids:
             raise ValueError(f"{video_id}: twice in one shard")
-        stored, seconds = _checked(path, video_id, video_values, video_times, dims, dtype)
-        start, end = offsets[-1], offsets[-1] + len(stored)
-        values.resize(end, axis=0)
-        values[start:end] = stored
-        times.resize(end, axis=0)
-        times[start:end] = seconds
-        offsets.append(end)
-        checksums.append(_checksum(stored, seconds))
+        checksum = 0
+        for part in [video_values] if isinstance(video_values, np.ndarray) else video_values:
+            stored = _checked(path, video_id, part, dims, dtype)
+            checksum = _checksum(stored, checksum)
+            _append(values, stored)
+        if video_times.shape != (len(values) - offsets[-1],):
+            steps = len(values) - offsets[-1]
+            raise ValueError(f"{video_id}: {steps} steps and times {video_times.shape}, expected ({steps},)")
+        seconds = np.ascontiguousarray(video_times, np.float64)
+        _append(times, seconds)
+        offsets.append(len(values))
+        checksums.append(_checksum(seconds, checksum))
         video_ids[video_id] = None
     file.create_dataset("offsets", data=np.array(offsets, np.int64))
     file.create_dataset("checksums", data=np.array(checksums, np.uint32))
     file.create_dataset("video_ids", data=list(video_ids), dtype=h5py.string_dtype(), shape=(len(video_ids),))
 
 
-def _checked(
-    path: Path, video_id: str, values: NDArray[Any], times: NDArray[Any], dims: int, dtype: str
-) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    if values.ndim != 2 or values.shape[1] != dims or times.shape != (len(values),):
-        raise ValueError(
-            f"{video_id}: values {values.shape} and times {times.shape}, expected (steps, {dims}), (steps,)"
-        )
+def _append(dataset: h5py.Dataset, values: NDArray[Any]) -> None:
+    start = len(dataset)
+    dataset.resize(start + len(values), axis=0)
+    dataset[start:] = values
+
+
+def _checked(path: Path, video_id: str, values: NDArray[Any], dims: int, dtype: str) -> NDArray[Any]:
+    if values.ndim != 2 or values.shape[1] != dims:
+        raise ValueError(f"{video_id}: values {values.shape}, expected (steps, {dims})")
     if not np.isfinite(values).all():
         raise UserError(f"{path}: {video_id}: the feature has values that are not finite numbers; check its weights")
     if values.size and (largest := float(np.abs(values).max())) > LARGEST[dtype]:
         raise UserError(
             f"{path}: {video_id}: a value of {largest:g} does not fit {dtype}; set the feature's dtype wider"
         )
-    return np.ascontiguousarray(values, dtype), np.ascontiguousarray(times, np.float64)
+    return np.ascontiguousarray(values, dtype)
 
 
-def _checksum(values: NDArray[Any], times: NDArray[np.float64]) -> int:
-    return zlib.crc32(times.astype("<f8", copy=False).tobytes(), zlib.crc32(_little(values).tobytes()))
-
-
-def _little(values: NDArray[Any]) -> NDArray[Any]:
-    return values.astype(values.dtype.newbyteorder("<"), copy=False)
+def _checksum(values: NDArray[Any], before: int) -> int:
+    """CRC-32 of values that follow on others whose sum is ``before``, little-endian."""
+    return zlib.crc32(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes(), before)
 
 
 def problems(path: Path) -> list[str]:
@@ -137,16 +146,27 @@ def _structure(file: h5py.File) -> Iterator[str]:
 
 
 def _contents(file: h5py.File) -> Iterator[str]:
-    offsets, checksums = file["offsets"][:], file["checksums"][:]
+    offsets, checksums = file["offsets"][:].tolist(), file["checksums"][:]
     for index, video_id in enumerate(file["video_ids"].asstr()[:]):
-        steps = slice(offsets[index], offsets[index + 1])
-        values, times = file["values"][steps], file["times"][steps]
-        if not np.isfinite(values).all():
+        start, end = offsets[index], offsets[index + 1]
+        times = file["times"][start:end]
+        checksum, finite = 0, True
+        for values in _blocks(file["values"], start, end):
+            checksum = _checksum(values, checksum)
+            finite = finite and bool(np.isfinite(values).all())
+        if not finite:
             yield f"{video_id}: values that are not finite numbers"
         if not np.isfinite(times).all() or (np.diff(times) < 0).any():
             yield f"{video_id}: times that do not rise"
-        if _checksum(values, times) != checksums[index]:
+        if _checksum(times, checksum) != checksums[index]:
             yield f"{video_id}: checksum differs, the stored values were damaged"
+
+
+def _blocks(values: h5py.Dataset, start: int, end: int) -> Iterator[NDArray[Any]]:
+    """Steps ``start`` to ``end`` of values (steps, dims), so many at once as `BLOCK_BYTES` hold."""
+    steps = max(1, BLOCK_BYTES // (values.shape[1] * values.dtype.itemsize or 1))
+    for begin in range(start, end, steps):
+        yield values[begin : min(begin + steps, end)]
 
 
 def may_differ(name: str) -> bool:
@@ -223,6 +243,11 @@ class FeatureStore:
         values: NDArray[np.float32] = self._slice(video_id, "values").astype(np.float32, copy=False)
         return values
 
+    def parts(self, video_id: str) -> Iterator[NDArray[np.float32]]:
+        """The same in parts of some MiB, one after the other: a long video need not be held whole."""
+        for part in _blocks(self._file(video_id)["values"], *self._place(video_id)[1:]):
+            yield part.astype(np.float32, copy=False)
+
     def times(self, video_id: str) -> NDArray[np.float64]:
         """(steps,) window centres, in the unit of the attribute `times_unit`."""
         return self._slice(video_id, "times")
@@ -254,14 +279,18 @@ class FeatureStore:
         return self._places[video_id]
 
     def _slice(self, video_id: str, name: str) -> NDArray[Any]:
-        index, start, end = self._place(video_id)
+        _, start, end = self._place(video_id)
+        values: NDArray[Any] = self._file(video_id)[name][start:end]
+        return values
+
+    def _file(self, video_id: str) -> h5py.File:
+        index = self._place(video_id)[0]
         if self._process != os.getpid():
             # Handles of HDF5 do not survive a fork.
             self._files, self._process = {}, os.getpid()
         if index not in self._files:
             self._files[index] = open_hdf5(self._paths[index], "a feature shard")
-        values: NDArray[Any] = self._files[index][name][start:end]
-        return values
+        return self._files[index]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_files": {}, "_process": -1}

@@ -1,9 +1,9 @@
 """Features in and out of the organisers' layout: one `<video id>.npy` (steps, dims) a video."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from pipeline.files import atomic_path, write_text
 from pipeline.hdf5 import Attribute
 from pipeline.progress import log, progress
 from pipeline.versions import STAGES
+
+ROWS = 1024
+"""Steps of a video that are gathered at once."""
 
 
 def export_npy(folder: Path, out: Path) -> None:
@@ -30,7 +33,7 @@ def export_npy(folder: Path, out: Path) -> None:
                 f"{folder}: video id {video_id!r} cannot be a file name; rename the video and extract again"
             )
         with atomic_path(out / f"{video_id}.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, store.read(video_id), allow_pickle=False)
+            _write_npy(file, (store.steps(video_id), store.dims), store.parts(video_id))
     write_text(out / "attributes.json", json.dumps(store.attributes, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -59,15 +62,33 @@ def import_npy(folder: Path, out: Path, shard: int, shards: int, dtype: str) -> 
     write_shard(out, items, settings, dims, dtype)
 
 
-def _items(paths: dict[str, Path], dims: int) -> Iterator[tuple[str, NDArray[Any], NDArray[np.float64]]]:
+def _write_npy(file: BinaryIO, shape: tuple[int, int], parts: Iterable[NDArray[np.float32]]) -> None:
+    """What `numpy.save` writes of a float32 array of this shape that comes in parts."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    for part in parts:
+        file.write(part.astype("<f4", copy=False).tobytes())
+
+
+def _items(paths: dict[str, Path], dims: int) -> Iterator[tuple[str, Iterator[NDArray[Any]], NDArray[np.float64]]]:
     for video_id, path in paths.items():
-        values = _read(path, dims)
-        yield video_id, values, np.arange(len(values), dtype=np.float64)
+        steps = len(_read(path, dims))
+        yield video_id, _parts(path, steps, dims), np.arange(steps, dtype=np.float64)
+
+
+def _parts(path: Path, steps: int, dims: int) -> Iterator[NDArray[Any]]:
+    """The values in parts of `ROWS` steps, each read through a map of its own: what was read of a file is let go."""
+    for begin in range(0, steps, ROWS):
+        values = np.array(_read(path, dims)[begin : begin + ROWS])
+        if not np.isfinite(values).all():
+            raise UserError(f"{path}: values that are not finite numbers; take it out or mend it")
+        yield values
 
 
 def _read(path: Path, dims: int | None) -> NDArray[Any]:
+    """An array (steps, dims) that lies in its file, not in memory."""
     try:
-        loaded = np.load(path, allow_pickle=False)
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{path}: not an npy file of numbers ({' '.join(str(error).split())}); copy it again") from None
     if not isinstance(loaded, np.ndarray) or loaded.dtype.kind not in "fiu":
@@ -75,6 +96,4 @@ def _read(path: Path, dims: int | None) -> NDArray[Any]:
     values: NDArray[Any] = loaded[np.newaxis] if loaded.ndim == 1 else loaded
     if values.ndim != 2 or values.shape[1] == 0 or values.shape[1] != (dims or values.shape[1]):
         raise UserError(f"{path}: shape {values.shape}, expected (steps, {dims or 'dims'}); take it out or mend it")
-    if not np.isfinite(values).all():
-        raise UserError(f"{path}: values that are not finite numbers; take it out or mend it")
     return values

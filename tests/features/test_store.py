@@ -1,3 +1,4 @@
+import itertools
 import multiprocessing
 import weakref
 import zlib
@@ -93,6 +94,38 @@ def test_items_are_taken_one_by_one(tmp_path):
     shard(tmp_path / "0000.h5", stream())
     store = FeatureStore(tmp_path)
     assert all((store.read(str(number)) == number).all() for number in range(50))
+
+
+@pytest.mark.parametrize("lengths", [[7], [1, 6], [3, 0, 4], [0, 7]])
+def test_values_in_parts_are_the_same_shard(tmp_path, lengths):
+    made = items()
+    whole = shard(tmp_path / "whole" / "0000.h5")
+    edges = np.cumsum([0, *lengths])
+    values = made[2][1]
+    parts = iter([values[begin:end] for begin, end in itertools.pairwise(edges)])
+    made[2] = ("a", parts, made[2][2])
+    assert shard(tmp_path / "parts" / "0000.h5", made).read_bytes() == whole.read_bytes()
+    made[2] = ("a", iter([values[:3]]), made[2][2])
+    with pytest.raises(ValueError, match=r"a: 3 steps and times \(7,\)"):
+        shard(tmp_path / "parts" / "0000.h5", made)
+    made[2] = ("a", iter([values[:3], np.full((4, 5), np.inf)]), made[2][2])
+    with pytest.raises(UserError, match=r"a: the feature has values that are not finite"):
+        shard(tmp_path / "parts" / "0000.h5", made)
+
+
+def test_reading_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.features.store.BLOCK_BYTES", 2 * 5 * 4)  # two steps
+    path = shard(tmp_path / "0000.h5")
+    store = FeatureStore(tmp_path)
+    for name, steps in STEPS.items():
+        parts = list(store.parts(name))
+        assert len(parts) == -(-steps // 2)
+        np.testing.assert_array_equal(np.concatenate([np.zeros((0, 5)), *parts]), store.read(name))
+    store.close()
+    assert problems(path) == []
+    assert problems(damage(path, set_at("values", (9, 4), 3))) == [
+        "a: checksum differs, the stored values were damaged"
+    ]
 
 
 def test_a_failing_source_leaves_nothing(tmp_path):

@@ -46,6 +46,21 @@ def test_round_trip_bit_for_bit(tmp_path):
     assert json.loads((tmp_path / "out" / "attributes.json").read_text())["extractor"] == "npy"
 
 
+def test_long_videos_pass_in_parts(tmp_path, monkeypatch):
+    """However an array lies in its file; what is written is what numpy.save writes."""
+    monkeypatch.setattr("pipeline.features.transfer.ROWS", 3)
+    monkeypatch.setattr("pipeline.features.store.BLOCK_BYTES", 2 * 6 * 4)
+    values = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float32)
+    videos = {"c": values, "fortran": np.asfortranarray(values), "double": values.astype(">f8"), "none": values[:0]}
+    store = gather(save(tmp_path / "in", videos), tmp_path / "store")
+    for name in videos:
+        np.testing.assert_array_equal(store.read(name), values[: store.steps(name)])
+    assert store.steps("none") == 0
+    export_npy(tmp_path / "store", tmp_path / "out")
+    for name in ("c", "fortran", "double"):
+        assert (tmp_path / "out" / f"{name}.npy").read_bytes() == (tmp_path / "in" / "c.npy").read_bytes()
+
+
 def test_a_video_goes_to_its_shard(tmp_path):
     folder = save(tmp_path / "in", arrays())
     import_npy(folder, tmp_path / "s" / "0001.h5", 1, 3, "float32")
