@@ -23,7 +23,7 @@ def measure(bench: Bench) -> list[Row]:
     extractor = SoundExtractor(VGGishFeature(network="vggish"), bench.device)
     yardsticks = {machine.MATRIX: machine.matrix_product(bench.sizes.matrix, bench.device, torch.float32)}
     with place(bench.device), DecodedShard(decoded) as shard:
-        patches = sum(len(values) for _, values, _ in extractor.rows(shard))
+        patches = sum(len(times) for _, _, times in extractor.rows(shard))
         calls = {OURS: lambda: list(extractor.rows(shard))}
         sticks = {name: stick.call for name, stick in yardsticks.items()}
         times = interleaved({**calls, **sticks}, bench.repeats, bench.device)

@@ -3,16 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
+import h5py
 import torch
 import torchvision.transforms.v2.functional as transforms
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.config import I3DFeature
 from pipeline.errors import UserError
-from pipeline.features.batching import Source, Watch, compute_in_batches
+from pipeline.features.batching import Rows, Source, Watch, by_video, compute_in_batches
 from pipeline.features.checkpoints import Loaded
 from pipeline.features.flow import flow_method, stream_flow
 from pipeline.features.i3d import I3D, has_bfloat16
@@ -24,8 +23,8 @@ from pipeline.features.windows import Window, centre_times, cut_windows, join_wi
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
 
-PIECE = 32
-"""Frames of a clip that are read at once."""
+PIECE, PIECE_BYTES = 32, 32 << 20
+"""Frames of a clip that are read at once, and how large a piece of several may be: at 224 x 224 pixels it is 5 MB."""
 AHEAD = 2
 """Pieces that are read ahead of their use."""
 BATCH = {"cpu": 8, "cuda": 64}
@@ -56,8 +55,8 @@ class FrameExtractor:
             self._flow, flow_attributes = flow_method(feature.flow, device)
             self.attributes |= flow_attributes
 
-    def rows(self, shard: DecodedShard, watch: Watch | None = None) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
-        """Yield (video id, values (rows, dims) float32, times (rows,) seconds) for each video of the shard.
+    def rows(self, shard: DecodedShard, watch: Watch | None = None) -> Iterator[Rows]:
+        """Yield (video id, values (rows, dims) float32 in parts, times (rows,) seconds) for each video of the shard.
 
         watch: sees the windows of each video as they are cut.
         """
@@ -65,9 +64,9 @@ class FrameExtractor:
         results = compute_in_batches(
             self._sources(shard, watch), feature.batch or BATCH[self._device.type], self.dims, self._compute
         )
-        for video_id, values in results:
+        for video_id, parts in by_video(results):
             times = centre_times(shard.times(video_id), feature.window, feature.stride, shard.fps(video_id))
-            yield video_id, values.numpy(), times
+            yield video_id, parts, times
 
     def clip(
         self, shard: DecodedShard, video_id: str, size: int | None, crop: int | None, end: int
@@ -85,17 +84,18 @@ class FrameExtractor:
         read = (piece for video_id, count in counts.items() for piece in self._read(shard, video_id, count))
         ahead = prefetched(read, AHEAD)
         for video_id, count in counts.items():
-            pieces = islice(ahead, -(-count // PIECE))
+            pieces = islice(ahead, -(-count // _piece(shard.frames(video_id))))
             prepared = self._prepared(pieces, video_id, feature.input_size, feature.crop)
             rows = row_count(count, feature.stride)
             windows: Iterable[Window] = cut_windows(prepared, count, feature.window, feature.stride)
             yield video_id, rows, windows if watch is None else watch(windows, rows)
 
     def _read(self, shard: DecodedShard, video_id: str, end: int) -> Iterator[Tensor]:
-        """The first ``end`` frames in pieces of `PIECE`, the last one shorter; for a GPU in page-locked memory."""
+        """The first ``end`` frames in pieces, the last one shorter; for a GPU in page-locked memory."""
         stored = shard.frames(video_id)
-        for begin in range(0, min(end, len(stored)), PIECE):
-            count = min(PIECE, end - begin, len(stored) - begin)
+        size = _piece(stored)
+        for begin in range(0, min(end, len(stored)), size):
+            count = min(size, end - begin, len(stored) - begin)
             piece = torch.empty(count, *stored.shape[1:], dtype=torch.uint8, pin_memory=self._device.type == "cuda")
             stored.read_direct(piece.numpy(), slice(begin, begin + count))
             yield piece
@@ -113,6 +113,12 @@ class FrameExtractor:
             if isinstance(self.network, I3D):
                 return window_features(self.network, frames, table)
             return self.network.features(frames[torch.tensor(table, device=frames.device)])
+
+
+def _piece(frames: h5py.Dataset) -> int:
+    """Frames (T, H, W, 3) that are read at once."""
+    height, width, colours = frames.shape[1:]
+    return max(1, min(PIECE, PIECE_BYTES // int(height * width * colours)))
 
 
 def _load(feature: I3DFeature, resources: Path) -> Loaded[I3D] | Loaded[I3DR50]:

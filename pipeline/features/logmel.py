@@ -6,6 +6,8 @@ log(mel + 0.01); patches of 96 frames (0.96 s) that do not overlap, an unfinishe
 """
 
 import math
+from collections.abc import Iterable, Iterator
+from functools import cache
 
 import numpy as np
 import torch
@@ -13,17 +15,23 @@ import torchaudio.functional
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.features.resample import resample
+from pipeline.features import resample
+from pipeline.features.spans import padded, spans
 
 RATE = 16000
 FRAME, HOP, TRANSFORM = 400, 160, 512
 BANDS, LOWEST, HIGHEST = 64, 125.0, 7500.0
 LOG_OFFSET = 0.01
 PATCH = 96
-PIECE = 16 * PATCH
-"""Frames whose spectra are held at once."""
+TOGETHER = 16
+"""Patches whose spectra are held at once: a spectrum takes many times the memory of its sound."""
 PATCH_SECONDS = PATCH * HOP / RATE
 PATCH_SAMPLES = (PATCH - 1) * HOP + FRAME
+LARGEST_KERNEL = 1 << 22
+"""Weights up to which torchaudio's own function resamples. Of rates with hardly a common divisor it makes far more,
+nearly all of them zero (44101 Hz: 700 million): there the same filter is applied without the zeros, in float64."""
+SPAN = 1 << 18
+"""Samples at 16 kHz that torchaudio's function makes at once."""
 RESAMPLERS: dict[str, str] = {"resampy": "kaiser_best of resampy 0.2", "torchaudio": "torchaudio sinc_interp_hann"}
 """What the two methods of bringing sound to 16 kHz are called in a shard's attributes."""
 
@@ -36,11 +44,45 @@ def patch_count(samples: int) -> int:
     return max(1, frames // PATCH)
 
 
+def resampled_count(samples: int, rate: int, method: str) -> int:
+    """Samples at 16 kHz of so many at ``rate``: resampy rounds down, torchaudio up."""
+    return samples * RATE // rate if method == "resampy" else -(-samples * RATE // rate)
+
+
 def resampled(sound: Tensor, rate: int, method: str) -> Tensor:
     """(samples,) float32 at ``rate`` -> (samples,) at 16 kHz, on the same device, by one of `RESAMPLERS`."""
-    if rate == RATE:
+    if rate == RATE or len(sound) == 0:
         return sound
-    return resample(sound, rate, RATE) if method == "resampy" else torchaudio.functional.resample(sound, rate, RATE)
+    return torch.cat(list(stream_resampled([sound], len(sound), rate, method)))
+
+
+def stream_resampled(pieces: Iterable[Tensor], samples: int, rate: int, method: str) -> Iterator[Tensor]:
+    """The same of a sound that comes in ``pieces`` (n,), together ``samples``: pieces of what it is at 16 kHz."""
+    count = resampled_count(samples, rate, method)
+    if rate == RATE:
+        yield from pieces
+    elif method == "resampy":
+        yield from resample.stream(pieces, samples, rate, RATE, resample.kaiser_best(rate, RATE), count)
+    elif RATE * rate // math.gcd(rate, RATE) ** 2 <= LARGEST_KERNEL:
+        yield from _by_torchaudio(pieces, samples, rate, count)
+    else:
+        filters = resample.sinc_hann(rate, RATE)
+        outputs = resample.stream(pieces, samples, rate, RATE, filters, count)
+        yield from (output.float() for output in outputs)
+
+
+def _by_torchaudio(pieces: Iterable[Tensor], samples: int, rate: int, count: int) -> Iterator[Tensor]:
+    """By torchaudio's own function, on spans that overlap by its filter, of which only the middle is kept."""
+    divisor = math.gcd(rate, RATE)
+    phases, step = RATE // divisor, rate // divisor
+    rows = -(-samples // step)
+    beside = resample.sinc_hann(rate, RATE).reach // step + 1
+    most = max(1, SPAN // phases)
+    zeros = (rows + beside + 1) * step - samples
+    inputs = spans(padded(pieces, beside * step, zeros), -(-rows // most), (most + 2 * beside) * step, most * step)
+    for number, span in enumerate(inputs):
+        outputs = torchaudio.functional.resample(span, rate, RATE)[beside * phases :]
+        yield outputs[: min(most * phases, count - number * most * phases)]
 
 
 def log_mel_patches(sound: Tensor) -> Tensor:
@@ -49,18 +91,22 @@ def log_mel_patches(sound: Tensor) -> Tensor:
     A sound shorter than a patch is padded with zeros to one patch. Computed in float64, as in the published code: where
     a band is nearly silent log(mel + 0.01) shows the rounding of float32.
     """
-    count = patch_count(len(sound))
-    if count == 0:
-        return torch.empty(0, PATCH, BANDS, device=sound.device)
-    if len(sound) < PATCH_SAMPLES:
-        sound = torch.nn.functional.pad(sound, (0, PATCH_SAMPLES - len(sound)))
-    frames = sound.unfold(0, FRAME, HOP)[: count * PATCH]
-    window = torch.hann_window(FRAME, periodic=True, dtype=torch.float64, device=sound.device)
-    matrix = mel_matrix().to(sound.device)
-    # In pieces: a spectrum takes many times the memory of its sound.
-    pieces = (frames[begin : begin + PIECE] for begin in range(0, len(frames), PIECE))
-    mel = [torch.fft.rfft(piece.double() * window, TRANSFORM).abs() @ matrix for piece in pieces]
-    return torch.log(torch.cat(mel) + LOG_OFFSET).view(count, PATCH, BANDS).float()
+    patches = list(stream_patches([sound], len(sound)))
+    return torch.cat(patches) if patches else torch.empty(0, PATCH, BANDS, device=sound.device)
+
+
+def stream_patches(pieces: Iterable[Tensor], samples: int) -> Iterator[Tensor]:
+    """The same of a sound that comes in ``pieces`` (n,), together ``samples``: up to `TOGETHER` patches at a time."""
+    count = patch_count(samples)
+    step = TOGETHER * PATCH * HOP
+    zeros = max(0, PATCH_SAMPLES - samples)
+    heard = spans(padded(pieces, 0, zeros), -(-count // TOGETHER), step + FRAME - HOP, step)
+    for number, span in enumerate(heard):
+        patches = min(TOGETHER, count - number * TOGETHER)
+        frames = span.unfold(0, FRAME, HOP)[: patches * PATCH]
+        window = torch.hann_window(FRAME, periodic=True, dtype=torch.float64, device=span.device)
+        mel = torch.fft.rfft(frames.double() * window, TRANSFORM).abs() @ mel_matrix().to(span.device)
+        yield torch.log(mel + LOG_OFFSET).view(patches, PATCH, BANDS).float()
 
 
 def patch_times(count: int) -> NDArray[np.float64]:
@@ -68,6 +114,7 @@ def patch_times(count: int) -> NDArray[np.float64]:
     return (np.arange(count, dtype=np.float64) + 0.5) * PATCH_SECONDS
 
 
+@cache
 def mel_matrix() -> Tensor:
     """Weights (257, 64) float64 of the bands; the constant component has none.
 

@@ -69,12 +69,18 @@ class DecodedShard:
         return float(self._video(video_id).attrs["fps"])
 
     def sound(self, video_id: str) -> tuple[NDArray[np.float32], int] | None:
-        """Mono samples (N,) and their rate in Hz; None when the video has no sound."""
-        dataset = self._dataset(video_id, "sound")
-        if len(dataset) == 0:
-            return None
-        samples: NDArray[np.float32] = dataset[:]
-        return samples, int(self._video(video_id).attrs["rate"])
+        """Mono samples (N,) and their rate in Hz, the whole clip's; None when the video has no sound."""
+        samples = self.samples(video_id)
+        return (samples[:], self.rate(video_id)) if len(samples) else None
+
+    def samples(self, video_id: str) -> h5py.Dataset:
+        """(N,) float32 mono, N = 0 without sound; slices are read from the file when they are taken."""
+        return self._dataset(video_id, "sound")
+
+    def rate(self, video_id: str) -> int:
+        """Samples a second, Hz; 0 of a video without a sound track."""
+        self._dataset(video_id, "sound")
+        return int(self._video(video_id).attrs["rate"])
 
     def _video(self, video_id: str) -> h5py.Group:
         if video_id not in self._file:

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
-from pipeline.features.batching import Source, compute_in_batches
+from pipeline.features import batching
+from pipeline.features.batching import Source, by_video, compute_in_batches
 
 
 def test_rows_return_to_their_videos() -> None:
@@ -55,3 +58,34 @@ def test_videos_come_out_before_the_shard_is_read() -> None:
     first = next(compute_in_batches(videos(), 4, 1, lambda batch: torch.stack(list(batch))))
     assert first[0] == "a"
     assert read == ["a"]
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 7, 50])
+@pytest.mark.parametrize("part", [1, 4, 5, 20])
+def test_a_long_video_comes_in_parts(size: int, part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In order, nothing lost at the borders, and no more held than a part and a batch."""
+    monkeypatch.setattr(batching, "PART", part)
+    sizes = {"a": 2, "b": 23, "c": 0, "d": 10, "e": 1}
+    computed = 0
+
+    def videos() -> Iterator[Source[Tensor]]:
+        for number, (video_id, count) in enumerate(sizes.items()):
+            yield video_id, count, (torch.tensor([100.0 * number + row]) for row in range(count))
+
+    def compute(batch: Sequence[Tensor]) -> Tensor:
+        nonlocal computed
+        computed += len(batch)
+        return torch.stack(list(batch))
+
+    taken = 0
+    found: dict[str, list[float]] = {}
+    for video_id, parts in by_video(compute_in_batches(videos(), size, 1, compute)):
+        found[video_id] = []
+        for values in parts:
+            assert computed - taken < part + size
+            taken += len(values)
+            found[video_id] += values[:, 0].tolist()
+            assert values.shape == (len(values), 1)
+    assert list(found) == list(sizes)
+    for number, (video_id, count) in enumerate(sizes.items()):
+        np.testing.assert_array_equal(found[video_id], 100.0 * number + np.arange(count))

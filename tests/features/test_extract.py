@@ -134,6 +134,20 @@ def test_overlapping_windows_of_r50(decoded: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(store.read("even"), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
+def test_large_frames_are_read_in_smaller_pieces(
+    decoded: Path, resources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feature = {"network": "i3d_flow", "input_size": 32, "stride": 16, "flow": {"method": "dis", "bound": 5}}
+    usual = extract(feature, decoded, tmp_path / "usual", resources)
+    monkeypatch.setattr("pipeline.features.frames.PIECE_BYTES", 5 * 48 * 64 * 3)  # five frames
+    small = extract(feature, decoded, tmp_path / "small", resources)
+    for name in FRAMES:
+        np.testing.assert_array_equal(small.read(name), usual.read(name))
+    monkeypatch.setattr("pipeline.features.frames.PIECE_BYTES", 1)
+    one = extract(feature, decoded, tmp_path / "one", resources)
+    np.testing.assert_array_equal(one.read("long"), usual.read("long"))
+
+
 def test_stopping_early_leaves_no_reader(decoded: Path, resources: Path) -> None:
     feature = I3DFeature.model_validate({"network": "i3d_rgb", "input_size": 32, "stride": 4})
     extractor = FrameExtractor(feature, resources, torch.device("cpu"))

@@ -58,8 +58,8 @@ def test_any_ratio_by_brute_force(rate: int, new_rate: int) -> None:
 
 
 def test_some_outputs_are_late_and_that_is_tested() -> None:
-    assert len(late_outputs(len(np.load(STORED)["44100"]), 44100, 16000)) > 0
-    assert len(late_outputs(4000, 48000, 16000)) == 0
+    assert len(late_outputs(0, len(np.load(STORED)["44100"]), 0.0, 44100, 16000)[0]) > 0
+    assert len(late_outputs(0, 4000, 0.0, 48000, 16000)[0]) == 0
 
 
 @pytest.mark.parametrize("samples", [0, 1, 2, 3])
