@@ -2,9 +2,11 @@
 
 import tempfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,29 +57,32 @@ def read_clip(path: Path) -> Clip:
         decoded = Path(folder) / "clip.h5"
         decode_video(_ID, path, media, decoded, frames=probed.picture is not None, sound=probed.sound is not None)
         with DecodedShard(decoded) as shard:
-            sound = shard.sound(_ID) if probed.sound is not None else None
+            samples = 0 if probed.sound is None else len(shard.samples(_ID))
             times = shard.times(_ID) if probed.picture is not None else np.zeros(0)
-            heard = 0.0 if sound is None else len(sound[0]) / sound[1]
+            heard = samples / shard.rate(_ID) if samples else 0.0
             seen = 0.0 if not len(times) else float(times[-1])
             seconds = max(probed.duration or seen + 1 / fps, heard, seen)
             chosen = _spread(times, seconds)
             frames = tuple((float(times[place]), jpeg(shard.frames(_ID)[place])) for place in chosen)
-    bin_seconds = max(SHORTEST_BIN, seconds / BINS)
-    level = None if sound is None else sound_level(*sound, bin_seconds)
+            bin_seconds = max(SHORTEST_BIN, seconds / BINS)
+            level = sound_level(shard.samples(_ID), shard.rate(_ID), bin_seconds) if samples else None
     return Clip(seconds, frames, level, bin_seconds)
 
 
-def sound_level(samples: NDArray[np.float32], rate: int, bin_seconds: float) -> NDArray[np.float64]:
+def sound_level(samples: NDArray[np.float32] | h5py.Dataset, rate: int, bin_seconds: float) -> NDArray[np.float64]:
     """RMS (bins,) of each ``bin_seconds`` of sound (samples,) in [-1, 1] at ``rate`` Hz, dB of full scale.
 
-    The last bin is what is left.
+    The last bin is what is left. A dataset is read bin by bin.
     """
     count = max(1, int(np.ceil(len(samples) / (rate * bin_seconds) - 1e-9)))
     edges = np.minimum(np.round(np.arange(count + 1) * rate * bin_seconds).astype(np.int64), len(samples))
-    sums = np.concatenate([[0.0], np.cumsum(np.square(samples, dtype=np.float64))])
-    power = np.maximum(np.diff(sums[edges]), 0) / np.maximum(np.diff(edges), 1)
+    power = [_power(samples[begin:end]) for begin, end in pairwise(edges.tolist())]
     level: NDArray[np.float64] = 10 * np.log10(np.maximum(power, 10 ** (SILENCE / 10)))
     return level
+
+
+def _power(samples: NDArray[np.float32]) -> float:
+    return float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
 
 
 def jpeg(frame: NDArray[np.uint8]) -> bytes:
