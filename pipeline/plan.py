@@ -11,8 +11,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.config import TEST_SETS, Config, Dialogs, FrameMedia, TestSet, parse
-from pipeline.config.dependence import answering_entries, taught_entry, trained_entry, training_values
+from pipeline.config import TEST_SETS, Config, Dialogs, TestSet, parse
+from pipeline.config.dependence import (
+    answering_entries,
+    corpus_values,
+    feature_values,
+    media_values,
+    taught_entry,
+    trained_entry,
+    training_values,
+)
 from pipeline.corpus.importing import training_file
 from pipeline.corpus.shards import by_shard, npy_in, shard_name, videos_in
 from pipeline.errors import UserError
@@ -212,15 +220,21 @@ class Plan:
 
     # ---- settings: exactly what a step's result depends on, as inline JSON ---------------------------------------
 
-    def machine(self, name: str | None = None) -> str:
-        """Where things are, the device, how many bad videos are put up with, and what else a card says of ``name``.
+    def machine(self, name: str | None = None, feature: str | None = None) -> str:
+        """Where things are, the device, how many bad videos are put up with.
 
-        Inputs are followed as files, so no result depends on these settings.
+        And what else a card says of the system ``name``, how large a batch of ``feature`` is. Inputs are followed as
+        files, so no result depends on these settings.
         """
         places = {key: getattr(self.config, key) for key in MACHINE_KEYS}
         bad = {"media": {"max_bad_fraction": self.config.media.max_bad_fraction}}
         said = {} if name is None else {"systems": {name: self._said(name)}}
-        return _json({**places, **bad, **said, "videos": self.video_folder, "dialogs": self.dialog_files()})
+        batch = {} if feature is None else {"features": {feature: self._batch(feature)}}
+        return _json({**places, **bad, **said, **batch, "videos": self.video_folder, "dialogs": self.dialog_files()})
+
+    def _batch(self, feature: str) -> dict[str, Any]:
+        settings = self.config.features[feature]
+        return {"network": settings.network, "batch": settings.batch}
 
     def _said(self, name: str) -> dict[str, Any]:
         """What a model card says of a system beside what its weights depend on."""
@@ -233,7 +247,7 @@ class Plan:
 
     def corpus_settings(self) -> str:
         """For `avsd corpus import`."""
-        return _json({"corpus": self.config.corpus.model_dump(exclude={"scenes", "shards"})})
+        return _json({"corpus": corpus_values(self.config)})
 
     def decode_settings(self, feature: str) -> str:
         """For `avsd decode`: of the feature only its network, which says whether it needs frames or sound."""
@@ -242,14 +256,13 @@ class Plan:
 
     def extract_settings(self, feature: str) -> str:
         """For `avsd extract`: what was decoded belongs to it, since the decoded shard may be gone."""
-        settings = self.config.features[feature].model_dump(mode="json", exclude={"media"})
-        return _json({**self._decoded(feature), "features": {feature: settings}})
+        return _json({**self._decoded(feature), "features": {feature: feature_values(self.config, feature)}})
 
     def _decoded(self, feature: str) -> dict[str, Any]:
         """Settings that a decoded shard depends on: its videos and, for frames, the feature's media settings."""
         decoded: dict[str, Any] = {"corpus": {"shards": self.config.corpus.shards}}
         if self.config.features[feature].inputs == "frames":
-            decoded["media"] = self.config.media_of(feature).model_dump(include=set(FrameMedia.model_fields))
+            decoded["media"] = media_values(self.config, feature)
         return decoded
 
     def npy_settings(self, feature: str) -> str:

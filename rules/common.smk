@@ -54,6 +54,11 @@ def machine(wildcards, threads):
     return PLAN.machine()
 
 
+# With the size of the feature's batches.
+def feature_machine(wildcards, threads):
+    return PLAN.machine(feature=wildcards.feature)
+
+
 # With what the system is called: that stands in its model card and its answers, and changes neither.
 def system_machine(wildcards, threads):
     return PLAN.machine(wildcards.system)

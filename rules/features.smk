@@ -49,7 +49,7 @@ rule extract:
         gpu=PLAN.gpu,
     params:
         settings=extract_settings,
-        machine=machine,
+        machine=feature_machine,
         version=[STAGES["decode"], STAGES["extract"]],
     message:
         "Extracting {wildcards.feature}, shard {wildcards.shard}"

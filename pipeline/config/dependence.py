@@ -1,4 +1,4 @@
-"""What trained weights and answers depend on, of the configuration: validated values, and nothing besides.
+"""What results depend on, of the configuration: validated values, and nothing besides.
 
 The one list of it. The workflow passes these values to a stage (`pipeline.plan`), so that only their change is a reason
 to run it again; the training compares them with what a state or a finished model was made with (`training.depends`).
@@ -7,6 +7,8 @@ A value that was typed another way (`3e-1`), or a default spelled out, is the sa
 
 from typing import Any
 
+from pipeline.config.corpus import Dialogs
+from pipeline.config.features import FrameMedia, I3DFeature
 from pipeline.config.root import Config
 from pipeline.config.systems import Loss, System
 
@@ -18,6 +20,38 @@ LOSSES: dict[str, tuple[Loss, ...]] = {
     "joint_shared_pass": ("joint",),
 }
 """Settings of the loop that only some losses read."""
+
+
+def corpus_values(config: Config) -> dict[str, Any]:
+    """Settings that the canonical dialogs depend on beside the files."""
+    scenes = config.corpus.source == "scenes"
+    given = {key for key in Dialogs.model_fields if scenes or getattr(config.dialogs, key) is not None}
+    unread = {"scenes", "shards"}
+    unread |= {"holdout"} if "validation" in given else set()
+    unread |= set() if "trial" in given else {"keep_trial_in_validation"}
+    return config.corpus.model_dump(mode="json", exclude=unread)
+
+
+def media_values(config: Config, feature: str) -> dict[str, Any]:
+    """Settings that the frames decoded for a feature depend on."""
+    media = config.media_of(feature)
+    unread = {"size"} if media.resize == "source" else set()
+    return media.model_dump(mode="json", include=set(FrameMedia.model_fields) - unread)
+
+
+def feature_values(config: Config, feature: str) -> dict[str, Any]:
+    """The entry of a computed feature, as far as its values depend on it beside what is decoded.
+
+    The size of a batch is not in it: values differ by rounding at most.
+    """
+    settings = config.features[feature]
+    unread = {"media", "npy", "batch"}
+    if isinstance(settings, I3DFeature) and settings.network != "i3d_flow":
+        unread.add("flow")
+    values = settings.model_dump(mode="json", exclude=unread)
+    if "flow" in values and values["flow"]["method"] != "raft_small":
+        del values["flow"]["weights"]
+    return values
 
 
 def training_values(config: Config, name: str) -> dict[str, Any]:

@@ -200,6 +200,15 @@ def settings(plan):
         ({"answers": {"beam": 3}}, {"answer st"}),
         ({"scoring": {"filter": "none"}}, set()),
         ({"answers": {"batch_turns": 7}}, {"answer st"}),
+        # What is not read: of scenes, of frames as they are, of a feature without flow, of a flow without weights.
+        ({"corpus": {"holdout": 0.3}}, set()),
+        ({"media": {"size": 99}}, set()),
+        ({"media": {"size": 99, "resize": "direct"}}, {"decode i3d_rgb", "decode i3d_flow", "i3d_rgb", "i3d_flow"}),
+        ({"features": {"i3d_rgb": {"flow": {"bound": 9}}}}, set()),
+        ({"features": {"i3d_flow": {"flow": {"weights": str(ROOT / "config.yaml")}}}}, set()),
+        # Values of batches of another size differ by rounding at most.
+        ({"features": {"i3d_rgb": {"batch": 3}, "vggish": {"batch": "7"}}}, set()),
+        ({"features": {"other": {"network": "vggish"}}}, set()),
         ({"networks": {"attention": {"context": 64}}}, {"train st"}),
         ({"networks": {"naive_fusion": {"fusion": 32}, "hierarchical": {"context": 3}}}, {"train baseline"}),
         ({"systems": {"ours_man_man": {"sizes": {"context": 128, "dropout": 0.2}}}}, {"train st"}),
@@ -234,6 +243,15 @@ def settings(plan):
 def test_settings_change_exactly_where_results_do(overlay, changed):
     before, after = settings(Plan(default())), settings(Plan(default(**overlay)))
     assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_the_size_of_a_batch_reaches_the_extraction():
+    plan = Plan(default(features={"i3d_rgb": {"batch": 3}}))
+    for name, batch in (("i3d_rgb", 3), ("vggish", 64), ("i3d_flow", None)):
+        by_the_workflow = load([plan.extract_settings(name), plan.machine(feature=name)])
+        expected = plan.config.features[name].model_copy(update={"npy": None})
+        assert by_the_workflow.features[name].batch == batch
+        assert by_the_workflow.features[name] == expected
 
 
 def test_a_word_is_counted_whatever_is_run_and_a_new_kind_of_description_counts():
