@@ -5,7 +5,7 @@ Snakemake sees these among a rule's parameters. Editing code or comments without
 
 STAGES = {
     "corpus": 1,
-    "decode": 2,
+    "decode": 3,
     "extract": 2,
     "vocabulary": 1,
     "training": 2,

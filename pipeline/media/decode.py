@@ -21,12 +21,13 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
 from pipeline.hdf5 import Attribute
 from pipeline.media import ffmpeg
+from pipeline.media.clock import Clock, read_clock
 from pipeline.media.probe import Picture, Probe, Sound, UnreadableError, probe
+from pipeline.media.sound import placed, sound_command
 from pipeline.progress import log, progress
 from pipeline.versions import STAGES
 
 BLOCK_BYTES = 4 << 20
-SAMPLE_BYTES = 4
 QUARANTINE_COLUMNS = ("video", "stage", "reason", "decoder's words")
 
 
@@ -100,12 +101,13 @@ def _write_quarantine(path: Path, bad: list[tuple[str, UnreadableError]]) -> Non
 def _decode(group: h5py.Group, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
     probed = probe(path)
     group.attrs.update(_source(probed))
+    clock = read_clock(path, probed)
     if frames:
         if probed.picture is None:
             raise UnreadableError("probe", "no video stream")
-        _decode_frames(group, path, probed.picture, media)
+        _decode_frames(group, path, probed.picture, media, clock)
     if sound:
-        _decode_sound(group, path, probed.sound)
+        _decode_sound(group, path, probed.sound, clock)
 
 
 def _source(probed: Probe) -> dict[str, Attribute]:
@@ -128,11 +130,11 @@ def _source(probed: Probe) -> dict[str, Attribute]:
     return values
 
 
-def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media) -> None:
-    times, words = _stream_frames(group, path, ffmpeg.frames_command(path, picture, media), picture, media)
+def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media, clock: Clock) -> None:
+    times, words = _stream_frames(group, path, ffmpeg.frames_command(path, picture, media, clock), picture, media)
     if not times and media.fps != "source":
         # Shorter than half a frame at the wanted rate: rounded to nothing, and no clip may come out empty.
-        command = ffmpeg.frames_command(path, picture, media, keep_last=True)
+        command = ffmpeg.frames_command(path, picture, media, clock, keep_last=True)
         times, words = _stream_frames(group, path, command, picture, media)
     if not times:
         ffmpeg.require_zimg()
@@ -171,15 +173,14 @@ def frame_rate(times: list[float], declared: Fraction | None) -> float:
     return float(declared) if declared and abs(measured / declared - 1) < 0.01 else measured
 
 
-def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None) -> None:
+def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None, clock: Clock) -> None:
     group.create_dataset("sound", (0,), np.float32, maxshape=(None,), chunks=(1 << 16,))
     group.attrs["rate"] = 0 if sound is None else sound.rate
     if sound is None:
         return
     odd = 0
-    with ffmpeg.Decoder(ffmpeg.sound_command(path, sound), "sound") as decoder:
-        for block in decoder.blocks(SAMPLE_BYTES, BLOCK_BYTES // SAMPLE_BYTES):
-            samples = block.reshape(-1).view("<f4")
+    with ffmpeg.Decoder(sound_command(path, sound, clock), "sound") as decoder:
+        for samples in placed(decoder, sound.rate):
             finite = np.isfinite(samples)
             odd += len(samples) - int(finite.sum())
             _append(group, "sound", np.where(finite, samples, np.float32(0)))

@@ -9,6 +9,7 @@ import re
 import select
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
@@ -23,7 +24,9 @@ from numpy.typing import NDArray
 
 from pipeline.config import Media
 from pipeline.errors import UserError
-from pipeline.media.probe import Picture, Sound, UnreadableError
+from pipeline.media.clock import Clock
+from pipeline.media.probe import Picture, UnreadableError
+from pipeline.media.source import source
 
 STALL_SECONDS = 120.0
 """A decoder that gives no byte for so long is stuck and is ended."""
@@ -44,6 +47,13 @@ FILTERS: dict[str, dict[str, Any]] = {
 PIPE_BYTES = 1 << 20
 MOST_WORDS = 5
 _TIME = re.compile(rb"(-?\d+) (\d+)/(\d+)\n")
+FRAME_MARKS = "{pts} {tb}"
+SOUND_MARKS = "{pts} {samp}"
+"""What ffmpeg says of each frame: its time (in time bases, which are samples of sound), its samples."""
+
+MARKS_SECONDS = 0.005
+"""Rest between two looks at the marks, which come one by one: without it each would wake a thread."""
+
 _LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(warning|error|fatal|panic)\] (.*)$")
 _REPEATED = re.compile(rb"\s*Last message repeated \d+ times")
 
@@ -87,22 +97,23 @@ def frame_size(picture: Picture, media: Media) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def frames_command(path: Path, picture: Picture, media: Media, *, keep_last: bool = False) -> list[str]:
+def frames_command(path: Path, picture: Picture, media: Media, clock: Clock, *, keep_last: bool = False) -> list[str]:
     """The command that writes rgb24 frames of `frame_size` to its standard output.
 
     With ``media.fps`` a number the `fps` filter repeats and drops frames to that rate, rounding the end of the clip to
     the nearest frame; ``keep_last`` rounds it up, for clips shorter than half a frame. Rotation is undone by ffmpeg.
     The time of each frame goes to descriptor 0, where `Decoder` reads it.
     """
-    stream = _input(path)[str(picture.index)]
+    stream = source(path, clock)[str(picture.index)]
     if media.fps == "source":
         stream = _as_rgb(stream, picture, media)
     elif picture.rate is not None and picture.rate < media.fps:
         stream = _resample(_as_rgb(stream, picture, media), media.fps, keep_last)  # resize before frames are repeated
     else:
         stream = _as_rgb(_resample(stream, media.fps, keep_last), picture, media)
-    times = {"stats_enc_pre": "pipe:0", "stats_enc_pre_fmt": "{pts} {tb}", "enc_time_base": "filter"}
-    return _output(stream, format="rawvideo", pix_fmt="rgb24", fps_mode="passthrough", **times)
+    return output(
+        stream, FRAME_MARKS, format="rawvideo", pix_fmt="rgb24", fps_mode="passthrough", enc_time_base="filter"
+    )
 
 
 def _resample(stream: Any, fps: float, keep_last: bool) -> Any:
@@ -134,38 +145,25 @@ def _layouts(full_colour: bool) -> str:
     return "|".join(names + [family.replace("yuv", "yuvj") for family in families])
 
 
-def sound_command(path: Path, sound: Sound) -> list[str]:
-    """The command that writes little-endian float32 sound, mono, at the track's own rate, to its standard output.
-
-    Mono is the mean of the channels. Sample 0 is at time 0 of the file: a track that begins later, or has gaps, is
-    filled with silence, so sound and frames share one clock.
-    """
-    mean = "+".join(f"{1 / sound.channels:.9f}*c{channel}" for channel in range(sound.channels))
-    filters = f"aformat=sample_fmts=flt,pan=1c|c0={mean},aresample=async=1:first_pts=0"
-    return _output(_input(path)[str(sound.index)], af=filters, format="f32le", ar=sound.rate)
-
-
-def _input(path: Path) -> Any:
-    # One decoding thread: jobs run side by side. Only local files, whatever a playlist in disguise asks for.
-    return ffmpeg.input(f"file:{path}", protocol_whitelist="file", threads=1)
-
-
-def _output(stream: Any, **options: Any) -> list[str]:
-    output = ffmpeg.output(stream, "pipe:1", **options)
+def output(stream: Any, marks: str, **options: Any) -> list[str]:
+    """The command that writes ``stream`` to its standard output, and a line ``marks`` a frame to its descriptor 0."""
+    written = ffmpeg.output(stream, "pipe:1", stats_enc_pre="pipe:0", stats_enc_pre_fmt=marks, **options)
     arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+warning", "-filter_complex_threads", "1")
-    return list(output.global_args(*arguments).compile(cmd=binary()))
+    return list(written.global_args(*arguments).compile(cmd=binary()))
 
 
 class Decoder:
     """A running decoder: a context manager that never leaves a process behind.
 
     While `blocks` reads standard output, threads drain standard error and the frame times, so no side can wait for
-    another. The decoder writes a line ``pts numerator/denominator`` (the time base) a frame to its descriptor 0, which
-    it never reads. ``times`` (seconds of the frames) and ``words`` (its complaints) are complete after `blocks`.
+    another. The decoder writes a line a frame (`FRAME_MARKS` or `SOUND_MARKS`) to its descriptor 0, which it never
+    reads, before the frame itself. ``words`` (its complaints) and `times` are complete after `blocks`.
     """
 
     def __init__(self, command: list[str], stage: str, stall_seconds: float = STALL_SECONDS) -> None:
-        self.times: list[float] = []
+        self._marks = bytearray()
+        self._marked = threading.Condition()
+        self._ended = False
         self._complaints: dict[bytes, list[str]] = {}
         self._stage = stage
         self._stall = stall_seconds
@@ -186,7 +184,7 @@ class Decoder:
             os.close(times_end)
         self._drains = [
             threading.Thread(target=self._read_errors, daemon=True),
-            threading.Thread(target=self._read_times, args=(times,), daemon=True),
+            threading.Thread(target=self._read_marks, args=(times,), daemon=True),
         ]
         for drain in self._drains:
             drain.start()
@@ -217,6 +215,21 @@ class Decoder:
     def failed(self) -> bool:
         """Whether the decoder reported errors or ended with a status other than 0."""
         return self._process.returncode != 0 or bool(self._complaints.keys() - {b"warning"})
+
+    @property
+    def times(self) -> list[float]:
+        """Seconds at which the frames begin to be shown."""
+        # Python's division of integers is correctly rounded.
+        return [int(pts) * int(over) / int(under) for pts, over, under in _TIME.findall(self._marks)]
+
+    def new_marks(self) -> NDArray[np.int64]:
+        """(N, 2) pts and samples of the pieces of sound that came since it was asked; it waits. N = 0: no more come."""
+        with self._marked:
+            self._marked.wait_for(lambda: self._ended or b"\n" in self._marks)
+            whole = self._marks.rfind(b"\n") + 1
+            lines = bytes(self._marks[:whole])
+            del self._marks[:whole]
+        return np.fromstring(lines.decode("ascii"), np.int64, sep=" ").reshape(-1, 2)
 
     def blocks(self, item_bytes: int, block_items: int) -> Iterator[NDArray[np.uint8]]:
         """Yield (n, item_bytes) uint8, n up to ``block_items``; a block is overwritten by the next.
@@ -260,11 +273,16 @@ class Decoder:
         for drain in self._drains:
             drain.join()
 
-    def _read_times(self, descriptor: int) -> None:
-        with os.fdopen(descriptor, "rb") as pipe:
-            written = pipe.read()
-        # Python's division of integers is correctly rounded.
-        self.times = [int(pts) * int(over) / int(under) for pts, over, under in _TIME.findall(written)]
+    def _read_marks(self, descriptor: int) -> None:
+        with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+            while written := pipe.read(PIPE_BYTES):
+                with self._marked:
+                    self._marks += written
+                    self._marked.notify()
+                time.sleep(MARKS_SECONDS)
+        with self._marked:
+            self._ended = True
+            self._marked.notify()
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None

@@ -13,6 +13,10 @@ NO_MATRIX = {0, 2, 3}
 """Codes of H.273 that name no YCbCr matrix: RGB, unspecified, reserved."""
 
 
+INDEXED = {"avi", "mov,mp4,m4a,3gp,3g2,mj2"}
+"""Formats whose index, where they have one, gives every packet its time."""
+
+
 class UnreadableError(Exception):
     """A video that cannot be used: the shard goes on without it.
 
@@ -65,12 +69,15 @@ class Sound:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a file holds. duration: seconds as the container gives it, None where it gives none."""
+    """What a file holds. duration: seconds as the container gives it, None where it gives none. indexed: whether an
+    index gives the time of each packet, so that times cannot jump.
+    """
 
     container: str
     duration: float | None
     picture: Picture | None
     sound: Sound | None
+    indexed: bool
 
 
 def probe(path: Path) -> Probe:
@@ -96,7 +103,8 @@ def _probe(path: Path, logged: list[tuple[int, str, str]]) -> Probe:
         with av.open(str(path), metadata_errors="ignore") as container:
             picture = _picture(container)
             duration = None if container.duration is None else container.duration / av.time_base
-            return Probe(container.format.name, duration, picture, _sound(container))
+            sound = _sound(container)
+            return Probe(container.format.name, duration, picture, sound, _indexed(container, picture, sound))
     except (av.FFmpegError, OSError) as error:
         said = [message.strip() for _, _, message in logged] + [str(getattr(error, "strerror", None) or error)]
         raise UnreadableError("probe", "not a readable media file", "; ".join(said)) from None
@@ -141,3 +149,8 @@ def _sound(container: av.container.InputContainer) -> Sound | None:
         if context.rate and context.channels:
             return Sound(stream.index, context.name, context.rate, context.channels)
     return None
+
+
+def _indexed(container: av.container.InputContainer, *chosen: Picture | Sound | None) -> bool:
+    counts = [container.streams[stream.index].frames for stream in chosen if stream is not None]
+    return container.format.name in INDEXED and all(counts)

@@ -42,6 +42,68 @@ def counting(ffmpeg_run: Maker) -> Maker:
 
 
 @pytest.fixture
+def flashing(ffmpeg_run: Maker) -> Maker:
+    """A clip of 2 s, black and silent, with a white flash and a tone of amplitude 0.5 from 1.0 to 1.2 s together.
+
+    picture, sound: seconds of it that there are; the container's clock is the clip's.
+    """
+
+    def make(name: str, *options: str, picture: tuple[float, float] = (0, 2), sound: tuple[float, float] = (0, 2)):
+        flash = "color=black:size=64x48:rate=25:duration=2,geq=lum='if(between(T,0.99,1.19),235,16)':cb=128:cr=128"
+        tone = "aevalsrc='0.5*sin(2000*PI*t)*between(t,1,1.2)':s=48000:d=2"
+        sources = (
+            *("-f", "lavfi", "-i", f"{flash},trim={picture[0]}:{picture[1]}"),
+            *("-f", "lavfi", "-i", f"{tone},atrim={sound[0]}:{sound[1]}"),
+        )
+        codec = () if name.endswith("ogv") else ("-pix_fmt", "yuv420p", "-qp", "10", "-q:v", "3", "-g", "25")
+        return ffmpeg_run(*sources, *codec, "-copyts", *options, name)
+
+    return make
+
+
+@pytest.fixture
+def joined(tmp_path: Path) -> Maker:
+    """Files joined byte by byte."""
+
+    def join(name: str, *parts: Path) -> Path:
+        target = tmp_path / name
+        target.write_bytes(b"".join(part.read_bytes() for part in parts))
+        return target
+
+    return join
+
+
+def begins(loud, seconds) -> list[float]:
+    """When each stretch of True in ``loud`` begins, ``seconds`` being the time of each of its items."""
+    rises = np.flatnonzero(np.diff(np.concatenate([[False], loud]).astype(int)) == 1)
+    return np.asarray(seconds)[rises].tolist()
+
+
+@pytest.fixture
+def flashes() -> Callable[[DecodedShard, str], list[float]]:
+    """Seconds at which the frames of a decoded `flashing` clip become white."""
+
+    def read(shard: DecodedShard, video: str) -> list[float]:
+        return begins(shard.frames(video)[:].mean((1, 2, 3)) > 128, shard.times(video))
+
+    return read
+
+
+@pytest.fixture
+def tones() -> Callable[[DecodedShard, str], list[float]]:
+    """Seconds at which its tones begin, found to 5 ms."""
+
+    def read(shard: DecodedShard, video: str) -> list[float]:
+        samples, rate = shard.sound(video)
+        step = rate // 200
+        loud = np.abs(samples[: len(samples) // step * step]).reshape(-1, step).max(1) > 0.03
+        loud[1:] |= loud[:-1]  # a coder's dip is no end
+        return begins(loud, np.arange(len(loud)) * step / rate)
+
+    return read
+
+
+@pytest.fixture
 def decode(tmp_path: Path) -> Callable[..., DecodedShard]:
     """Decode clips (a list, named by their stems, or paths by id) at 16x16 unless told otherwise; open the shard."""
 
