@@ -10,7 +10,7 @@ import ffmpeg
 
 from pipeline.media.clock import Clock
 
-OPTIONS: dict[str, Any] = {"protocol_whitelist": "file,data", "threads": 1}
+OPTIONS: dict[str, Any] = {"protocol_whitelist": "file", "threads": 1}
 """One decoding thread: jobs run side by side. Only local files, whatever a playlist in disguise asks for."""
 
 
@@ -27,7 +27,8 @@ def source(path: Path, clock: Clock) -> Any:
         # As the one entry of a list: else ffmpeg would mend the times of a broadcast in its own way first.
         name = os.fsencode(path.absolute()).replace(b"'", b"'\\''")
         entries = b64encode(b"ffconcat version 1.0\nfile 'file:" + name + b"'\n").decode()
-        return ffmpeg.input(f"data:text/plain;base64,{entries}", f="concat", safe=0, **options)
+        options |= {"protocol_whitelist": "file,data", "f": "concat", "safe": 0}
+        return ffmpeg.input(f"data:text/plain;base64,{entries}", **options)
     if clock.start is not None:
         # With `copyts` ffmpeg leaves the times to us, but for what is taken off here.
         options |= {"copyts": None, "itsoffset": f"{-clock.start:.6f}"}
