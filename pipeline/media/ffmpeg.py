@@ -9,7 +9,7 @@ import re
 import select
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -23,28 +23,19 @@ from numpy.typing import NDArray
 
 from pipeline.config import Media
 from pipeline.errors import UserError
+from pipeline.media.colour import MATRICES, Reading
+from pipeline.media.convert import as_rgb
 from pipeline.media.probe import Picture, Sound, UnreadableError
 
 STALL_SECONDS = 120.0
 """A decoder that gives no byte for so long is stuck and is ended."""
 
-CONVERSION = "zimg, rounded once; matrix and range as the file says, else BT.601 and limited; to full-range rgb24"
-"""How pictures become rgb: recorded with the frames."""
-
-SWSCALE = "accurate_rnd+full_chroma_int+bitexact"
-"""swscale without the shortcuts of its default, which darken frames by 1 to 2 of 255 levels."""
-
-FILTERS: dict[str, dict[str, Any]] = {
-    "bilinear": {"filter": "bilinear"},
-    "bicubic": {"filter": "bicubic", "param_a": 0, "param_b": 0.5},  # Keys' a = -0.5, as PIL and torch
-    "lanczos": {"filter": "lanczos", "param_a": 3},
-}
-"""zimg's filters by the scaler's name; all widen when they shrink a picture (antialiasing). It has none for `area`."""
-
 PIPE_BYTES = 1 << 20
 MOST_WORDS = 5
+INFO = 32  # of FFmpeg's levels of messages
 _TIME = re.compile(rb"(-?\d+) (\d+)/(\d+)\n")
 _LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(warning|error|fatal|panic)\] (.*)$")
+_CHANGED = b"Reconfiguring filter graph because"
 _REPEATED = re.compile(rb"\s*Last message repeated \d+ times")
 
 
@@ -87,51 +78,50 @@ def frame_size(picture: Picture, media: Media) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def frames_command(path: Path, picture: Picture, media: Media, *, keep_last: bool = False) -> list[str]:
-    """The command that writes rgb24 frames of `frame_size` to its standard output.
+def frames_command(path: Path, picture: Picture, media: Media, read: Reading, *, keep_last: bool = False) -> list[str]:
+    """The command that writes rgb24 frames of `frame_size` to its standard output; all are read as ``read`` says.
 
     With ``media.fps`` a number the `fps` filter repeats and drops frames to that rate, rounding the end of the clip to
     the nearest frame; ``keep_last`` rounds it up, for clips shorter than half a frame. Rotation is undone by ffmpeg.
     The time of each frame goes to descriptor 0, where `Decoder` reads it.
     """
-    stream = _input(path)[str(picture.index)]
+    size = frame_size(picture, media)
+    stream = _picture_input(path, picture)
     if media.fps == "source":
-        stream = _as_rgb(stream, picture, media)
+        stream = as_rgb(stream, read, size, media.scaler)
     elif picture.rate is not None and picture.rate < media.fps:
-        stream = _resample(_as_rgb(stream, picture, media), media.fps, keep_last)  # resize before frames are repeated
+        # Resize before frames are repeated.
+        stream = _resample(as_rgb(stream, read, size, media.scaler), media.fps, keep_last)
     else:
-        stream = _as_rgb(_resample(stream, media.fps, keep_last), picture, media)
-    times = {"stats_enc_pre": "pipe:0", "stats_enc_pre_fmt": "{pts} {tb}", "enc_time_base": "filter"}
-    return _output(stream, format="rawvideo", pix_fmt="rgb24", fps_mode="passthrough", **times)
+        stream = as_rgb(_resample(stream, media.fps, keep_last), read, size, media.scaler)
+    return _frames_output(stream, format="rawvideo", pix_fmt="rgb24")
+
+
+def survey_command(path: Path, picture: Picture) -> list[str]:
+    """The command that decodes every frame, writes none, and says of each what it is, as the filter `showinfo` does."""
+    return _frames_output(_picture_input(path, picture).filter("showinfo", checksum=0), format="null")
+
+
+def exact_rate(fps: float) -> Fraction:
+    """Frames a second as the fraction that is meant: 29.97 is 30000/1001."""
+    return Fraction(fps).limit_denominator(1001)
 
 
 def _resample(stream: Any, fps: float, keep_last: bool) -> Any:
-    rate = Fraction(fps).limit_denominator(1001)
+    rate = exact_rate(fps)
     end = "pass" if keep_last else "round"
     return stream.filter("fps", fps=f"{rate.numerator}/{rate.denominator}", eof_action=end)
 
 
-def _as_rgb(stream: Any, picture: Picture, media: Media) -> Any:
-    """Resize and convert: zimg does both in one step and rounds once, at the end."""
-    width, height = frame_size(picture, media)
-    matrix = picture.matrix
-    # zimg takes no odd sizes where colour is subsampled. In most files there is nothing to repack.
-    odd = picture.width % 2 == 1 or picture.height % 2 == 1
-    stream = stream.filter("scale", flags=f"bilinear+{SWSCALE}").filter("format", _layouts(odd))
-    if media.scaler == "area":
-        # Which zimg has not: swscale resizes what zimg gives and takes back, all but unrounded (16 bits).
-        stream = stream.filter("zscale", matrixin=matrix, matrix=matrix, range="limited").filter("format", "yuv444p16")
-        stream = stream.filter("scale", width, height, flags=f"area+{SWSCALE}")
-    resize = {"width": width, "height": height} | FILTERS.get(media.scaler, {})
-    rgb = stream.filter("zscale", **resize, matrixin=matrix, matrix="gbr").filter("format", "gbrp")
-    return rgb.filter("format", "rgb24")
+def _picture_input(path: Path, picture: Picture) -> Any:
+    # A code that FFmpeg has no name for would end the decoding before any filter can take it off.
+    unknown = {} if picture.tags.matrix in MATRICES else {"colorspace": "unknown"}
+    return _input(path, **unknown)[str(picture.index)]
 
 
-def _layouts(full_colour: bool) -> str:
-    """Layouts of pixels that zimg takes, for the `format` filter: separate planes, without transparency."""
-    families = ["yuv444p"] if full_colour else ["yuv420p", "yuv422p", "yuv444p"]
-    names = [f"{family}{depth}" for family in [*families, "gbrp"] for depth in ("", "10", "12", "16")]
-    return "|".join(names + [family.replace("yuv", "yuvj") for family in families])
+def _frames_output(stream: Any, **options: Any) -> list[str]:
+    times = {"stats_enc_pre": "pipe:0", "stats_enc_pre_fmt": "{pts} {tb}", "enc_time_base": "filter"}
+    return _output(stream, **options, fps_mode="passthrough", **times)
 
 
 def sound_command(path: Path, sound: Sound) -> list[str]:
@@ -145,9 +135,9 @@ def sound_command(path: Path, sound: Sound) -> list[str]:
     return _output(_input(path)[str(sound.index)], af=filters, format="f32le", ar=sound.rate)
 
 
-def _input(path: Path) -> Any:
+def _input(path: Path, **options: Any) -> Any:
     # One decoding thread: jobs run side by side. Only local files, whatever a playlist in disguise asks for.
-    return ffmpeg.input(f"file:{path}", protocol_whitelist="file", threads=1)
+    return ffmpeg.input(f"file:{path}", protocol_whitelist="file", threads=1, **options)
 
 
 def _output(stream: Any, **options: Any) -> list[str]:
@@ -159,17 +149,31 @@ def _output(stream: Any, **options: Any) -> list[str]:
 class Decoder:
     """A running decoder: a context manager that never leaves a process behind.
 
-    While `blocks` reads standard output, threads drain standard error and the frame times, so no side can wait for
-    another. The decoder writes a line ``pts numerator/denominator`` (the time base) a frame to its descriptor 0, which
-    it never reads. ``times`` (seconds of the frames) and ``words`` (its complaints) are complete after `blocks`.
+    While `blocks` reads standard output, threads drain standard error, the frame times and the decoder's report, so no
+    side can wait for another. The decoder writes a line ``pts numerator/denominator`` (the time base) a frame to its
+    descriptor 0, which it never reads, and what it is about into the report: apart from standard error, because there
+    the lines of several threads would run into one another, and complaints be lost.
+
+    ``times`` (seconds of the frames), ``words`` (its complaints) and ``changed`` (whether size, layout, colours or
+    rotation of the picture did in mid-stream) are complete after `blocks`. ``hear`` is called with each line of the
+    report, on a thread of its own.
     """
 
-    def __init__(self, command: list[str], stage: str, stall_seconds: float = STALL_SECONDS) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        stage: str,
+        stall_seconds: float = STALL_SECONDS,
+        hear: Callable[[str], None] | None = None,
+    ) -> None:
         self.times: list[float] = []
+        self.changed = False
+        self._hear = hear
         self._complaints: dict[bytes, list[str]] = {}
         self._stage = stage
         self._stall = stall_seconds
         times, times_end = os.pipe()
+        report, report_end = os.pipe()
         try:
             self._process = subprocess.Popen(
                 command,
@@ -178,15 +182,20 @@ class Decoder:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 pipesize=PIPE_BYTES,
+                pass_fds=[report_end],
+                env=os.environ | {"FFREPORT": f"file=/dev/fd/{report_end}:level={INFO}"},
             )
         except BaseException:
             os.close(times)
+            os.close(report)
             raise
         finally:
             os.close(times_end)
+            os.close(report_end)
         self._drains = [
             threading.Thread(target=self._read_errors, daemon=True),
             threading.Thread(target=self._read_times, args=(times,), daemon=True),
+            threading.Thread(target=self._read_report, args=(report,), daemon=True),
         ]
         for drain in self._drains:
             drain.start()
@@ -265,6 +274,13 @@ class Decoder:
             written = pipe.read()
         # Python's division of integers is correctly rounded.
         self.times = [int(pts) * int(over) / int(under) for pts, over, under in _TIME.findall(written)]
+
+    def _read_report(self, descriptor: int) -> None:
+        with os.fdopen(descriptor, "rb") as lines:
+            for line in lines:
+                self.changed |= _CHANGED in line
+                if self._hear is not None:
+                    self._hear(line.decode(errors="replace"))
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None

@@ -1,16 +1,20 @@
 """What a file holds, before it is decoded: streams, shape, rate, sound."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
 import av.logging
 from av.stream import Disposition
 
-BT601 = 6
-NO_MATRIX = {0, 2, 3}
-"""Codes of H.273 that name no YCbCr matrix: RGB, unspecified, reserved."""
+from pipeline.media.colour import Reading, Tags, reading
+
+LOOKED_AT = 100
+"""Frames looked at for one without damage."""
 
 
 class UnreadableError(Exception):
@@ -30,10 +34,10 @@ class UnreadableError(Exception):
 class Picture:
     """The video stream: the first one that is not an attached picture (cover art).
 
-    index: among the file's streams. width, height: stored pixels, before rotation. rotation: degrees clockwise to turn
-    the picture for display (0, 90, 180, 270). pixel_aspect: width over height of a stored pixel, 1 where the file does
-    not say. rate: frames a second as the file gives it, None where it gives none. matrix: code of the YCbCr matrix in
-    ITU-T H.273 (1 BT.709, 5 and 6 BT.601, 9 BT.2020), BT.601 where the file names none; of no meaning for RGB.
+    index: among the file's streams. pixel_format, width, height: of stored pixels, before rotation; of the first frame
+    where the picture changes. rotation: degrees clockwise to turn the picture for display (0, 90, 180, 270).
+    pixel_aspect: width over height of a stored pixel, 1 where the file does not say. rate: frames a second as the file
+    gives it, None where it gives none. tags: what the frames say of their colours, and where they say nothing the file.
     """
 
     index: int
@@ -44,7 +48,12 @@ class Picture:
     rotation: int
     pixel_aspect: Fraction
     rate: Fraction | None
-    matrix: int
+    tags: Tags
+
+    @property
+    def reading(self) -> Reading:
+        """How its samples become rgb."""
+        return reading(self.pixel_format, self.tags, self.width, self.height)
 
     @property
     def displayed(self) -> tuple[int, int]:
@@ -108,30 +117,42 @@ def _picture(container: av.container.InputContainer) -> Picture | None:
         return None
     stream = streams[0]
     context = stream.codec_context
+    file_says = _tags(context)
     frame = _first_frame(container, stream)
     return Picture(
         index=stream.index,
         codec=context.name,
-        pixel_format=context.pix_fmt or "",
+        pixel_format=(context.pix_fmt or "") if frame is None else frame.format.name,
         width=context.width if frame is None else frame.width,
         height=context.height if frame is None else frame.height,
         # PyAV gives degrees counter-clockwise, -180 to 180.
         rotation=0 if frame is None else round(-frame.rotation / 90) % 4 * 90,
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         rate=stream.average_rate or stream.guessed_rate or None,
-        matrix=_matrix(frame),
+        tags=file_says if frame is None else _tags(frame).completed(file_says),
     )
 
 
-def _matrix(frame: av.VideoFrame | None) -> int:
-    return BT601 if frame is None or frame.colorspace in NO_MATRIX else int(frame.colorspace)
+def _tags(of: av.VideoFrame | av.VideoCodecContext) -> Tags:
+    return Tags(int(of.colorspace), int(of.color_range), int(of.color_primaries), int(of.color_trc))
 
 
 def _first_frame(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:
-    try:
-        return next(container.decode(stream), None)
-    except av.FFmpegError:
-        return None
+    """The first frame without damage among the first that decode, else the first that does; None where none does."""
+    damaged = None
+    for frame in islice(_frames(container, stream), LOOKED_AT):
+        if not frame.is_corrupt:
+            return frame
+        damaged = damaged or frame
+    return damaged
+
+
+def _frames(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """Frames of a stream, past packets that do not decode, as far as the file can be read."""
+    with suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            with suppress(av.FFmpegError):
+                yield from packet.decode()
 
 
 def _sound(container: av.container.InputContainer) -> Sound | None:
