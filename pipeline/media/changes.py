@@ -60,6 +60,7 @@ class Survey:
     frames: list[Seen] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     last: float = 0.0
+    _known: dict[Seen, Seen] = field(default_factory=dict)  # few: a frame is one of them
 
     def hear(self, line: str) -> None:
         """Take a line of the filter `showinfo`: of each frame the layout comes before the tags."""
@@ -69,7 +70,8 @@ class Survey:
         for said in _TAG.finditer(line) if self.frames else ():
             kind, names, unsaid = _TAGS[said[1]]
             seen = self.frames[-1]
-            self.frames[-1] = replace(seen, tags=replace(seen.tags, **{kind: code(names, said[2], unsaid)}))
+            seen = replace(seen, tags=replace(seen.tags, **{kind: code(names, said[2], unsaid)}))
+            self.frames[-1] = self._known.setdefault(seen, seen)
 
     def parts(self) -> str:
         """For people: from when on the picture is what."""

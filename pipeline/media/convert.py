@@ -14,6 +14,9 @@ CONVERSION = "zimg, rounded once; matrix and range as said, else BT.601 and limi
 SWSCALE = "accurate_rnd+full_chroma_int+bitexact"
 """swscale without the shortcuts of its default, which darken frames by 1 to 2 of 255 levels."""
 
+UNSAID = {"colorspace": "unknown", "color_primaries": "unknown", "color_trc": "unknown"}
+"""Options of setparams that take off a frame what it says of its colours."""
+
 FILTERS: dict[str, dict[str, Any]] = {
     "bilinear": {"filter": "bilinear"},
     "bicubic": {"filter": "bicubic", "param_a": 0, "param_b": 0.5},  # Keys' a = -0.5, as PIL and torch
@@ -32,22 +35,18 @@ def as_rgb(stream: Any, read: Reading, size: tuple[int, int], scaler: str) -> An
     resize = {"width": width, "height": height} | FILTERS.get(scaler, {})
     if scaler == "area":
         # Which zimg has not: swscale resizes what zimg gives and takes back, all but unrounded (16 bits).
-        between = {"matrix": read.matrix, "range": "limited"} | _kept(read)
+        between = {"matrix": read.matrix, "range": "full" if read.full_range else "limited"} | _kept(read)
         stream = stream.filter("zscale", **_stated(read), **between).filter("format", "yuv444p16")
+        stream = stream.filter("setparams", **UNSAID)
         stream = stream.filter("scale", width, height, flags=f"area+{SWSCALE}")
-        stated = _stated(read) | {"rangein": "limited"}
-    else:
-        stated = _stated(read)
-    rgb = stream.filter("zscale", **resize, **stated, matrix="gbr", **_kept(read)).filter("format", "gbrp")
+    rgb = stream.filter("zscale", **resize, **_stated(read), matrix="gbr", **_kept(read)).filter("format", "gbrp")
     return rgb.filter("format", "rgb24")
 
 
 def _relaid(stream: Any, read: Reading) -> Any:
     """Separate planes, without transparency, in a layout that zimg takes. In most files there is nothing to repack."""
-    unsaid = {"colorspace": "unknown", "color_primaries": "unknown", "color_trc": "unknown"}
-    if read.family == "grey":
-        unsaid["range"] = "pc"  # swscale takes all grey for full range: so it leaves the levels alone
-    stream = stream.filter("setparams", **unsaid)
+    # swscale takes all grey for full range: told so, it leaves the levels alone.
+    stream = stream.filter("setparams", **UNSAID, **({"range": "pc"} if read.family == "grey" else {}))
     stream = stream.filter("scale", flags=f"bilinear+{SWSCALE}").filter("format", "|".join(_layouts(read)))
     if read.family == "yuv" and not read.odd:
         stream = stream.filter("crop", "trunc(iw/2)*2", "trunc(ih/2)*2")  # does nothing, but to frames of another kind

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pipeline.config import Media
 from pipeline.errors import UserError
 from pipeline.media.colour import MATRICES, Reading
-from pipeline.media.convert import as_rgb
+from pipeline.media.convert import UNSAID, as_rgb
 from pipeline.media.probe import Picture, Sound, UnreadableError
 
 STALL_SECONDS = 120.0
@@ -99,7 +99,8 @@ def frames_command(path: Path, picture: Picture, media: Media, read: Reading, *,
 
 def survey_command(path: Path, picture: Picture) -> list[str]:
     """The command that decodes every frame, writes none, and says of each what it is, as the filter `showinfo` does."""
-    return _frames_output(_picture_input(path, picture).filter("showinfo", checksum=0), format="null")
+    shown = _picture_input(path, picture).filter("showinfo", checksum=0)
+    return _frames_output(shown.filter("setparams", **UNSAID), format="null")
 
 
 def exact_rate(fps: float) -> Fraction:

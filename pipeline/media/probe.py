@@ -57,9 +57,12 @@ class Picture:
 
     @property
     def displayed(self) -> tuple[int, int]:
-        """(width, height) as a player shows it: square pixels (the height is kept, the width follows), then turned."""
-        width = max(1, round(self.width * self.pixel_aspect))
-        return (self.height, width) if self.rotation in {90, 270} else (width, self.height)
+        """(width, height) as a player shows it: square pixels (the height is kept, the width follows), then turned.
+
+        At least 1, also where neither file nor frames give a size.
+        """
+        width, height = max(1, round(self.width * self.pixel_aspect)), max(1, self.height)
+        return (height, width) if self.rotation in {90, 270} else (width, height)
 
 
 @dataclass(frozen=True)
