@@ -18,7 +18,6 @@ MATRICES = {
     0: "gbr",
     1: "bt709",
     2: "unknown",
-    3: "reserved",
     4: "fcc",
     5: "bt470bg",
     6: "smpte170m",
@@ -34,7 +33,7 @@ MATRICES = {
     16: "ycgco-re",
     17: "ycgco-ro",
 }
-"""FFmpeg's names of the codes of MatrixCoefficients that it knows."""
+"""FFmpeg's names of the codes of MatrixCoefficients that it knows: its filters refuse frames with another one."""
 
 PRIMARIES = {
     1: "bt709",

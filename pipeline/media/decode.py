@@ -6,6 +6,7 @@ The file's layout is in `pipeline.media.decoded`.
 
 import csv
 import io
+from dataclasses import replace
 from fractions import Fraction
 from importlib.metadata import version as package_version
 from math import floor
@@ -137,6 +138,11 @@ def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media
     group.attrs.update({"width": width, "height": height})
     read = [picture.reading]
     times, decoder = _stream_frames(group, path, picture, media)
+    if decoder.refused and not picture.rewritten:
+        # A frame with a code of a matrix that FFmpeg has no name for: not the first ones', or they were damaged.
+        _discard_frames(group)
+        picture = replace(picture, rewritten=True)
+        times, decoder = _stream_frames(group, path, picture, media)
     if decoder.changed:
         times, read = _decode_changing(group, path, picture, media)
     elif not times and media.fps != "source":
@@ -173,8 +179,7 @@ def _decode_changing(
     group: h5py.Group, path: Path, picture: Picture, media: Media
 ) -> tuple[list[float], list[Reading]]:
     """Decode a clip anew whose picture turned out to change in mid-stream."""
-    if "frames" in group:
-        del group["frames"]
+    _discard_frames(group)
     width, height = ffmpeg.frame_size(picture, media)
     found = survey(path, picture)
     group.attrs["source_changes"] = found.parts()
@@ -185,6 +190,11 @@ def _decode_changing(
         return group.create_dataset("frames", (count, height, width, 3), np.uint8, chunks=(block, height, width, 3))
 
     return decode_changing(make, path, picture, media, found)
+
+
+def _discard_frames(group: h5py.Group) -> None:
+    if "frames" in group:
+        del group["frames"]
 
 
 def block_frames(width: int, height: int) -> int:

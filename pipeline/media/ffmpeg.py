@@ -23,12 +23,19 @@ from numpy.typing import NDArray
 
 from pipeline.config import Media
 from pipeline.errors import UserError
-from pipeline.media.colour import MATRICES, Reading
+from pipeline.media.colour import BT601, MATRICES, UNSPECIFIED, Reading
 from pipeline.media.convert import UNSAID, as_rgb
 from pipeline.media.probe import Picture, Sound, UnreadableError
 
 STALL_SECONDS = 120.0
 """A decoder that gives no byte for so long is stuck and is ended."""
+
+REWRITES = {
+    "libdav1d": ("av1_metadata=matrix_coefficients", UNSPECIFIED),
+    "mpeg2video": ("mpeg2_metadata=matrix_coefficients", UNSPECIFIED),
+    "prores": ("prores_metadata=colorspace", BT601),
+}
+"""By codec, of those that pass on any code of a matrix: the bitstream filter that writes one, and the code for none."""
 
 PIPE_BYTES = 1 << 20
 MOST_WORDS = 5
@@ -36,6 +43,7 @@ INFO = 32  # of FFmpeg's levels of messages
 _TIME = re.compile(rb"(-?\d+) (\d+)/(\d+)\n")
 _LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(warning|error|fatal|panic)\] (.*)$")
 _CHANGED = b"Reconfiguring filter graph because"
+_REFUSED = ("Invalid color space", "Impossible to convert between the formats")
 _REPEATED = re.compile(rb"\s*Last message repeated \d+ times")
 
 
@@ -115,9 +123,15 @@ def _resample(stream: Any, fps: float, keep_last: bool) -> Any:
 
 
 def _picture_input(path: Path, picture: Picture) -> Any:
-    # A code that FFmpeg has no name for would end the decoding before any filter can take it off.
-    unknown = {} if picture.tags.matrix in MATRICES else {"colorspace": "unknown"}
-    return _input(path, **unknown)[str(picture.index)]
+    if not picture.rewritten:
+        return _input(path)[str(picture.index)]
+    options: dict[str, Any] = {"colorspace": "unknown"}  # instead of the file's
+    if picture.codec in REWRITES:
+        rewrite, none = REWRITES[picture.codec]
+        options[f"bsf:{picture.index}"] = (
+            f"{rewrite}={picture.tags.matrix if picture.tags.matrix in MATRICES else none}"
+        )
+    return _input(path, **options)[str(picture.index)]
 
 
 def _frames_output(stream: Any, **options: Any) -> list[str]:
@@ -155,8 +169,9 @@ class Decoder:
     descriptor 0, which it never reads, and what it is about into the report: apart from standard error, because there
     the lines of several threads would run into one another, and complaints be lost.
 
-    ``times`` (seconds of the frames), ``words`` (its complaints) and ``changed`` (whether size, layout, colours or
-    rotation of the picture did in mid-stream) are complete after `blocks`. ``hear`` is called with each line of the
+    ``times`` (seconds of the frames), ``words`` (its complaints), ``changed`` (whether size, layout, colours or
+    rotation of the picture did in mid-stream) and ``refused`` (whether a filter did not take the frames as they were)
+    are complete after `blocks`. ``hear`` is called with each line of the
     report, on a thread of its own.
     """
 
@@ -169,6 +184,7 @@ class Decoder:
     ) -> None:
         self.times: list[float] = []
         self.changed = False
+        self.refused = False
         self._hear = hear
         self._complaints: dict[bytes, list[str]] = {}
         self._stage = stage
@@ -291,6 +307,7 @@ class Decoder:
                     self._note(found[1], found[2].decode(errors="replace").strip())
 
     def _note(self, level: bytes, message: str) -> None:
+        self.refused |= message.startswith(_REFUSED)
         messages = self._complaints.setdefault(level, [])
         if message and message not in messages and len(messages) < MOST_WORDS:
             messages.append(" ".join(message.split()))

@@ -73,6 +73,36 @@ def test_a_recording_that_begins_between_key_frames(ffmpeg_run, decode, codec):
         np.testing.assert_array_equal(shard.frames("cut")[-10:], shard.frames("whole")[-10:])
 
 
+def test_a_stream_of_an_unknown_codec_is_none(ffmpeg_run, decode, capsys):
+    options = ("-c:v", "mpeg4", "-pix_fmt", "yuv420p", "-c:a", "pcm_s16le")
+    tone = ("-f", "lavfi", "-i", "sine=sample_rate=8000:duration=0.4")
+    clip = ffmpeg_run("-f", "lavfi", "-i", SOURCE, *tone, "-frames:v", "10", *options, "a.mkv")
+    for known, name in ((b"V_MPEG4/ISO/ASP", b"V_QQ"), (b"A_PCM/INT/LIT", b"A_QQ")):
+        spoiled = clip.with_name(f"{name.decode()}.mkv")
+        spoiled.write_bytes(clip.read_bytes().replace(known, name + bytes(len(known) - len(name))))
+    with decode([clip.with_name("V_QQ.mkv"), clip.with_name("A_QQ.mkv")], max_bad_fraction=1) as shard:
+        assert shard.video_ids == ["A_QQ"]
+        assert shard.sound("A_QQ") is None
+    assert "V_QQ.mkv: left out: probe: no video stream" in capsys.readouterr().err
+
+
+def test_a_size_that_only_a_damaged_frame_has(ffmpeg_run, decode):
+    options = ("-frames:v", "30", "-pix_fmt", "yuv420p", "-c:v", "libvpx", "-g", "3", "-lag-in-frames", "0")
+    clip = ffmpeg_run("-f", "lavfi", "-i", SOURCE, *options, "a.mkv")
+    content = bytearray(clip.read_bytes())
+    place = content.index(b"\x9d\x01\x2a") + 3  # after this, the size of a key frame of VP8
+    assert content[place : place + 4] == bytes([64, 0, 48, 0])
+    content[place] = 80
+    clip.write_bytes(content)
+    with av.open(str(clip)) as container:
+        assert next(container.decode(video=0)).width == 80
+    found = probe(clip).picture
+    assert found is not None
+    assert found.displayed == (64, 48)
+    with decode([clip], fps="source", resize="source") as shard:
+        assert shard.frames("a").shape == (30, 48, 64, 3)
+
+
 @pytest.mark.parametrize("media", [{}, {"resize": "short_side"}, {"resize": "source", "fps": "source"}])
 def test_a_recording_without_any_key_frame_is_listed(ffmpeg_run, decode, capsys, media):
     options = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "1000", "-bf", "0")

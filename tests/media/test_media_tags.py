@@ -253,6 +253,58 @@ def test_codes_of_a_file_that_no_standard_has(ffmpeg_run, decode):
         assert str(shard.video_attributes("a")["colour_fallback"]).startswith("no conversion of matrix 200 (reserved)")
 
 
+@pytest.mark.parametrize(
+    ("codec", "rewrite", "suffix"),
+    [
+        (("mpeg2video", "-q:v", "1", "-r", "25"), "mpeg2_metadata", "m2v"),
+        (("libaom-av1", "-cpu-used", "8", "-crf", "1"), "av1_metadata", "ivf"),
+    ],
+)
+def test_codes_of_a_stream_that_no_standard_has(ffmpeg_run, decode, codec, rewrite, suffix):
+    source = f"{SOURCE},setparams=colorspace=bt709:range=tv"
+    plain = ffmpeg_run(
+        "-f", "lavfi", "-i", source, "-frames:v", "1", "-pix_fmt", "yuv420p", "-c:v", *codec, f"a.{suffix}"
+    )
+    clips = {}
+    for code in (3, 18, 255):
+        fields = f"{rewrite}=matrix_coefficients={code}:transfer_characteristics={code}"
+        clips[str(code)] = ffmpeg_run("-i", str(plain), "-c", "copy", "-bsf:v", fields, f"{code}.{suffix}")
+        with av.open(str(clips[str(code)])) as container:
+            assert next(container.decode(video=0)).colorspace == code
+    with decode(clips, fps="source", max_bad_fraction=0) as shard:
+        for code in clips:
+            np.testing.assert_allclose(shard.frames(code)[0, 8, 8], rgb(YUV, *KR_KB[6]), atol=2)
+            said = str(shard.video_attributes(code)["colour_fallback"])
+            assert said == f"no conversion of matrix {code} (reserved), read as 6 (smpte170m)"
+
+
+def test_a_code_that_no_standard_has_in_mid_stream(ffmpeg_run, decode):
+    source = ("-f", "lavfi", "-i", f"{SOURCE},setparams=colorspace=bt709:range=tv", "-frames:v", "5", "-r", "25")
+    options = ("-pix_fmt", "yuv420p", "-c:v", "mpeg2video", "-q:v", "1", "-muxdelay", "0", "-muxpreload", "0")
+    said = ffmpeg_run(*source, *options, "said.ts")
+    unsaid = ffmpeg_run(
+        *source, *options, "-output_ts_offset", "0.2", "-bsf:v", "mpeg2_metadata=matrix_coefficients=99", "unsaid.ts"
+    )
+    clip = said.with_name("joined.ts")
+    clip.write_bytes(said.read_bytes() + unsaid.read_bytes())
+    with decode([clip], fps="source") as shard:
+        assert shard.frames("joined").shape[0] == 10
+        for frame in shard.frames("joined")[:]:
+            np.testing.assert_allclose(frame[8, 8], rgb(YUV, *KR_KB[1]), atol=2)
+
+
+def test_a_code_that_no_standard_has_in_prores(ffmpeg_run, decode):
+    source = f"{SOURCE},setparams=colorspace=bt709:range=tv"
+    clip = ffmpeg_run("-f", "lavfi", "-i", source, "-frames:v", "1", "-c:v", "prores_ks", "a.mov")
+    content = bytearray(clip.read_bytes())
+    content[content.index(b"icpf") + 20] = 99  # after the frame's size of 4 bytes and identifier: the header's byte 16
+    clip.write_bytes(content)
+    with av.open(str(clip)) as container:
+        assert next(container.decode(video=0)).colorspace == 99
+    with decode([clip]) as shard:
+        np.testing.assert_allclose(shard.frames("a")[0, 8, 8], rgb(YUV, *KR_KB[6]), atol=2)
+
+
 def test_a_palette_and_transparency(ffmpeg_run, decode):
     colours = "color=0xC82850:size=64x32:rate=5,format=rgb24,drawbox=32:0:32:32:0x1EA03C:fill"
     gif = ffmpeg_run("-f", "lavfi", "-i", colours, "-frames:v", "2", "a.gif")
