@@ -21,7 +21,6 @@ from pipeline.config import Media
 from pipeline.media import ffmpeg
 from pipeline.media.colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, UNSPECIFIED, Reading, Tags, code, reading
 from pipeline.media.probe import Picture, UnreadableError
-from pipeline.progress import log
 
 MOST_CHANGES = 10
 """Parts of a clip that are described; the rest is counted."""
@@ -97,18 +96,17 @@ def survey(path: Path, picture: Picture) -> Survey:
     found.times = decoder.times[: len(found.frames)]
     if not found.times or len(found.times) < len(found.frames):
         raise UnreadableError("frames", f"{len(found.frames)} frames, times of {len(found.times)}", decoder.words)
-    if decoder.failed:
-        log(f"warning: {path}: decoded with errors, {len(found.frames)} frames kept ({decoder.words})")
     return found
 
 
 def decode_changing(
     frames: FrameMaker, path: Path, picture: Picture, media: Media, found: Survey
-) -> tuple[list[float], list[Reading]]:
+) -> tuple[list[float], list[Reading], ffmpeg.Decoder]:
     """Decode a clip whose picture changes.
 
     ``frames`` makes the array for a number of frames of `ffmpeg.frame_size`, and they are written into it. Returns the
-    times at which they begin to be shown (s), and the ways in which they were read. Raises `UnreadableError`.
+    times at which they begin to be shown (s), the ways in which they were read, and a decoder that has read them all.
+    Raises `UnreadableError`.
     """
     if media.fps == "source":
         shown, times = np.arange(len(found.frames)), found.times
@@ -118,10 +116,11 @@ def decode_changing(
     read = [ways[seen] for seen in found.frames]
     array = frames(len(shown))
     source = media.model_copy(update={"fps": "source"})
-    for way in dict.fromkeys(read[i] for i in shown):
+    used = list(dict.fromkeys(read[i] for i in shown))
+    for way in used:
         command = ffmpeg.frames_command(path, picture, source, way)
-        _fill(array, command, shown, np.array([each == way for each in read]))
-    return times, list(dict.fromkeys(read))
+        decoder = _fill(array, command, shown, np.array([each == way for each in read]))
+    return times, used, decoder
 
 
 def resample(times: list[float], last: float, rate: Fraction) -> tuple[NDArray[np.int64], list[float]]:
@@ -145,7 +144,7 @@ def _read(seen: Seen, picture: Picture) -> Reading:
     return reading(seen.pixel_format, seen.tags.completed(picture.tags), seen.width, seen.height)
 
 
-def _fill(array: h5py.Dataset, command: list[str], shown: NDArray[np.int64], mine: NDArray[np.bool_]) -> None:
+def _fill(array: h5py.Dataset, command: list[str], shown: NDArray[np.int64], mine: NDArray[np.bool_]) -> ffmpeg.Decoder:
     """Write those of a command's frames that are ``mine`` wherever they are ``shown``, both by number of the frame."""
     _, height, width, _ = array.shape
     block_frames = array.chunks[0]
@@ -163,3 +162,4 @@ def _fill(array: h5py.Dataset, command: list[str], shown: NDArray[np.int64], min
             begin += len(pictures)
     if begin != len(mine):
         raise UnreadableError("frames", f"{begin} frames where there were {len(mine)} before", decoder.words)
+    return decoder

@@ -144,13 +144,15 @@ def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media
         picture = replace(picture, rewritten=True)
         times, decoder = _stream_frames(group, path, picture, media)
     if decoder.changed:
-        times, read = _decode_changing(group, path, picture, media)
+        times, read, decoder = _decode_changing(group, path, picture, media)
     elif not times and media.fps != "source":
         # Shorter than half a frame at the wanted rate: rounded to nothing, and no clip may come out empty.
         times, decoder = _stream_frames(group, path, picture, media, keep_last=True)
     if not times:
         ffmpeg.require_zimg()
         raise UnreadableError("frames", "no frame could be decoded", decoder.words)
+    if decoder.failed:
+        log(f"warning: {path}: decoded with errors, {len(times)} frames kept ({decoder.words})")
     group.create_dataset("times", data=np.array(times, np.float64))
     group.attrs["fps"] = frame_rate(times, picture.rate) if media.fps == "source" else float(media.fps)
     if words := fallbacks(read):
@@ -170,14 +172,12 @@ def _stream_frames(
             count += len(block)
     if len(decoder.times) < count:
         raise UnreadableError("frames", f"{count} frames, but times of {len(decoder.times)} only", decoder.words)
-    if count and decoder.failed and not decoder.changed:
-        log(f"warning: {path}: decoded with errors, {count} frames kept ({decoder.words})")
     return decoder.times[:count], decoder
 
 
 def _decode_changing(
     group: h5py.Group, path: Path, picture: Picture, media: Media
-) -> tuple[list[float], list[Reading]]:
+) -> tuple[list[float], list[Reading], ffmpeg.Decoder]:
     """Decode a clip anew whose picture turned out to change in mid-stream."""
     _discard_frames(group)
     width, height = ffmpeg.frame_size(picture, media)

@@ -39,10 +39,9 @@ REWRITES = {
 
 PIPE_BYTES = 1 << 20
 MOST_WORDS = 5
-INFO = 32  # of FFmpeg's levels of messages
 _TIME = re.compile(rb"(-?\d+) (\d+)/(\d+)\n")
 _LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(warning|error|fatal|panic)\] (.*)$")
-_CHANGED = b"Reconfiguring filter graph because"
+_ANEW = b"filters=anew\n"
 _REFUSED = ("Invalid color space", "Impossible to convert between the formats")
 _REPEATED = re.compile(rb"\s*Last message repeated \d+ times")
 
@@ -94,7 +93,7 @@ def frames_command(path: Path, picture: Picture, media: Media, read: Reading, *,
     The time of each frame goes to descriptor 0, where `Decoder` reads it.
     """
     size = frame_size(picture, media)
-    stream = _picture_input(path, picture)
+    stream = _telling_changes(_picture_input(path, picture))
     if media.fps == "source":
         stream = as_rgb(stream, read, size, media.scaler)
     elif picture.rate is not None and picture.rate < media.fps:
@@ -108,7 +107,7 @@ def frames_command(path: Path, picture: Picture, media: Media, read: Reading, *,
 def survey_command(path: Path, picture: Picture) -> list[str]:
     """The command that decodes every frame, writes none, and says of each what it is, as the filter `showinfo` does."""
     shown = _picture_input(path, picture).filter("showinfo", checksum=0)
-    return _frames_output(shown.filter("setparams", **UNSAID), format="null")
+    return _frames_output(shown.filter("setparams", **UNSAID), "info", format="null")
 
 
 def exact_rate(fps: float) -> Fraction:
@@ -134,9 +133,16 @@ def _picture_input(path: Path, picture: Picture) -> Any:
     return _input(path, **options)[str(picture.index)]
 
 
-def _frames_output(stream: Any, **options: Any) -> list[str]:
+def _telling_changes(stream: Any) -> Any:
+    """Writes `_ANEW` to descriptor 0 with the first frame, and with the first after ffmpeg made its filters anew."""
+    key, value = _ANEW.decode().strip().split("=")
+    stream = stream.filter("metadata", mode="add", key=key, value=value, enable="eq(n,0)")
+    return stream.filter("metadata", mode="print", key=key, file="/dev/fd/0")
+
+
+def _frames_output(stream: Any, level: str = "warning", **options: Any) -> list[str]:
     times = {"stats_enc_pre": "pipe:0", "stats_enc_pre_fmt": "{pts} {tb}", "enc_time_base": "filter"}
-    return _output(stream, **options, fps_mode="passthrough", **times)
+    return _output(stream, level, **options, fps_mode="passthrough", **times)
 
 
 def sound_command(path: Path, sound: Sound) -> list[str]:
@@ -155,24 +161,22 @@ def _input(path: Path, **options: Any) -> Any:
     return ffmpeg.input(f"file:{path}", protocol_whitelist="file", threads=1, **options)
 
 
-def _output(stream: Any, **options: Any) -> list[str]:
+def _output(stream: Any, level: str = "warning", **options: Any) -> list[str]:
     output = ffmpeg.output(stream, "pipe:1", **options)
-    arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+warning", "-filter_complex_threads", "1")
+    arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", f"level+{level}", "-filter_complex_threads", "1")
     return list(output.global_args(*arguments).compile(cmd=binary()))
 
 
 class Decoder:
     """A running decoder: a context manager that never leaves a process behind.
 
-    While `blocks` reads standard output, threads drain standard error, the frame times and the decoder's report, so no
-    side can wait for another. The decoder writes a line ``pts numerator/denominator`` (the time base) a frame to its
-    descriptor 0, which it never reads, and what it is about into the report: apart from standard error, because there
-    the lines of several threads would run into one another, and complaints be lost.
+    While `blocks` reads standard output, threads drain standard error and the frame times, so no side can wait for
+    another. The decoder writes a line ``pts numerator/denominator`` (the time base) a frame to its descriptor 0, which
+    it never reads, and `_ANEW` whenever it makes its filters.
 
     ``times`` (seconds of the frames), ``words`` (its complaints), ``changed`` (whether size, layout, colours or
     rotation of the picture did in mid-stream) and ``refused`` (whether a filter did not take the frames as they were)
-    are complete after `blocks`. ``hear`` is called with each line of the
-    report, on a thread of its own.
+    are complete after `blocks`. ``hear`` is called with each line of standard error, on a thread of its own.
     """
 
     def __init__(
@@ -190,7 +194,6 @@ class Decoder:
         self._stage = stage
         self._stall = stall_seconds
         times, times_end = os.pipe()
-        report, report_end = os.pipe()
         try:
             self._process = subprocess.Popen(
                 command,
@@ -199,20 +202,15 @@ class Decoder:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 pipesize=PIPE_BYTES,
-                pass_fds=[report_end],
-                env=os.environ | {"FFREPORT": f"file=/dev/fd/{report_end}:level={INFO}"},
             )
         except BaseException:
             os.close(times)
-            os.close(report)
             raise
         finally:
             os.close(times_end)
-            os.close(report_end)
         self._drains = [
             threading.Thread(target=self._read_errors, daemon=True),
             threading.Thread(target=self._read_times, args=(times,), daemon=True),
-            threading.Thread(target=self._read_report, args=(report,), daemon=True),
         ]
         for drain in self._drains:
             drain.start()
@@ -289,20 +287,16 @@ class Decoder:
     def _read_times(self, descriptor: int) -> None:
         with os.fdopen(descriptor, "rb") as pipe:
             written = pipe.read()
+        self.changed = written.count(_ANEW) > 1
         # Python's division of integers is correctly rounded.
         self.times = [int(pts) * int(over) / int(under) for pts, over, under in _TIME.findall(written)]
-
-    def _read_report(self, descriptor: int) -> None:
-        with os.fdopen(descriptor, "rb") as lines:
-            for line in lines:
-                self.changed |= _CHANGED in line
-                if self._hear is not None:
-                    self._hear(line.decode(errors="replace"))
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None
         with os.fdopen(os.dup(self._process.stderr.fileno()), "rb") as lines:
             for line in lines:
+                if self._hear is not None:
+                    self._hear(line.decode(errors="replace"))
                 if (found := _LEVEL.match(line)) and not _REPEATED.match(found[2]):
                     self._note(found[1], found[2].decode(errors="replace").strip())
 
