@@ -14,6 +14,9 @@ CONVERSION = "zimg, rounded once; matrix and range as said, else BT.601 and limi
 SWSCALE = "accurate_rnd+full_chroma_int+bitexact"
 """swscale without the shortcuts of its default, which darken frames by 1 to 2 of 255 levels."""
 
+MARK = "filters=anew"
+"""Written to descriptor 0 with the first frame, and with the first after a change, for which filters are made anew."""
+
 UNSAID = {"colorspace": "unknown", "color_primaries": "unknown", "color_trc": "unknown"}
 """Options of setparams that take off a frame what it says of its colours."""
 
@@ -48,6 +51,10 @@ def _relaid(stream: Any, read: Reading) -> Any:
     # swscale takes all grey for full range: told so, it leaves the levels alone.
     stream = stream.filter("setparams", **UNSAID, **({"range": "pc"} if read.family == "grey" else {}))
     stream = stream.filter("scale", flags=f"bilinear+{SWSCALE}").filter("format", "|".join(_layouts(read)))
+    # Here, not before: among the few layouts that are left, ffmpeg is sooner done with choosing one.
+    key, value = MARK.split("=")
+    stream = stream.filter("metadata", mode="add", key=key, value=value, enable="eq(n,0)")
+    stream = stream.filter("metadata", mode="print", key=key, file="/dev/fd/0")
     if read.family == "yuv" and not read.odd:
         stream = stream.filter("crop", "trunc(iw/2)*2", "trunc(ih/2)*2")  # does nothing, but to frames of another kind
     return stream

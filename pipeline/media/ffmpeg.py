@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pipeline.config import Media
 from pipeline.errors import UserError
 from pipeline.media.colour import BT601, MATRICES, UNSPECIFIED, Reading
-from pipeline.media.convert import UNSAID, as_rgb
+from pipeline.media.convert import MARK, UNSAID, as_rgb
 from pipeline.media.probe import Picture, Sound, UnreadableError
 
 STALL_SECONDS = 120.0
@@ -41,7 +41,6 @@ PIPE_BYTES = 1 << 20
 MOST_WORDS = 5
 _TIME = re.compile(rb"(-?\d+) (\d+)/(\d+)\n")
 _LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(warning|error|fatal|panic)\] (.*)$")
-_ANEW = b"filters=anew\n"
 _REFUSED = ("Invalid color space", "Impossible to convert between the formats")
 _REPEATED = re.compile(rb"\s*Last message repeated \d+ times")
 
@@ -93,7 +92,7 @@ def frames_command(path: Path, picture: Picture, media: Media, read: Reading, *,
     The time of each frame goes to descriptor 0, where `Decoder` reads it.
     """
     size = frame_size(picture, media)
-    stream = _telling_changes(_picture_input(path, picture))
+    stream = _picture_input(path, picture)
     if media.fps == "source":
         stream = as_rgb(stream, read, size, media.scaler)
     elif picture.rate is not None and picture.rate < media.fps:
@@ -133,13 +132,6 @@ def _picture_input(path: Path, picture: Picture) -> Any:
     return _input(path, **options)[str(picture.index)]
 
 
-def _telling_changes(stream: Any) -> Any:
-    """Writes `_ANEW` to descriptor 0 with the first frame, and with the first after ffmpeg made its filters anew."""
-    key, value = _ANEW.decode().strip().split("=")
-    stream = stream.filter("metadata", mode="add", key=key, value=value, enable="eq(n,0)")
-    return stream.filter("metadata", mode="print", key=key, file="/dev/fd/0")
-
-
 def _frames_output(stream: Any, level: str = "warning", **options: Any) -> list[str]:
     times = {"stats_enc_pre": "pipe:0", "stats_enc_pre_fmt": "{pts} {tb}", "enc_time_base": "filter"}
     return _output(stream, level, **options, fps_mode="passthrough", **times)
@@ -172,7 +164,7 @@ class Decoder:
 
     While `blocks` reads standard output, threads drain standard error and the frame times, so no side can wait for
     another. The decoder writes a line ``pts numerator/denominator`` (the time base) a frame to its descriptor 0, which
-    it never reads, and `_ANEW` whenever it makes its filters.
+    it never reads, and `MARK` whenever it has made its filters.
 
     ``times`` (seconds of the frames), ``words`` (its complaints), ``changed`` (whether size, layout, colours or
     rotation of the picture did in mid-stream) and ``refused`` (whether a filter did not take the frames as they were)
@@ -287,7 +279,7 @@ class Decoder:
     def _read_times(self, descriptor: int) -> None:
         with os.fdopen(descriptor, "rb") as pipe:
             written = pipe.read()
-        self.changed = written.count(_ANEW) > 1
+        self.changed = written.count(MARK.encode()) > 1
         # Python's division of integers is correctly rounded.
         self.times = [int(pts) * int(over) / int(under) for pts, over, under in _TIME.findall(written)]
 
