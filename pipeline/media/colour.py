@@ -56,7 +56,7 @@ RANGES = {0: "unknown", 1: "tv", 2: "pc"}
 """FFmpeg's names of its codes of ranges: unsaid, limited, full."""
 
 BY_MATRIX_ALONE = {1, 4, 5, 6, 7, 8, 9}
-BT2020, DERIVED, ICTCP = 9, 12, 14
+YCGCO, BT2020, DERIVED, ICTCP = 8, 9, 12, 14
 CONSTANT_LUMINANCE = {10: BT2020, 13: DERIVED}
 """Matrices whose luma is that of linear light, and the ones that differ from them by this alone."""
 

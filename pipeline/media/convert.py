@@ -4,9 +4,10 @@ zimg resizes and converts in one step and rounds once, at the end. What a frame 
 first: `pipeline.media.colour` has read it, zimg is told, and no filter between need know the codes.
 """
 
+from dataclasses import replace
 from typing import Any
 
-from pipeline.media.colour import UNSPECIFIED, Reading
+from pipeline.media.colour import UNSPECIFIED, YCGCO, Reading
 
 CONVERSION = "zimg, rounded once; matrix and range as said, else BT.601 and limited (grey: full); to full-range rgb24"
 """How pictures become rgb: recorded with the frames."""
@@ -38,10 +39,13 @@ def as_rgb(stream: Any, read: Reading, size: tuple[int, int], scaler: str) -> An
     resize = {"width": width, "height": height} | FILTERS.get(scaler, {})
     if scaler == "area":
         # Which zimg has not: swscale resizes what zimg gives and takes back, all but unrounded (16 bits).
-        between = {"matrix": read.matrix, "range": "full" if read.full_range else "limited"} | _kept(read)
-        stream = stream.filter("zscale", **_stated(read), **between).filter("format", "yuv444p16")
+        # Limited, but that of YCgCo is another one: 219 parts of 255 of chroma too (H.273), not 224.
+        between = replace(read, full_range=read.full_range and read.matrix == YCGCO)
+        stated = {"matrix": read.matrix, "range": _stated(between)["rangein"]}
+        stream = stream.filter("zscale", **_stated(read), **stated, **_kept(read)).filter("format", "yuv444p16")
         stream = stream.filter("setparams", **UNSAID)
         stream = stream.filter("scale", width, height, flags=f"area+{SWSCALE}")
+        read = between
     rgb = stream.filter("zscale", **resize, **_stated(read), matrix="gbr", **_kept(read)).filter("format", "gbrp")
     return rgb.filter("format", "rgb24")
 
