@@ -6,6 +6,7 @@ The file's layout is in `pipeline.media.decoded`.
 
 import csv
 import io
+from dataclasses import replace
 from fractions import Fraction
 from importlib.metadata import version as package_version
 from math import floor
@@ -21,7 +22,10 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
 from pipeline.hdf5 import Attribute
 from pipeline.media import ffmpeg
+from pipeline.media.changes import decode_changing, survey
 from pipeline.media.clock import Clock, read_clock
+from pipeline.media.colour import Reading, fallbacks
+from pipeline.media.convert import CONVERSION
 from pipeline.media.probe import Picture, Probe, Sound, UnreadableError, probe
 from pipeline.media.sound import placed, sound_command
 from pipeline.progress import log, progress
@@ -81,7 +85,7 @@ def _provenance(media: Media, frames: bool, sound: bool) -> dict[str, Attribute]
         "media": media.model_dump_json(exclude={"max_bad_fraction"}),
         "frames": frames,
         "sound": sound,
-        "conversion": ffmpeg.CONVERSION,
+        "conversion": CONVERSION,
         "ffmpeg_version": ffmpeg.version(),
         "av_version": package_version("av"),
         "package_version": __version__,
@@ -122,7 +126,8 @@ def _source(probed: Probe) -> dict[str, Attribute]:
             "source_height": picture.height,
             "source_rotation": picture.rotation,
             "source_pixel_aspect": str(picture.pixel_aspect),
-            "source_matrix": picture.matrix,
+            "source_matrix": picture.reading.matrix,
+            "source_range": "full" if picture.reading.full_range else "limited",
             "source_fps": "" if picture.rate is None else str(picture.rate),
         }
     if (sound := probed.sound) is not None:
@@ -131,34 +136,72 @@ def _source(probed: Probe) -> dict[str, Attribute]:
 
 
 def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media, clock: Clock) -> None:
-    times, words = _stream_frames(group, path, ffmpeg.frames_command(path, picture, media, clock), picture, media)
-    if not times and media.fps != "source":
+    width, height = ffmpeg.frame_size(picture, media)
+    group.attrs.update({"width": width, "height": height})
+    read = [picture.reading]
+    times, decoder = _stream_frames(group, path, picture, media, clock)
+    if decoder.refused and not picture.rewritten:
+        # A frame with a code of a matrix that FFmpeg has no name for: not the first ones', or they were damaged.
+        _discard_frames(group)
+        picture = replace(picture, rewritten=True)
+        times, decoder = _stream_frames(group, path, picture, media, clock)
+    if decoder.changed:
+        times, read, decoder = _decode_changing(group, path, picture, media, clock)
+    elif not times and media.fps != "source":
         # Shorter than half a frame at the wanted rate: rounded to nothing, and no clip may come out empty.
-        command = ffmpeg.frames_command(path, picture, media, clock, keep_last=True)
-        times, words = _stream_frames(group, path, command, picture, media)
+        times, decoder = _stream_frames(group, path, picture, media, clock, keep_last=True)
     if not times:
         ffmpeg.require_zimg()
-        raise UnreadableError("frames", "no frame could be decoded", words)
+        raise UnreadableError("frames", "no frame could be decoded", decoder.words)
+    if decoder.failed:
+        log(f"warning: {path}: decoded with errors, {len(times)} frames kept ({decoder.words})")
     group.create_dataset("times", data=np.array(times, np.float64))
     group.attrs["fps"] = frame_rate(times, picture.rate) if media.fps == "source" else float(media.fps)
+    if words := fallbacks(read):
+        group.attrs["colour_fallback"] = words
+        log(f"warning: {path}: {words}")
 
 
 def _stream_frames(
-    group: h5py.Group, path: Path, command: list[str], picture: Picture, media: Media
-) -> tuple[list[float], str]:
+    group: h5py.Group, path: Path, picture: Picture, media: Media, clock: Clock, *, keep_last: bool = False
+) -> tuple[list[float], ffmpeg.Decoder]:
     width, height = ffmpeg.frame_size(picture, media)
-    group.attrs.update({"width": width, "height": height})
-    frame_bytes = width * height * 3
     count = 0
+    command = ffmpeg.frames_command(path, picture, media, picture.reading, clock, keep_last=keep_last)
     with ffmpeg.Decoder(command, "frames") as decoder:
-        for block in decoder.blocks(frame_bytes, max(1, BLOCK_BYTES // frame_bytes)):
+        for block in decoder.blocks(width * height * 3, block_frames(width, height)):
             _append(group, "frames", block.reshape(-1, height, width, 3))
             count += len(block)
     if len(decoder.times) < count:
         raise UnreadableError("frames", f"{count} frames, but times of {len(decoder.times)} only", decoder.words)
-    if count and decoder.failed:
-        log(f"warning: {path}: decoded with errors, {count} frames kept ({decoder.words})")
-    return decoder.times[:count], decoder.words
+    return decoder.times[:count], decoder
+
+
+def _decode_changing(
+    group: h5py.Group, path: Path, picture: Picture, media: Media, clock: Clock
+) -> tuple[list[float], list[Reading], ffmpeg.Decoder]:
+    """Decode a clip anew whose picture turned out to change in mid-stream."""
+    _discard_frames(group)
+    width, height = ffmpeg.frame_size(picture, media)
+    found = survey(path, picture, clock)
+    group.attrs["source_changes"] = found.parts()
+    log(f"{path}: the picture changes in mid-stream ({found.parts()})")
+
+    def make(count: int) -> h5py.Dataset:
+        block = min(block_frames(width, height), count)
+        return group.create_dataset("frames", (count, height, width, 3), np.uint8, chunks=(block, height, width, 3))
+
+    return decode_changing(make, path, picture, media, clock, found)
+
+
+def _discard_frames(group: h5py.Group) -> None:
+    if "frames" in group:
+        del group["frames"]
+
+
+def block_frames(width: int, height: int) -> int:
+    """How many frames are held in memory at a time."""
+    return max(1, BLOCK_BYTES // (width * height * 3))
 
 
 def frame_rate(times: list[float], declared: Fraction | None) -> float:

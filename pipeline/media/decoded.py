@@ -2,7 +2,9 @@
 
 One HDF5 group a video, named by its id: `frames` (T, H, W, 3) uint8 rgb; `times` (T,) float64, the second at which each
 frame begins to be shown; `sound` (N,) float32, mono, sample 0 at second 0, empty without a sound track. Attributes:
-`fps`, `width`, `height` of the frames, `rate` (Hz) of the sound, and what the source was (`source_*`, `sound_*`).
+`fps`, `width`, `height` of the frames, `rate` (Hz) of the sound, and what the source was (`source_*`, `sound_*`);
+`source_changes` where the picture changes in mid-stream: from when on it was what; `colour_fallback` where the matrix
+that is stated has no conversion: which it is, and as which it was read.
 The file's attributes hold the settings (`media`, JSON), how pictures became rgb (`conversion`) and versions.
 """
 

@@ -10,7 +10,7 @@ import select
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -25,24 +25,20 @@ from numpy.typing import NDArray
 from pipeline.config import Media
 from pipeline.errors import UserError
 from pipeline.media.clock import Clock
+from pipeline.media.colour import BT601, MATRICES, UNSPECIFIED, Reading
+from pipeline.media.convert import MARK, UNSAID, as_rgb
 from pipeline.media.probe import Picture, UnreadableError
 from pipeline.media.source import source
 
 STALL_SECONDS = 120.0
 """A decoder that gives no byte for so long is stuck and is ended."""
 
-CONVERSION = "zimg, rounded once; matrix and range as the file says, else BT.601 and limited; to full-range rgb24"
-"""How pictures become rgb: recorded with the frames."""
-
-SWSCALE = "accurate_rnd+full_chroma_int+bitexact"
-"""swscale without the shortcuts of its default, which darken frames by 1 to 2 of 255 levels."""
-
-FILTERS: dict[str, dict[str, Any]] = {
-    "bilinear": {"filter": "bilinear"},
-    "bicubic": {"filter": "bicubic", "param_a": 0, "param_b": 0.5},  # Keys' a = -0.5, as PIL and torch
-    "lanczos": {"filter": "lanczos", "param_a": 3},
+REWRITES = {
+    "libdav1d": ("av1_metadata=matrix_coefficients", UNSPECIFIED),
+    "mpeg2video": ("mpeg2_metadata=matrix_coefficients", UNSPECIFIED),
+    "prores": ("prores_metadata=colorspace", BT601),
 }
-"""zimg's filters by the scaler's name; all widen when they shrink a picture (antialiasing). It has none for `area`."""
+"""By codec, of those that pass on any code of a matrix: the bitstream filter that writes one, and the code for none."""
 
 PIPE_BYTES = 1 << 20
 MOST_WORDS = 5
@@ -55,6 +51,7 @@ MARKS_SECONDS = 0.005
 """Rest between two looks at the marks, which come one by one: without it each would wake a thread."""
 
 _LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(warning|error|fatal|panic)\] (.*)$")
+_REFUSED = ("Invalid color space", "Impossible to convert between the formats")
 _REPEATED = re.compile(rb"\s*Last message repeated \d+ times")
 
 
@@ -97,58 +94,66 @@ def frame_size(picture: Picture, media: Media) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def frames_command(path: Path, picture: Picture, media: Media, clock: Clock, *, keep_last: bool = False) -> list[str]:
-    """The command that writes rgb24 frames of `frame_size` to its standard output.
+def frames_command(
+    path: Path, picture: Picture, media: Media, read: Reading, clock: Clock, *, keep_last: bool = False
+) -> list[str]:
+    """The command that writes rgb24 frames of `frame_size` to its standard output; all are read as ``read`` says.
 
     With ``media.fps`` a number the `fps` filter repeats and drops frames to that rate, rounding the end of the clip to
     the nearest frame; ``keep_last`` rounds it up, for clips shorter than half a frame. Rotation is undone by ffmpeg.
     The time of each frame goes to descriptor 0, where `Decoder` reads it.
     """
-    stream = source(path, clock)[str(picture.index)]
+    size = frame_size(picture, media)
+    stream = _picture_input(path, picture, clock)
     if media.fps == "source":
-        stream = _as_rgb(stream, picture, media)
+        stream = as_rgb(stream, read, size, media.scaler)
     elif picture.rate is not None and picture.rate < media.fps:
-        stream = _resample(_as_rgb(stream, picture, media), media.fps, keep_last)  # resize before frames are repeated
+        # Resize before frames are repeated.
+        stream = _resample(as_rgb(stream, read, size, media.scaler), media.fps, keep_last)
     else:
-        stream = _as_rgb(_resample(stream, media.fps, keep_last), picture, media)
-    return output(
-        stream, FRAME_MARKS, format="rawvideo", pix_fmt="rgb24", fps_mode="passthrough", enc_time_base="filter"
-    )
+        stream = as_rgb(_resample(stream, media.fps, keep_last), read, size, media.scaler)
+    return _frames_output(stream, format="rawvideo", pix_fmt="rgb24")
+
+
+def survey_command(path: Path, picture: Picture, clock: Clock) -> list[str]:
+    """The command that decodes every frame, writes none, and says of each what it is, as the filter `showinfo` does."""
+    shown = _picture_input(path, picture, clock).filter("showinfo", checksum=0)
+    return _frames_output(shown.filter("setparams", **UNSAID), "info", format="null")
+
+
+def exact_rate(fps: float) -> Fraction:
+    """Frames a second as the fraction that is meant: 29.97 is 30000/1001."""
+    return Fraction(fps).limit_denominator(1001)
 
 
 def _resample(stream: Any, fps: float, keep_last: bool) -> Any:
-    rate = Fraction(fps).limit_denominator(1001)
+    rate = exact_rate(fps)
     end = "pass" if keep_last else "round"
     return stream.filter("fps", fps=f"{rate.numerator}/{rate.denominator}", eof_action=end)
 
 
-def _as_rgb(stream: Any, picture: Picture, media: Media) -> Any:
-    """Resize and convert: zimg does both in one step and rounds once, at the end."""
-    width, height = frame_size(picture, media)
-    matrix = picture.matrix
-    # zimg takes no odd sizes where colour is subsampled. In most files there is nothing to repack.
-    odd = picture.width % 2 == 1 or picture.height % 2 == 1
-    stream = stream.filter("scale", flags=f"bilinear+{SWSCALE}").filter("format", _layouts(odd))
-    if media.scaler == "area":
-        # Which zimg has not: swscale resizes what zimg gives and takes back, all but unrounded (16 bits).
-        stream = stream.filter("zscale", matrixin=matrix, matrix=matrix, range="limited").filter("format", "yuv444p16")
-        stream = stream.filter("scale", width, height, flags=f"area+{SWSCALE}")
-    resize = {"width": width, "height": height} | FILTERS.get(media.scaler, {})
-    rgb = stream.filter("zscale", **resize, matrixin=matrix, matrix="gbr").filter("format", "gbrp")
-    return rgb.filter("format", "rgb24")
+def _picture_input(path: Path, picture: Picture, clock: Clock) -> Any:
+    if not picture.rewritten:
+        return source(path, clock)[str(picture.index)]
+    rewrites = {}
+    if picture.codec in REWRITES:
+        rewrite, none = REWRITES[picture.codec]
+        rewrites[picture.index] = f"{rewrite}={picture.tags.matrix if picture.tags.matrix in MATRICES else none}"
+    # "unknown" instead of what the file says.
+    return source(path, clock, rewrites, colorspace="unknown")[str(picture.index)]
 
 
-def _layouts(full_colour: bool) -> str:
-    """Layouts of pixels that zimg takes, for the `format` filter: separate planes, without transparency."""
-    families = ["yuv444p"] if full_colour else ["yuv420p", "yuv422p", "yuv444p"]
-    names = [f"{family}{depth}" for family in [*families, "gbrp"] for depth in ("", "10", "12", "16")]
-    return "|".join(names + [family.replace("yuv", "yuvj") for family in families])
+def _frames_output(stream: Any, level: str = "warning", **options: Any) -> list[str]:
+    return output(stream, FRAME_MARKS, level, **options, fps_mode="passthrough", enc_time_base="filter")
 
 
-def output(stream: Any, marks: str, **options: Any) -> list[str]:
-    """The command that writes ``stream`` to its standard output, and a line ``marks`` a frame to its descriptor 0."""
+def output(stream: Any, marks: str, level: str = "warning", **options: Any) -> list[str]:
+    """The command that writes ``stream`` to its standard output, and a line ``marks`` a frame to its descriptor 0.
+
+    level: of the messages that it writes to its standard error.
+    """
     written = ffmpeg.output(stream, "pipe:1", stats_enc_pre="pipe:0", stats_enc_pre_fmt=marks, **options)
-    arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+warning", "-filter_complex_threads", "1")
+    arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", f"level+{level}", "-filter_complex_threads", "1")
     return list(written.global_args(*arguments).compile(cmd=binary()))
 
 
@@ -157,13 +162,24 @@ class Decoder:
 
     While `blocks` reads standard output, threads drain standard error and the frame times, so no side can wait for
     another. The decoder writes a line a frame (`FRAME_MARKS` or `SOUND_MARKS`) to its descriptor 0, which it never
-    reads, before the frame itself. ``words`` (its complaints) and `times` are complete after `blocks`.
+    reads, before the frame itself, and `MARK` whenever it has made the filters of a picture.
+
+    ``words`` (its complaints), `times`, `changed` and ``refused`` (whether a filter did not take the frames as they
+    were) are complete after `blocks`. ``hear`` is called with each line of standard error, on a thread of its own.
     """
 
-    def __init__(self, command: list[str], stage: str, stall_seconds: float = STALL_SECONDS) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        stage: str,
+        stall_seconds: float = STALL_SECONDS,
+        hear: Callable[[str], None] | None = None,
+    ) -> None:
         self._marks = bytearray()
         self._marked = threading.Condition()
         self._ended = False
+        self.refused = False
+        self._hear = hear
         self._complaints: dict[bytes, list[str]] = {}
         self._stage = stage
         self._stall = stall_seconds
@@ -221,6 +237,11 @@ class Decoder:
         """Seconds at which the frames begin to be shown."""
         # Python's division of integers is correctly rounded.
         return [int(pts) * int(over) / int(under) for pts, over, under in _TIME.findall(self._marks)]
+
+    @property
+    def changed(self) -> bool:
+        """Whether size, layout, colours or rotation of the picture did in mid-stream."""
+        return self._marks.count(MARK.encode()) > 1
 
     def new_marks(self) -> NDArray[np.int64]:
         """(N, 2) pts and samples of the pieces of sound that came since it was asked; it waits. N = 0: no more come."""
@@ -288,10 +309,13 @@ class Decoder:
         assert self._process.stderr is not None
         with os.fdopen(os.dup(self._process.stderr.fileno()), "rb") as lines:
             for line in lines:
+                if self._hear is not None:
+                    self._hear(line.decode(errors="replace"))
                 if (found := _LEVEL.match(line)) and not _REPEATED.match(found[2]):
                     self._note(found[1], found[2].decode(errors="replace").strip())
 
     def _note(self, level: bytes, message: str) -> None:
+        self.refused |= message.startswith(_REFUSED)
         messages = self._complaints.setdefault(level, [])
         if message and message not in messages and len(messages) < MOST_WORDS:
             messages.append(" ".join(message.split()))

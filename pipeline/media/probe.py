@@ -1,5 +1,8 @@
 """What a file holds, before it is decoded: streams, shape, rate, sound."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -8,9 +11,11 @@ import av
 import av.logging
 from av.stream import Disposition
 
-BT601 = 6
-NO_MATRIX = {0, 2, 3}
-"""Codes of H.273 that name no YCbCr matrix: RGB, unspecified, reserved."""
+from pipeline.media.colour import MATRICES, Reading, Tags, reading
+
+VOTES = 25
+LOOKED_AT = 100
+"""Where a stream begins with damage: frames without it that say what the picture is, and frames looked at for them."""
 
 
 INDEXED = {"avi", "mov,mp4,m4a,3gp,3g2,mj2"}
@@ -34,10 +39,11 @@ class UnreadableError(Exception):
 class Picture:
     """The video stream: the first one that is not an attached picture (cover art).
 
-    index: among the file's streams. width, height: stored pixels, before rotation. rotation: degrees clockwise to turn
-    the picture for display (0, 90, 180, 270). pixel_aspect: width over height of a stored pixel, 1 where the file does
-    not say. rate: frames a second as the file gives it, None where it gives none. matrix: code of the YCbCr matrix in
-    ITU-T H.273 (1 BT.709, 5 and 6 BT.601, 9 BT.2020), BT.601 where the file names none; of no meaning for RGB.
+    index: among the file's streams. pixel_format, width, height: of stored pixels, before rotation; of the first frame
+    where the picture changes. rotation: degrees clockwise to turn the picture for display (0, 90, 180, 270).
+    pixel_aspect: width over height of a stored pixel, 1 where the file does not say. rate: frames a second as the file
+    gives it, None where it gives none. tags: what the frames say of their colours, and where they say nothing the file.
+    rewritten: whether what stream and file say of the matrix is replaced (by what tags say) before frames are decoded.
     """
 
     index: int
@@ -48,13 +54,22 @@ class Picture:
     rotation: int
     pixel_aspect: Fraction
     rate: Fraction | None
-    matrix: int
+    tags: Tags
+    rewritten: bool = False
+
+    @property
+    def reading(self) -> Reading:
+        """How its samples become rgb."""
+        return reading(self.pixel_format, self.tags, self.width, self.height)
 
     @property
     def displayed(self) -> tuple[int, int]:
-        """(width, height) as a player shows it: square pixels (the height is kept, the width follows), then turned."""
-        width = max(1, round(self.width * self.pixel_aspect))
-        return (self.height, width) if self.rotation in {90, 270} else (width, self.height)
+        """(width, height) as a player shows it: square pixels (the height is kept, the width follows), then turned.
+
+        At least 1, also where neither file nor frames give a size.
+        """
+        width, height = max(1, round(self.width * self.pixel_aspect)), max(1, self.height)
+        return (height, width) if self.rotation in {90, 270} else (width, height)
 
 
 @dataclass(frozen=True)
@@ -111,42 +126,88 @@ def _probe(path: Path, logged: list[tuple[int, str, str]]) -> Probe:
 
 
 def _picture(container: av.container.InputContainer) -> Picture | None:
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    # A stream whose codec is unknown has no context: it cannot be decoded by anything.
+    streams = [s for s in container.streams.video if s.codec_context and not s.disposition & Disposition.attached_pic]
     if not streams:
         return None
     stream = streams[0]
     context = stream.codec_context
-    frame = _first_frame(container, stream)
+    by_file = Look(context.pix_fmt or "", context.width, context.height, 0, _tags(context))
+    look = _look(container, stream, by_file) or by_file
+    tags = look.tags.completed(by_file.tags)
     return Picture(
         index=stream.index,
         codec=context.name,
-        pixel_format=context.pix_fmt or "",
-        width=context.width if frame is None else frame.width,
-        height=context.height if frame is None else frame.height,
-        # PyAV gives degrees counter-clockwise, -180 to 180.
-        rotation=0 if frame is None else round(-frame.rotation / 90) % 4 * 90,
+        pixel_format=look.pixel_format,
+        width=look.width,
+        height=look.height,
+        rotation=look.rotation,
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         rate=stream.average_rate or stream.guessed_rate or None,
-        matrix=_matrix(frame),
+        tags=tags,
+        rewritten=tags.matrix not in MATRICES,
     )
 
 
-def _matrix(frame: av.VideoFrame | None) -> int:
-    return BT601 if frame is None or frame.colorspace in NO_MATRIX else int(frame.colorspace)
+@dataclass(frozen=True)
+class Look:
+    """What a frame, or a file of its frames, says of itself: as `Picture`."""
+
+    pixel_format: str
+    width: int
+    height: int
+    rotation: int
+    tags: Tags
+
+    def shape(self) -> tuple[str, int, int]:
+        """Layout and size."""
+        return self.pixel_format, self.width, self.height
 
 
-def _first_frame(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:
-    try:
-        return next(container.decode(stream), None)
-    except av.FFmpegError:
-        return None
+def _look(container: av.container.InputContainer, stream: av.VideoStream, by_file: Look) -> Look | None:
+    """What the first frame says, if nothing before it is damaged and the file agrees; else what most of the next say.
+
+    Frames that are damaged themselves have a say only where no others are found. None where no frame decodes.
+    """
+    votes: Counter[Look] = Counter()
+    damaged: Counter[Look] = Counter()
+    whole = True
+    for frame in _frames(container, stream):
+        if frame is None or frame.is_corrupt:
+            whole = False
+        if frame is None:
+            continue
+        # PyAV gives degrees counter-clockwise, -180 to 180.
+        rotation = round(-frame.rotation / 90) % 4 * 90
+        look = Look(frame.format.name, frame.width, frame.height, rotation, _tags(frame))
+        if whole and look.shape() == by_file.shape():
+            return look
+        whole = False
+        (damaged if frame.is_corrupt else votes)[look] += 1
+        if votes.total() == VOTES or votes.total() + damaged.total() == LOOKED_AT:
+            break
+    return next((look for look, _ in (votes or damaged).most_common(1)), None)
+
+
+def _tags(of: av.VideoFrame | av.VideoCodecContext) -> Tags:
+    return Tags(int(of.colorspace), int(of.color_range), int(of.color_primaries), int(of.color_trc))
+
+
+def _frames(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame | None]:
+    """Frames of a stream as far as the file can be read, None for a packet that does not decode."""
+    with suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                yield None
 
 
 def _sound(container: av.container.InputContainer) -> Sound | None:
     # A track whose codec or rate is unknown cannot be decoded by anything: ffmpeg would refuse it too.
     for stream in container.streams.audio:
         context = stream.codec_context
-        if context.rate and context.channels:
+        if context and context.rate and context.channels:
             return Sound(stream.index, context.name, context.rate, context.channels)
     return None
 

@@ -2,6 +2,7 @@
 
 import os
 from base64 import b64encode
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,16 @@ GUESSED = {"all": "1", "later": "lt(POS\\,0)"}
 """Which packets have guessed times (`Clock.guessed`), as the bitstream filter asks for it."""
 
 
-def source(path: Path, clock: Clock) -> Any:
-    """``path`` as an input of ffmpeg-python; its streams have the times that ``clock`` says."""
-    options = dict(OPTIONS)
+def source(path: Path, clock: Clock, rewrites: Mapping[int, str] | None = None, **given: Any) -> Any:
+    """``path`` as an input of ffmpeg-python; its streams have the times that ``clock`` says.
+
+    rewrites: bitstream filters of the packets, by stream. given: further options of the input.
+    """
+    filters = {index: [rewrite] for index, rewrite in (rewrites or {}).items()}
     for index in clock.pieces.keys() | clock.guessed.keys():
-        options[f"bsf:{index}"] = _times(clock.pieces.get(index, []), GUESSED.get(clock.guessed.get(index, ""), "0"))
+        times = _times(clock.pieces.get(index, []), GUESSED.get(clock.guessed.get(index, ""), "0"))
+        filters.setdefault(index, []).append(times)
+    options = OPTIONS | given | {f"bsf:{index}": ",".join(chain) for index, chain in filters.items()}
     if clock.pieces:
         # As the one entry of a list: else ffmpeg would mend the times of a broadcast in its own way first.
         name = os.fsencode(path.absolute()).replace(b"'", b"'\\''")

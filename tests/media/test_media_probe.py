@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.media.colour import Tags
 from pipeline.media.probe import Picture, UnreadableError, probe
 
 # As `ffmpeg -i` prints them: displayed size (square pixels), rate, Hz and channels of the sound.
@@ -43,7 +44,7 @@ def test_real_clips(shared, name):
     ],
 )
 def test_displayed_size_squares_pixels_then_turns(rotation, aspect, displayed):
-    assert Picture(0, "h264", "yuv420p", 340, 256, rotation, aspect, Fraction(25), 6).displayed == displayed
+    assert Picture(0, "h264", "yuv420p", 340, 256, rotation, aspect, Fraction(25), Tags()).displayed == displayed
 
 
 @pytest.mark.parametrize(("flag", "clockwise"), [("90", 270), ("180", 180), ("-90", 90), ("0", 0)])
