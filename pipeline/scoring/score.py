@@ -19,7 +19,7 @@ from pipeline.files import write_json
 from pipeline.progress import log
 from pipeline.scoring import bootstrap as resampling
 from pipeline.scoring import significance
-from pipeline.scoring.filters import apply_filter, check_filter, filters_references
+from pipeline.scoring.filters import apply_filter, filter_named, filters_references
 from pipeline.scoring.grounded import categories, grounded
 from pipeline.scoring.java import versions
 from pipeline.scoring.matching import Matched, match, read_answers, without_history
@@ -59,14 +59,14 @@ def score_files(
 ) -> None:
     """Score result files, print a table, and write one JSON file each where ``json`` names them.
 
-    filter: `organisers`, `punctuation` or `none`; goes over the references too where each item has a single one.
+    filter: `dstc7`, `dstc8` or `none` (see `filters`); goes over the references too where each item has a single one.
     truth: ground truth of generated scenes, for grounded accuracy. bootstrap: resamples for the intervals, 0 for none.
     against: the result file that the others are compared with, in ``randomisations`` trials, 0 for none; it is scored
     for that, and only shown where it is one of ``hypotheses``. paraphrases: METEOR's table cut down (see
     `paraphrases`); where it lacks a word of these texts, the whole one serves.
     Raises `UserError` when files are malformed or answers and references do not fit (see `matching.match`).
     """
-    check_filter(filter)
+    filter = filter_named(filter)
     if json and len(json) != len(hypotheses):
         raise UserError(f"--json: {len(json)} given for {len(hypotheses)} result files; give one for each, in order")
     compared = None if against is None or randomisations == 0 else _position(against, hypotheses)

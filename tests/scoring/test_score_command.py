@@ -68,6 +68,31 @@ def test_several_references_are_left_as_they_are(tmp_path: Path, references: Pat
     assert scores["intervals"] == {}
 
 
+def test_a_sentences_score_is_its_own(tmp_path: Path, references: Path) -> None:
+    """A sentence before "5 men", scored among others and last, has the score it has by itself."""
+    write_references(references, {("a", 0): ["2 men ."], ("a", 1): ["no ."], ("a", 2): ["5 men"], ("b", 0): ["a cup"]})
+    given = {("a", 0): "two men", ("a", 1): "no.", ("a", 2): "5 men", ("b", 0): "he eats 2 1/2"}
+    turned = {("b", 0): "5 he 'll", ("a", 0): "etc.", ("a", 1): "no.", ("a", 2): "(x"}
+    files = [answers(tmp_path / "x.json", given), answers(tmp_path / "y.json", turned)]
+    alone, both, other = (tmp_path / name for name in ("alone.scores", "both.scores", "other.scores"))
+    score.score_files(files[:1], references, "none", None, 0, False, [alone])
+    score.score_files(files[::-1], references, "none", None, 0, False, [other, both])
+    scores = [json.loads(path.read_text(encoding="utf-8")) for path in (alone, both, other)]
+    assert scores[0] == scores[1]
+    assert scores[0]["items"]["a_1"] == scores[2]["items"]["a_1"]
+    assert scores[0]["items"]["a_1"]["METEOR"] == scores[0]["items"]["a_1"]["ROUGE-L"] == 1
+
+
+def test_scores_of_untokenised_answers(tmp_path: Path, references: Path) -> None:
+    """By hand: two of three words match; CIDEr is 10/4 of the unigrams' cosines alone, 1/2 and 1: their mean."""
+    write_references(references, {("a", 0): ["2 men ."], ("a", 1): ["no ."]})
+    path, out = answers(tmp_path / "x.json", {("a", 0): "two men", ("a", 1): "no."}), tmp_path / "scores"
+    score.score_files([path], references, "none", None, 0, False, [out])
+    metrics = json.loads(out.read_text(encoding="utf-8"))["metrics"]
+    assert metrics["BLEU-1"] == pytest.approx(2 / 3)
+    assert metrics["CIDEr"] == pytest.approx(1.875)
+
+
 def test_partial_says_what_it_left_out(tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = answers(tmp_path / "jst" / "trial.json", {("a", 0): "yes he does"})
     with pytest.raises(UserError, match=r"2 missing of 3 \(a turn 1, b turn 0\).*--partial"):
