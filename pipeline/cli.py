@@ -342,11 +342,7 @@ def score(
     hypotheses: Annotated[list[Path], typer.Argument(help="Result files: dialogs with the answers filled in.")],
     references: Annotated[Path, typer.Option(help="References: COCO layout, or dialogs.")],
     filter: Annotated[
-        str,
-        typer.Option(
-            help="Stop filter: dstc7 (or organisers: the paper's Tables 2 and 3, DSTC7's figures), dstc8 (or punctuation: "
-            "DSTC8's figures) or none (pycocoevalcap's own)."
-        ),
+        str, typer.Option(help="dstc7 (or organisers), dstc8 (or punctuation) or none: see above.")
     ] = "dstc7",
     truth: Annotated[Path | None, typer.Option(help="Ground truth of generated scenes, for grounded accuracy.")] = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95 % intervals; 0: none.")] = 1000,
@@ -365,10 +361,8 @@ def score(
     Answers and references are matched by video and turn. Several result files share one METEOR, so they take little
     longer than one; with `--against` every other one is compared with that one by paired approximate randomisation.
 
-    **Filters** drop tokens before scoring, as the challenges' stop lists do. `dstc7` drops every token of one character
-    ("a", "i", "2", ","), for its list has an unescaped dot: Tables 2 and 3 of the student-teacher paper and all DSTC7
-    figures (baseline: CIDEr .7334). `dstc8` drops `,` and `.` alone: all DSTC8 figures (the DSTC7 baseline's CIDEr is
-    .7691 with it). `none` drops nothing. Hypotheses are filtered, and references where each turn has a single one.
+    **Filters**: `dstc7` drops every one-character token ("a", "2", "."), as all DSTC7 figures have it and the paper's
+    Tables 2 and 3 (baseline: CIDEr .7334); `dstc8` drops `,` and `.` alone, as all DSTC8 figures have it (.7691).
 
     For example:
 

@@ -128,9 +128,7 @@ def test_different_settings_are_stated_for_each_system(own_files: Config) -> Non
     write_json(path, scores)
     write_tables(own_files)
     text = (Layout(own_files.results).tables / "table2.md").read_text(encoding="utf-8")
-    assert (
-        "This run, baseline: filter dstc7 on hypotheses and references; 1 reference an answer; 30 answers." in text
-    )
+    assert "This run, baseline: filter dstc7 on hypotheses and references; 1 reference an answer; 30 answers." in text
     assert "This run, blind: filter none on nothing; 1 reference an answer; 7 answers, 23 answers missing." in text
 
 
