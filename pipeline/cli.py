@@ -12,6 +12,7 @@ import typer
 from pipeline import __version__
 from pipeline.config import Config, Feature, load
 from pipeline.errors import UserError
+from pipeline.progress import log, print_any_text
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,10 +39,11 @@ DEFAULT = ["config.yaml"]
 
 def main() -> None:
     """Run the command line; a `UserError` is one line and exit status 1."""
+    print_any_text()
     try:
         app()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        log(f"error: {error}")
         sys.exit(1)
 
 

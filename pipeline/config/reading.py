@@ -1,15 +1,14 @@
 """Configuration files, or inline JSON, laid over one another and validated."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from pipeline.config.root import Config
 from pipeline.errors import UserError
+from pipeline.texts import parse_json, read_yaml
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -52,18 +51,7 @@ def load(sources: Sequence[str]) -> Config:
 
 
 def _read(source: str) -> dict[str, Any]:
-    if source.startswith("{"):
-        try:
-            loaded = json.loads(source)
-        except json.JSONDecodeError as error:
-            raise UserError(f"--config: not JSON ({error})") from None
-    else:
-        try:
-            loaded = yaml.safe_load(Path(source).read_text(encoding="utf-8")) or {}
-        except FileNotFoundError:
-            raise UserError(f"{source}: no such configuration file") from None
-        except yaml.YAMLError as error:
-            raise UserError(f"{source}: not YAML ({' '.join(str(error).split())})") from None
+    loaded = parse_json(source, "--config") if source.startswith("{") else read_yaml(Path(source)) or {}
     if not isinstance(loaded, dict):
         raise UserError(f"{source}: a configuration is a mapping, not {type(loaded).__name__}")
     return loaded

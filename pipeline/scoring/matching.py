@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.corpus.dialogs import UNDISCLOSED
 from pipeline.corpus.references import Key
 from pipeline.errors import UserError
-from pipeline.files import read_json
+from pipeline.texts import read_json
 
 _NAMED = 3
 

@@ -16,7 +16,7 @@ from pipeline.corpus.references import Key, read_references
 from pipeline.corpus.scenes.truth import Truth, read_truth
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.progress import log
+from pipeline.progress import log, shown
 from pipeline.scoring import bootstrap as resampling
 from pipeline.scoring import significance
 from pipeline.scoring.filters import apply_filter, filter_named, filters_references
@@ -28,6 +28,7 @@ from pipeline.scoring.metrics import METRICS, Measured, measure_systems
 from pipeline.scoring.paraphrases import Paraphrases, read_paraphrases
 from pipeline.scoring.printing import print_scores
 from pipeline.scoring.tokenizer import tokenize
+from pipeline.texts import read_bytes
 
 _ITEM_DIGITS = 6
 
@@ -92,7 +93,7 @@ def score_files(
         "seed": resampling.SEED,
         **versions(),
         "avsd": __version__,
-        "references_sha256": hashlib.sha256(references.read_bytes()).hexdigest(),
+        "references_sha256": hashlib.sha256(read_bytes(references)).hexdigest(),
     }
     results = [_result(system, signature) for system in systems[: len(hypotheses)]]
     for result, target in zip(results, json, strict=False):
@@ -185,7 +186,7 @@ def _compare(systems: Sequence[_System], other: _System, truth: Truth | None, tr
             parts = categories(system.found.keys, truth)
             accuracy = significance.compare_accuracy(system.right, other.right, parts, trials)
         system.against = {
-            "hypotheses": str(other.path),
+            "hypotheses": shown(other.path),
             "randomisations": trials,
             "seed": significance.SEED,
             "metrics": significance.compare_scores(system.measured, other.measured, trials),
@@ -211,7 +212,7 @@ def _result(system: _System, signature: Mapping[str, Any]) -> dict[str, Any]:
         for item, right in zip(items.values(), system.right, strict=True):
             item["grounded"] = int(right)
     return {
-        "hypotheses": str(system.path),
+        "hypotheses": shown(system.path),
         "metrics": measured.corpus,
         "intervals": system.intervals,
         "against": system.against,

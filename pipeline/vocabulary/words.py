@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipeline.corpus.dialogs import Dialog
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
+from pipeline.texts import read_json
 from pipeline.vocabulary import END, UNKNOWN
 
 SPECIAL = ("<pad>", "<unk>", "<sos>", "<eos>")

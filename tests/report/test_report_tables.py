@@ -6,12 +6,13 @@ import pytest
 
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
 from pipeline.layout import Layout
 from pipeline.report.paper import ROWS
 from pipeline.report.results import descriptions, display_names
 from pipeline.report.tables import SCENES_NOTE, write_tables
 from pipeline.scoring.metrics import METRICS
+from pipeline.texts import read_json
 
 Configure = Callable[..., Config]
 

@@ -104,6 +104,19 @@ def test_partial_says_what_it_left_out(tmp_path: Path, references: Path, capsys:
     assert "|refs:1|items:1|" in captured.out
 
 
+@pytest.mark.parametrize("name", ["trial[v1].json", "x[/b].json", ":cat:/[red]y.json"])
+def test_names_are_printed_as_they_are(
+    tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    path = answers(tmp_path / name, dict.fromkeys(TRUE, "yes"))
+    other = answers(tmp_path / "other.json", dict.fromkeys(TRUE, "he does"))
+    score.score_files([path, other], references, "none", None, 0, False, [], against=path, randomisations=9)
+    printed = capsys.readouterr().out
+    label = "/".join(path.with_suffix("").parts[-2:])
+    assert f"Difference to {label}, p below it" in printed
+    assert printed.count(name.removesuffix(".json").rpartition("/")[2]) == 2
+
+
 def test_one_json_for_each_file(tmp_path: Path, references: Path) -> None:
     path = answers(tmp_path / "x.json", dict.fromkeys(TRUE, "yes"))
     with pytest.raises(UserError, match="--json: 1 given for 2 result files"):

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
+from pipeline.texts import read_json
 from pipeline.vocabulary import END, PADDING, START, UNKNOWN
 from pipeline.vocabulary.words import Vocabulary, build
 
