@@ -76,7 +76,7 @@ def score_files(
     measured = [*hypotheses, *([against] if against is not None and compared == len(hypotheses) else [])]
     for path in measured:
         matched.append(match(path, read_answers(path), known, partial))
-        _say_what_is_left_out(path, matched[-1], len(known))
+        _say_what_was_done(path, matched[-1], len(known))
     table = None if paraphrases is None else read_paraphrases(paraphrases)
     systems = _score(measured, matched, known, filter, bootstrap, table)
     facts = None if truth is None else read_truth(truth)
@@ -120,7 +120,12 @@ def _read_known(path: Path) -> dict[Key, list[str]]:
     return known
 
 
-def _say_what_is_left_out(path: Path, found: Matched, known: int) -> None:
+def _say_what_was_done(path: Path, found: Matched, known: int) -> None:
+    if found.moved:
+        log(
+            f"{path}: one turn of each dialog; {found.moved} are taken as the later turn that the references name, "
+            "as in files of last turns alone"
+        )
     if found.missing or found.extra:
         log(
             f"{path}: scored on {len(found.keys)} of {known} referenced turns "

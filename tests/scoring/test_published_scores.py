@@ -56,6 +56,20 @@ def _check_items(avsd: Path, items: dict[str, dict[str, float]]) -> None:
         assert ours == pytest.approx(theirs, abs=2e-6)
 
 
+def test_last_turns_alone_of_the_published_answers(avsd: Path, tmp_path: Path) -> None:
+    """The file as some publish it: every hypothesis has its reference, as in the whole one."""
+    whole = avsd / "published_baseline_i3d_hypotheses.json"
+    content = json.loads(whole.read_text(encoding="utf-8"))
+    for dialog in content["dialogs"]:
+        del dialog["dialog"][:-1]
+    last = tmp_path / "last.json"
+    last.write_text(json.dumps(content), encoding="utf-8")
+    references = read_references(avsd / "test_set4DSTC7-AVSD_multiref.json")
+    found, expected = (match(path, read_answers(path), references, partial=False) for path in (last, whole))
+    assert found.moved == 1330
+    assert (found.keys, found.hypotheses, found.references) == (expected.keys, expected.hypotheses, expected.references)
+
+
 class _NoMeteor(Meteor):
     """Stands in where METEOR is not looked at."""
 

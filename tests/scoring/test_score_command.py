@@ -104,6 +104,14 @@ def test_partial_says_what_it_left_out(tmp_path: Path, references: Path, capsys:
     assert "|refs:1|items:1|" in captured.out
 
 
+def test_last_turns_alone_are_said(tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_references(references, {("a", 2): ["he sits", "he sits down"], ("b", 1): ["no", "none"]})
+    path = answers(tmp_path / "x.json", {("a", 0): "he sits", ("b", 0): "no"})
+    score.score_files([path], references, "none", None, 0, False, [tmp_path / "scores"])
+    assert list(json.loads((tmp_path / "scores").read_text(encoding="utf-8"))["items"]) == ["a_2", "b_1"]
+    assert "x.json: one turn of each dialog; 2 are taken as the later turn" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["trial[v1].json", "x[/b].json", ":cat:/[red]y.json"])
 def test_names_are_printed_as_they_are(
     tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str], name: str
