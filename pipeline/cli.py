@@ -205,7 +205,8 @@ def vocabulary(
     from pipeline.vocabulary.words import build
 
     settings = load(config)
-    build(read_dialogs(training), settings.descriptions(), settings.vocabulary.min_count).write(out)
+    counted = build(read_dialogs(training), settings.descriptions(), settings.vocabulary.min_count, str(training))
+    counted.write(out)
 
 
 @app.command()
