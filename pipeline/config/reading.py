@@ -1,5 +1,6 @@
 """Configuration files, or inline JSON, laid over one another and validated."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from pydantic import ValidationError
 from pipeline.config.root import Config
 from pipeline.errors import UserError
 from pipeline.texts import parse_json, read_yaml
+
+_TRIED = re.compile(r"(lax-or-strict|function-\w+|json-or-python|literal)\[")
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -26,8 +29,13 @@ def parse(values: dict[str, Any], source: str = "configuration") -> Config:
         return Config.model_validate(_nulls(values))
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
+        # Of a value that may be one of several types, the types tried are no part of its name.
+        where = ".".join(str(part) for part in problem["loc"] if not _TRIED.match(str(part)))
         message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] in ("string_type", "path_type"):
+            found = problem["input"]
+            advice = "" if isinstance(found, list | dict | None) else "; put quotes around it"
+            message = f"expected a text, found {found!r}{advice}"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise UserError(f"{source}: {where + ': ' if where else ''}{message}{more}") from None
 
