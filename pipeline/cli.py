@@ -12,7 +12,7 @@ import typer
 from pipeline import __version__
 from pipeline.config import Config, Feature, load
 from pipeline.errors import UserError
-from pipeline.progress import log, print_any_text
+from pipeline.progress import one_line_errors
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,12 +39,8 @@ DEFAULT = ["config.yaml"]
 
 def main() -> None:
     """Run the command line; a `UserError` is one line and exit status 1."""
-    print_any_text()
-    try:
+    with one_line_errors():
         app()
-    except UserError as error:
-        log(f"error: {error}")
-        sys.exit(1)
 
 
 @app.callback(invoke_without_command=True)

@@ -8,10 +8,13 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from pipeline.errors import UserError
 
 T = TypeVar("T")
 LOG_EVERY_SECONDS = 15.0
@@ -71,10 +74,23 @@ def log(message: str) -> None:
     print(shown(message), file=sys.stderr, flush=True)
 
 
-def print_any_text() -> None:
-    """Let stdout take every text, as stderr does: what its encoding does not have is escaped, and no reason to end."""
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Make of what a user can mend one line on stderr and exit status 1.
+
+    That is a `UserError`, and a file that cannot be written where it is wanted. Stdout takes every text, as stderr
+    does: what its encoding does not have is escaped, and no reason to end.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except UserError as error:
+        log(f"error: {error}")
+        sys.exit(1)
+    except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as error:
+        log(f"error: {error.filename2 or error.filename}: {error.strerror}; give another place")
+        sys.exit(1)
 
 
 def shown(value: object) -> str:

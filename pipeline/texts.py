@@ -76,7 +76,7 @@ def parse_json(text: str, source: str) -> Any:
     except ValueError as error:
         raise UserError(f"{source}: not a JSON file ({error})") from None
     if _ESCAPED_SURROGATE.search(text):
-        _check_content(content, source)
+        check_content(content, source)
     return content
 
 
@@ -84,14 +84,11 @@ def read_yaml(path: Path) -> Any:
     """The content of a YAML file."""
     text = read_text(path, "YAML")
     try:
-        content = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except RecursionError:
         raise UserError(f"{path}: not YAML that can be read (nested too deeply)") from None
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    if _ESCAPED_SURROGATE.search(text):
-        _check_content(content, str(path))
-    return content
 
 
 def read_table(path: Path, dialect: str = "excel") -> list[list[str]]:
@@ -119,16 +116,20 @@ def check_text(text: str, where: str) -> str:
     return text
 
 
-def _check_content(content: Any, source: str) -> None:
-    for place, text in _texts(content, ""):
-        check_text(text, f"{source}: {place.removeprefix('.')}" if place else source)
+def check_content(content: Any, source: str) -> None:
+    """`check_text` for every text of lists and mappings; the error names the one, as in `dialogs[3].caption`."""
+    try:
+        for place, text in _texts(content, ""):
+            check_text(text, f"{source}: {place.removeprefix('.')}" if place else source)
+    except RecursionError:
+        raise UserError(f"{source}: nested too deeply, or a mapping that holds itself") from None
 
 
 def _texts(content: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Every text of a JSON content, keys too, with its place: `dialogs[3].caption`."""
+    """Every text of ``content``, keys too, with its place."""
     if isinstance(content, str):
         yield place, content
-    elif isinstance(content, list):
+    elif isinstance(content, list | tuple):
         for number, item in enumerate(content):
             yield from _texts(item, f"{place}[{number}]")
     elif isinstance(content, dict):

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from pipeline.answers.ask import Request, _questions
 from pipeline.answers.ask_history import read_history
-from pipeline.config import load
+from pipeline.cli import main
+from pipeline.config import load, parse
 from pipeline.corpus.captions import convert_captions, read_captions
 from pipeline.corpus.descriptions import read_descriptions
 from pipeline.corpus.dialogs import read_dialogs
@@ -161,6 +162,33 @@ def test_inline_configuration() -> None:
         load([r'{"systems": {"a": {"label": "\udfff"}}}'])
     with pytest.raises(UserError, match=r"^--config: not a JSON file"):
         load(["{" * 100_000])
+
+
+def test_a_configuration_that_holds_itself(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("systems: &a {b: *a}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"x.yaml: nested too deeply, or a mapping that holds itself"):
+        load([str(tmp_path / "x.yaml")])
+    with pytest.raises(UserError, match=r"configuration: systems.a.label: \\udcff is no character"):
+        parse({"systems": {"a": {"label": "\udcff"}}})
+
+
+@pytest.mark.parametrize("out", ["folder", "file/x.json", "folder/../file/y/x.json"])
+def test_a_result_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], out: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("{}", encoding="utf-8")
+    (tmp_path / "captions.json").write_text('{"v": "a man"}', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["avsd", "corpus", "captions", "captions.json", "--out", out])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert "give another place" in error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["captions.json", "file", "folder"]
 
 
 def test_records_of_a_table(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.config.root import Config
 from pipeline.errors import UserError
-from pipeline.texts import parse_json, read_yaml
+from pipeline.texts import check_content, parse_json, read_yaml
 
 _TRIED = re.compile(r"(lax-or-strict|function-\w+|json-or-python|literal)\[")
 
@@ -25,6 +25,7 @@ def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
 
 def parse(values: dict[str, Any], source: str = "configuration") -> Config:
     """Validate a plain mapping; the first problem becomes a one-line `UserError`."""
+    check_content(values, source)
     try:
         return Config.model_validate(_nulls(values))
     except ValidationError as error:
