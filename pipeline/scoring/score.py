@@ -77,9 +77,11 @@ def score_files(
     for path in measured:
         matched.append(match(path, read_answers(path), known, partial))
         _say_what_was_done(path, matched[-1], len(known))
+    facts = None if truth is None else read_truth(truth)
     table = None if paraphrases is None else read_paraphrases(paraphrases)
     systems = _score(measured, matched, known, filter, bootstrap, table)
     facts = None if truth is None else read_truth(truth)
+    systems = _score(hypotheses, matched, known, filter, bootstrap)
     if facts is not None:
         for system in systems:
             system.accuracy, right = grounded(system.found.keys, system.found.hypotheses, facts, str(truth))
