@@ -149,7 +149,7 @@ def test_what_is_no_json(tmp_path: Path, content: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["a: b: c", "a: 2024-13-45", "[" * 5000, "!!python/object:os.system x", "a: \x01"])
+@pytest.mark.parametrize("content", ["a: b: c", "a: 2024-13-45", "[" * 1500, "!!python/object:os.system x", "a: \x01"])
 def test_what_is_no_yaml(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=r"x.yaml: not YAML") as caught:
