@@ -30,7 +30,9 @@ def _by_challenge(value: Any) -> Any:
 class Scoring(Section):
     """Metrics."""
 
-    filter: Annotated[Filter, BeforeValidator(_by_challenge)] = Field(
+    filter: Annotated[
+        Filter, BeforeValidator(_by_challenge, json_schema_input_type=Filter | Literal["organisers", "punctuation"])
+    ] = Field(
         "dstc7",
         description="the challenge whose stop filter is used: dstc7 drops every one-character token (the paper's "
         "tables; also called organisers), dstc8 `,` and `.` alone (DSTC8's figures; also called punctuation)",
