@@ -19,9 +19,18 @@ _WHAT = "PTB tokeniser"
 # What the lexer takes for the end of a line. pycocoevalcap makes a blank of the first one and, of a sentence with one
 # of the others, scores the first line alone; here all of them are blanks.
 _LINE_ENDS = str.maketrans(dict.fromkeys("\n\r\v\f\u2028\u2029", " "))
-# ASCII text that ends with a word of letters, and perhaps a mark that stands by itself. The lexer's state after it,
-# wherever in it the last token began, has no way on over a line break, or (single letters) one that changes nothing.
-_ENDS_PLAINLY = re.compile(r"(?:[^<&@\[\x00-\x1f\x7f-\U0010ffff]* )?[A-Za-z]+(?: [.,?!])?")
+# ASCII text that ends with a word of letters, and perhaps a mark. The lexer's state after it, wherever in it the last
+# token began, has no way on over a line break, or (single letters) one that changes nothing.
+_ENDS_PLAINLY = re.compile(r"(?:[^<&@\[\x00-\x1f\x7f-\U0010ffff]* )?([A-Za-z]+)(?:(\.)|[,?!]| [.,?!])?")
+# But for those that it takes for abbreviations, single letters and these, with their full stop.
+_ABBREVIATIONS = (
+    "al ala apr ariz ark art assn aug az bancorp bhd bldg blvd bros ca calif co colo conn corp cos ct dak "
+    "dec del esq est etc ext feb fig figs fla fri ga ill inc ind intl jan jr jul jun kan kans ky la ltd "
+    "mar mass md mich minn miss mo mon mont mr ms neb nev no nos nov oct okla op ore pa penn plc pp ppte "
+    "pptes ppty pptys prop pte ptes pty ptys rd rt sep sept seq sq sr sys tel tenn tex thu thurs tue tues "
+    "univ va vt wash wed wis wisc wyo"
+)
+_KNOWN = frozenset(_ABBREVIATIONS.split())
 
 
 def tokenize(sentences: Sequence[str]) -> list[str]:
@@ -46,9 +55,18 @@ def _files(texts: Sequence[str]) -> list[list[str]]:
     files: list[list[str]] = [[]]
     for text in texts:
         files[-1].append(text)
-        if not _ENDS_PLAINLY.fullmatch(text):
+        if not _ends_plainly(text):
             files.append([])
     return [lines for lines in files if lines]
+
+
+def _ends_plainly(text: str) -> bool:
+    """Whether the lexer reads ``text`` before a line break, and what follows it, as at the end of a file."""
+    found = _ENDS_PLAINLY.fullmatch(text)
+    if found is None:
+        return False
+    word, full_stop = found.groups()
+    return full_stop is None or (len(word) > 1 and word.lower() not in _KNOWN)
 
 
 def _tokenized(files: Sequence[Sequence[str]]) -> list[str]:

@@ -50,7 +50,7 @@ def odd_sentences(count: int, seed: int) -> list[str]:
     def sentence() -> str:
         if generator.random() < 0.5:
             words = generator.choices(plain, k=generator.randint(0, 6))
-            end = generator.choice(("", " .", " ,", " ?", " !"))
+            end = generator.choice(("", " .", ".", " ,", ",", " ?", "?", "!"))
             return " ".join([*words, generator.choice(LAST)]) + end
         pieces = generator.choices(PIECES, k=generator.randint(0, 5))
         return "".join(piece + generator.choice(BLANKS) for piece in pieces)
