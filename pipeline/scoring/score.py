@@ -80,8 +80,6 @@ def score_files(
     facts = None if truth is None else read_truth(truth)
     table = None if paraphrases is None else read_paraphrases(paraphrases)
     systems = _score(measured, matched, known, filter, bootstrap, table)
-    facts = None if truth is None else read_truth(truth)
-    systems = _score(hypotheses, matched, known, filter, bootstrap)
     if facts is not None:
         for system in systems:
             system.accuracy, right = grounded(system.found.keys, system.found.hypotheses, facts, str(truth))
