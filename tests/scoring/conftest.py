@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.scoring import java
+from pipeline.scoring import java, paraphrases
 from pipeline.scoring import meteor as meteor_module
 from pipeline.scoring.meteor import Meteor
 
@@ -15,7 +15,8 @@ def meteor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meteor]:
     folder = tmp_path_factory.mktemp("packages") / "my own packages é"
     folder.symlink_to(java.jar("meteor", "meteor-1.5.jar").parents[1])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(meteor_module, "jar", folder.joinpath)
+        for module in (meteor_module, paraphrases):
+            patch.setattr(module, "jar", folder.joinpath)
         patch.setenv("LC_ALL", "C")
         patch.setenv("PATH", "/nowhere")
         for variable in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"):
