@@ -149,7 +149,7 @@ def _part_times(work: "ScoredAnswers", count: int) -> dict[str, float]:
         took[name] = took.get(name, 0.0) + time.perf_counter() - start
         return result
 
-    texts = [apply_filter("organisers", answer) for answers in work.systems[:count] for answer in answers]
+    texts = [apply_filter("dstc7", answer) for answers in work.systems[:count] for answer in answers]
     texts += [text for group in work.references for text in group]
     tokens = iter(timed("tokeniser", tokenize, texts))
     systems = [[next(tokens) for _ in work.references] for _ in range(count)]

@@ -12,6 +12,7 @@ import typer
 from pipeline import __version__
 from pipeline.config import Config, Feature, load
 from pipeline.errors import UserError
+from pipeline.progress import one_line_errors
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,11 +39,8 @@ DEFAULT = ["config.yaml"]
 
 def main() -> None:
     """Run the command line; a `UserError` is one line and exit status 1."""
-    try:
+    with one_line_errors():
         app()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
 
 
 @app.callback(invoke_without_command=True)
@@ -203,7 +201,8 @@ def vocabulary(
     from pipeline.vocabulary.words import build
 
     settings = load(config)
-    build(read_dialogs(training), settings.descriptions(), settings.vocabulary.min_count).write(out)
+    counted = build(read_dialogs(training), settings.descriptions(), settings.vocabulary.min_count, str(training))
+    counted.write(out)
 
 
 @app.command()
@@ -341,7 +340,9 @@ def explain(
 def score(
     hypotheses: Annotated[list[Path], typer.Argument(help="Result files: dialogs with the answers filled in.")],
     references: Annotated[Path, typer.Option(help="References: COCO layout, or dialogs.")],
-    filter: Annotated[str, typer.Option(help="organisers, punctuation or none.")] = "organisers",
+    filter: Annotated[
+        str, typer.Option(help="dstc7 (or organisers), dstc8 (or punctuation) or none: see above.")
+    ] = "dstc7",
     truth: Annotated[Path | None, typer.Option(help="Ground truth of generated scenes, for grounded accuracy.")] = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95 % intervals; 0: none.")] = 1000,
     against: Annotated[
@@ -358,6 +359,10 @@ def score(
 
     Answers and references are matched by video and turn. Several result files share one METEOR, so they take little
     longer than one; with `--against` every other one is compared with that one by paired approximate randomisation.
+
+    **Filters**: `dstc7` drops every one-character token ("a", "2", "."), as all DSTC7 figures have it and the paper's
+    Tables 2 and 3 (baseline: CIDEr .7334); `dstc8` drops `,` and `.` alone, as all DSTC8 figures have it (.7691).
+
     For example:
 
         avsd score answers.json --references references.json --json scores.json

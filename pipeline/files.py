@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
-
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
@@ -48,16 +46,6 @@ def write_text(target: Path, text: str) -> None:
 def write_json(target: Path, value: Any, indent: int | None = 1) -> None:
     """Write JSON atomically, keys in the order given, non-ASCII characters as they are."""
     write_text(target, json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file; a missing or malformed one is a `UserError` that names it."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a JSON file ({error})") from None
 
 
 def _umask() -> int:

@@ -1,14 +1,24 @@
-"""Progress that reads well on a terminal and in a log file."""
+"""What is said on a terminal or in a log file: lines, tables, progress.
 
+Names and texts of a user's are printed as they are: `[...]` is no markup and `:cat:` no picture.
+"""
+
+import io
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from pipeline.errors import UserError
 
 T = TypeVar("T")
 LOG_EVERY_SECONDS = 15.0
+_INVISIBLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 def progress(items: Iterable[T], total: int, label: str, unit: str = "", note: Callable[[], str] = str) -> Iterator[T]:
@@ -24,22 +34,20 @@ def progress(items: Iterable[T], total: int, label: str, unit: str = "", note: C
 
 
 def _bar(items: Iterable[T], total: int, label: str, unit: str, note: Callable[[], str]) -> Iterator[T]:
-    from rich.console import Console
-
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(unit),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=total, note="")
+    with Progress(*columns, console=console(stderr=True)) as bar:
+        task = bar.add_task(shown(label), total=total, note="")
         for item in items:
             yield item
-            bar.update(task, advance=1, note=note())
+            bar.update(task, advance=1, note=shown(note()))
 
 
 def _lines(items: Iterable[T], total: int, label: str, unit: str, note: Callable[[], str]) -> Iterator[T]:
@@ -63,4 +71,38 @@ def _lines(items: Iterable[T], total: int, label: str, unit: str, note: Callable
 
 def log(message: str) -> None:
     """Print one line to stderr."""
-    print(message, file=sys.stderr, flush=True)
+    print(shown(message), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Make of what a user can mend one line on stderr and exit status 1.
+
+    That is a `UserError`, and a file that cannot be written where it is wanted. Stdout takes every text, as stderr
+    does: what its encoding does not have is escaped, and no reason to end.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except UserError as error:
+        log(f"error: {error}")
+        sys.exit(1)
+    except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as error:
+        log(f"error: {error.filename2 or error.filename}: {error.strerror}; give another place")
+        sys.exit(1)
+
+
+def shown(value: object) -> str:
+    """``value`` as text on one line: control characters, and what is no character, as escapes."""
+    text = str(value)
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in _INVISIBLE else char for char in text
+    )
+
+
+def console(stderr: bool = False, width: int | None = None) -> Console:
+    """A console for tables, which prints texts as they are."""
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)

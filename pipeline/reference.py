@@ -51,7 +51,8 @@ Generated from `pipeline/config/` by `make docs`: do not edit.
 `config.yaml` holds the default experiment. Other experiments are laid over it with `--configfile`: mappings merge key
 by key, lists and values are replaced. Single keys are given with `--config`, for example
 `--config videos=clips results=results-clips 'training={epochs: 1}'`. A stage run by hand takes the same files:
-`avsd train st --config config.yaml --config configs/charades.yaml`. Unknown keys are errors.
+`avsd train st --config config.yaml --config configs/charades.yaml`. Unknown keys are errors. A number where a text or a
+path is asked for is that text (`results=2024`; with `'results="1.50"'` it stays as written).
 """
 
 

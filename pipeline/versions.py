@@ -10,6 +10,6 @@ STAGES = {
     "vocabulary": 1,
     "training": 2,
     "answers": 1,
-    "scoring": 2,
+    "scoring": 3,
     "report": 1,
 }

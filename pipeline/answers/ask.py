@@ -23,6 +23,7 @@ from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.networks.inputs import Inputs
 from pipeline.progress import log
+from pipeline.texts import check_text
 
 PROMPT = "question> "
 
@@ -133,6 +134,7 @@ def ask(config: Config, request: Request, show: Show | None = None) -> None:
     device = resolve_device(config.device)
     if not request.video.is_file():
         raise UserError(f"{request.video}: no such video file")
+    _check_texts(request)
     answerer = open_answerer(config, request.system, request.description is not None, device)
     check_features(config, answerer.dims)
     conversation = _conversation(config, request, answerer, device)
@@ -147,6 +149,15 @@ def ask(config: Config, request: Request, show: Show | None = None) -> None:
                 answerer.name, answerer.label, request.video.name, conversation.description, opening, clip, explained
             )
             show(told)
+
+
+def _check_texts(request: Request) -> None:
+    for text in request.questions:
+        check_text(text, f"question {text!r}")
+    for option in ("asked", "answered"):
+        for text in getattr(request, option):
+            check_text(text, f"--{option} {text!r}")
+    check_text(request.description or "", f"--description {request.description!r}")
 
 
 def _conversation(config: Config, request: Request, answerer: Answerer, device: torch.device) -> Conversation:
@@ -199,9 +210,11 @@ def _questions(request: Request) -> Iterator[str]:
             line = input(PROMPT if terminal else "")
         except EOFError:
             return
+        except UnicodeDecodeError as error:
+            raise UserError(f"a question from the standard input: not {error.encoding} ({error.reason})") from None
         if not line.strip():
             return
-        yield line
+        yield check_text(line, f"question {line!r}")
 
 
 def _edit_lines() -> None:

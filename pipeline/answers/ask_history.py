@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.corpus.dialogs import UNDISCLOSED, Turn, parse_entries
 from pipeline.errors import UserError
-from pipeline.files import read_json
+from pipeline.texts import read_json, read_text
 
 VIDEO_OF_ONE = "video"
 """Id of a dialog that stands alone, without one."""
@@ -76,14 +76,8 @@ def _pairs(path: Path, content: Any) -> Iterator[tuple[str, str]]:
 
 def _lines(path: Path) -> list[str]:
     """Questions and answers in turn, without their prefixes."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, IsADirectoryError) as error:
-        raise UserError(f"{path}: not a text file ({error})") from None
     lines: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         prefix = _PREFIX.match(line.strip())

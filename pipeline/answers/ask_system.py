@@ -8,10 +8,10 @@ import torch
 from pipeline.config import Config
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
-from pipeline.files import read_json
 from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.systems.system import INFO, WORDS, LoadedSystem, load
+from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 
 DECIDES = "CIDEr"

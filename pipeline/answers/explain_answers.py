@@ -17,10 +17,11 @@ from pipeline.dataset.dialogs import DialogDataset
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
 from pipeline.layout import Layout
 from pipeline.progress import progress
 from pipeline.systems.system import load, view_of
+from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 
 TURNS = 3

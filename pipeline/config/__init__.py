@@ -4,7 +4,7 @@
 docs/configuration.md are generated from these models, and a test fails when they drift.
 """
 
-from pipeline.config.answers import Answers, Report, Scoring
+from pipeline.config.answers import OTHER_NAMES, Answers, Filter, Report, Scoring
 from pipeline.config.base import SPLITS, TEST_SETS, TestSet
 from pipeline.config.corpus import Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
 from pipeline.config.features import Feature, FlowSettings, FrameMedia, I3DFeature, Inputs, Media, VGGishFeature
@@ -13,6 +13,7 @@ from pipeline.config.root import Config, network_sizes
 from pipeline.config.systems import Description, Loss, System, SystemDescription, Training
 
 __all__ = [
+    "OTHER_NAMES",
     "SPLITS",
     "TEST_SETS",
     "Answers",
@@ -21,6 +22,7 @@ __all__ = [
     "Description",
     "Dialogs",
     "Feature",
+    "Filter",
     "FlowSettings",
     "FrameMedia",
     "I3DFeature",

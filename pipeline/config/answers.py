@@ -1,10 +1,15 @@
 """Search and metrics: the sections `answers` and `scoring`."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pipeline.config.base import Section
+
+Filter = Literal["dstc7", "dstc8", "none"]
+OTHER_NAMES: Mapping[str, Filter] = {"organisers": "dstc7", "punctuation": "dstc8"}
+"""Older names of filters, as configurations may have them."""
 
 
 class Answers(Section):
@@ -18,11 +23,19 @@ class Answers(Section):
     batch_turns: int = Field(64, ge=1, description="turns searched at once")
 
 
+def _by_challenge(value: Any) -> Any:
+    return OTHER_NAMES.get(value, value) if isinstance(value, str) else value
+
+
 class Scoring(Section):
     """Metrics."""
 
-    filter: Literal["organisers", "punctuation", "none"] = Field(
-        "organisers", description="organisers: every one-character token is dropped, as in the published figures"
+    filter: Annotated[
+        Filter, BeforeValidator(_by_challenge, json_schema_input_type=Filter | Literal["organisers", "punctuation"])
+    ] = Field(
+        "dstc7",
+        description="the challenge whose stop filter is used: dstc7 drops every one-character token (the paper's "
+        "tables; also called organisers), dstc8 `,` and `.` alone (DSTC8's figures; also called punctuation)",
     )
     bootstrap: int = Field(1000, ge=0, description="resamples for the 95 % intervals; 0: none")
     against: str | None = Field(

@@ -1,15 +1,17 @@
 """Configuration files, or inline JSON, laid over one another and validated."""
 
-import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from pipeline.config.root import Config
 from pipeline.errors import UserError
+from pipeline.texts import check_content, parse_json, read_yaml
+
+_TRIED = re.compile(r"(lax-or-strict|function-\w+|json-or-python|literal)\[")
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -23,12 +25,18 @@ def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
 
 def parse(values: dict[str, Any], source: str = "configuration") -> Config:
     """Validate a plain mapping; the first problem becomes a one-line `UserError`."""
+    check_content(values, source)
     try:
         return Config.model_validate(_nulls(values))
     except ValidationError as error:
         problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
+        # Of a value that may be one of several types, the types tried are no part of its name.
+        where = ".".join(str(part) for part in problem["loc"] if not _TRIED.match(str(part)))
         message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] in ("string_type", "path_type"):
+            found = problem["input"]
+            advice = "" if isinstance(found, list | dict | None) else "; put quotes around it"
+            message = f"expected a text, found {found!r}{advice}"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise UserError(f"{source}: {where + ': ' if where else ''}{message}{more}") from None
 
@@ -52,18 +60,7 @@ def load(sources: Sequence[str]) -> Config:
 
 
 def _read(source: str) -> dict[str, Any]:
-    if source.startswith("{"):
-        try:
-            loaded = json.loads(source)
-        except json.JSONDecodeError as error:
-            raise UserError(f"--config: not JSON ({error})") from None
-    else:
-        try:
-            loaded = yaml.safe_load(Path(source).read_text(encoding="utf-8")) or {}
-        except FileNotFoundError:
-            raise UserError(f"{source}: no such configuration file") from None
-        except yaml.YAMLError as error:
-            raise UserError(f"{source}: not YAML ({' '.join(str(error).split())})") from None
+    loaded = parse_json(source, "--config") if source.startswith("{") else read_yaml(Path(source)) or {}
     if not isinstance(loaded, dict):
         raise UserError(f"{source}: a configuration is a mapping, not {type(loaded).__name__}")
     return loaded

@@ -5,8 +5,8 @@ from typing import Any
 
 from pipeline.corpus.dialogs import Dialog, Turn, check_video_id, write_dialogs
 from pipeline.errors import UserError
-from pipeline.files import read_json
 from pipeline.progress import log
+from pipeline.texts import check_text, read_json
 
 _LAYOUTS = '{"video id": "caption"}, {"video id": ["caption", ...]} or {"annotations": [{"image_id", "caption"}]}'
 
@@ -17,6 +17,7 @@ def convert_captions(path: Path, question: str, out: Path) -> None:
     Captions are taken as they are: lower-case and space-tokenised, as the dialogs are. Raises `UserError` naming the
     file, and the video whose captions are no texts.
     """
+    check_text(question, f"--question {question!r}")
     captions = read_captions(path)
     dialogs = [
         Dialog(video_id, "", "", tuple(Turn(question, sentence) for sentence in sentences))

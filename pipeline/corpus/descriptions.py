@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.files import read_json
+from pipeline.texts import read_json
 
 
 def read_descriptions(path: Path) -> Mapping[str, str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
+from pipeline.texts import read_json
 
 UNDISCLOSED = "__UNDISCLOSED__"
 # Ids become file names, shard rows and `<video>_<turn>` names.

@@ -6,7 +6,8 @@ from typing import Any
 
 from pipeline.corpus.dialogs import UNDISCLOSED, check_video_id, parse_entries
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
+from pipeline.texts import read_json
 
 Key = tuple[str, int]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.files import finished_files
+from pipeline.texts import check_text
 
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".3gp", ".flv", ".wmv", ".ts"}
 
@@ -40,6 +41,7 @@ def npy_in(folder: Path) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     for place in (folder, folder.with_name(f"{folder.name}_testset")):
         for path in finished_files(place, ".npy"):
+            check_text(path.stem, f"{place}: the file name {path.name!r}")
             if path.stem in paths:
                 raise UserError(f"{path}: video {path.stem} is also in {folder}; keep one of them")
             paths[path.stem] = path

@@ -1,13 +1,13 @@
 """How large dialogs are, counted as Table 1 counts them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from pipeline.corpus.dialogs import Dialog, read_dialogs
+from pipeline.corpus.dialogs import Dialog, read_entries
 from pipeline.errors import UserError
+from pipeline.progress import console, shown
 
 
 def statistics(dialogs: Iterable[Dialog]) -> dict[str, int]:
@@ -16,19 +16,26 @@ def statistics(dialogs: Iterable[Dialog]) -> dict[str, int]:
     A question and its answer count as one turn each. Words are white-space tokens of questions and answers; an
     undisclosed answer counts as a turn and a word.
     """
-    counted = list(dialogs)
-    turns = [turn for dialog in counted for turn in dialog.turns]
-    words = sum(len(turn.question.split()) + len(turn.answer.split()) for turn in turns)
-    return {"dialogs": len(counted), "turns": 2 * len(turns), "words": words}
+    return _count([[(turn.question, [turn.answer]) for turn in dialog.turns] for dialog in dialogs])
+
+
+def _count(dialogs: Sequence[Sequence[tuple[str, Sequence[str]]]]) -> dict[str, int]:
+    turns = [turn for dialog in dialogs for turn in dialog]
+    words = sum(len(text.split()) for question, answers in turns for text in (question, *answers))
+    return {"dialogs": len(dialogs), "turns": 2 * len(turns), "words": words}
 
 
 def print_statistics(files: list[Path]) -> None:
-    """Print a table of dialogs, turns and words of dialog files to stdout."""
+    """Print a table of dialogs, turns and words of dialog files to stdout.
+
+    Several answers to one question (the references of DSTC10's last turns) are one turn, and all their words count.
+    """
     if not files:
         raise UserError("no dialog file given; name at least one")
-    table = Table("file", title="Dialogs as Table 1 counts them", title_justify="left")
+    table = Table(Column("file", overflow="fold"), title="Dialogs as Table 1 counts them", title_justify="left")
     for column in ("dialogs", "turns", "words"):
         table.add_column(column, justify="right")
     for path in files:
-        table.add_row(path.name, *(f"{count:,}" for count in statistics(read_dialogs(path)).values()))
-    Console().print(table)
+        counts = _count([entry.turns for entry in read_entries(path)])
+        table.add_row(shown(path.name), *(f"{count:,}" for count in counts.values()))
+    console().print(table)

@@ -4,20 +4,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline.errors import UserError
 from pipeline.features.store import problems
 from pipeline.files import finished_files
 from pipeline.hdf5 import attributes, open_hdf5
-from pipeline.progress import progress
+from pipeline.progress import console, progress, shown
 
 
 def show(paths: Sequence[Path]) -> None:
     """Print videos, steps, dimensions and attributes of shards, or of the shards in folders."""
-    console = Console()
-    table = Table("shard", "videos", "steps", "steps a video", "dims", "type", "MB", title="Feature shards")
+    terminal = console()
+    table = Table(
+        Column("shard", overflow="fold"),
+        "videos",
+        "steps",
+        "steps a video",
+        "dims",
+        "type",
+        "MB",
+        title="Feature shards",
+    )
     notes = Table("attribute", "value", "shards", title="Attributes")
     seen: dict[tuple[str, str], int] = {}
     for path in _shards(paths):
@@ -27,7 +35,7 @@ def show(paths: Sequence[Path]) -> None:
             values, steps = file["values"], np.diff(file["offsets"][:])
             spread = f"{steps.min()}-{steps.max()}, mean {steps.mean():.1f}" if len(steps) else "-"
             table.add_row(
-                str(path),
+                shown(path),
                 str(len(steps)),
                 str(len(values)),
                 spread,
@@ -38,9 +46,9 @@ def show(paths: Sequence[Path]) -> None:
             for name, value in attributes(file).items():
                 seen[name, str(value)] = seen.get((name, str(value)), 0) + 1
     for (name, value), count in sorted(seen.items()):
-        notes.add_row(name, value, str(count))
-    console.print(table)
-    console.print(notes)
+        notes.add_row(shown(name), shown(value), str(count))
+    terminal.print(table)
+    terminal.print(notes)
 
 
 def verify(paths: Sequence[Path]) -> None:
@@ -48,14 +56,14 @@ def verify(paths: Sequence[Path]) -> None:
 
     Raises `UserError` naming every problem.
     """
-    table = Table("shard", "result", title="Feature shards")
+    table = Table(Column("shard", overflow="fold"), "result", title="Feature shards")
     found: list[str] = []
     shards = _shards(paths)
     for path in progress(shards, len(shards), "verify", "shards"):
         wrong = problems(path)
-        table.add_row(str(path), "\n".join(wrong) if wrong else "good")
+        table.add_row(shown(path), "\n".join(wrong) if wrong else "good")
         found += [f"{path}: {problem}" for problem in wrong]
-    Console().print(table)
+    console().print(table)
     if found:
         raise UserError(f"problems: {len(found)} ({'; '.join(found)}); delete these shards and make them again")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.files import finished_files, write_text
 from pipeline.media.decode import QUARANTINE_COLUMNS
+from pipeline.texts import read_table
 
 VIDEO, *DETAILS = QUARANTINE_COLUMNS
 COLUMNS = (VIDEO, "features", *DETAILS)
@@ -35,8 +36,7 @@ def gather_quarantine(folders: Sequence[Path], out: Path) -> None:
 
 
 def _read(path: Path) -> list[tuple[str, ...]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *lines = [tuple(line) for line in csv.reader(file, dialect="excel-tab")] or [()]
+    header, *lines = [tuple(line) for line in read_table(path, "excel-tab")] or [()]
     if header != QUARANTINE_COLUMNS:
         raise UserError(f"{path}: not a list of unreadable videos, expected columns {', '.join(QUARANTINE_COLUMNS)}")
     return lines

@@ -1,6 +1,5 @@
 """What was run: software, data, features, systems, and what a reader should know before believing the figures."""
 
-import csv
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pipeline.files import finished_files
 from pipeline.layout import Layout
 from pipeline.report.results import descriptions, display_names, read_curves, read_if_there
 from pipeline.systems.provenance import git_commit
+from pipeline.texts import read_records
 
 _PACKAGES = ("torch", "torchvision", "torchaudio", "lightning", "h5py", "av", "pycocoevalcap", "snakemake", "numpy")
 _TAKEN_OUT = {
@@ -85,8 +85,7 @@ def quarantine(config: Config) -> list[dict[str, str]]:
     lines = []
     for path in (layout.quarantine_shard(shard_name(shard)) for shard in range(config.corpus.shards)):
         if path.is_file():
-            with path.open(encoding="utf-8", newline="") as file:
-                lines += list(csv.DictReader(file, delimiter="\t", restval=""))
+            lines += read_records(path, "excel-tab")
     return lines
 
 

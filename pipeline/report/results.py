@@ -1,6 +1,5 @@
 """What the stages before left in the results folder, and how systems are called in tables and report."""
 
-import csv
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -8,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config, Description
-from pipeline.files import read_json
 from pipeline.layout import Layout
 from pipeline.report.paper import AUTOMATIC, MANUAL, NONE
+from pipeline.texts import read_json, read_records
 
 Scores = Mapping[str, Any]
 
@@ -34,8 +33,7 @@ def scored_systems(config: Config, test_set: str) -> dict[str, Scores]:
 
 def read_curves(path: Path) -> dict[str, list[float | None]]:
     """Columns of a curves.csv by name; a cell that is not a finite number is None."""
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
+    lines = read_records(path)
     return {name: [_finite(line[name]) for line in lines] for name in (lines[0] if lines else {})}
 
 

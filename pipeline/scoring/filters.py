@@ -1,33 +1,39 @@
-"""The organisers' stop filter, which the published figures depend on.
+r"""The challenges' stop filters, which the published figures depend on.
 
-The organisers' script reads a stop list of `,` and `.` as the regular expressions `^,$` and `^.$` and drops every
-white-space token that one of them matches. The dot is not escaped, so every token of one character goes ("a", "i",
-"2"), not only full stops.
+Their scripts read a stop list as regular expressions of whole white-space tokens and drop what one of them matches.
+
+* `dstc7` (`,` and `.`): the dot is not escaped, so every token of one character goes ("a", "i", "2"), not only full
+  stops. Tables 2 and 3 of the paper, the DSTC7 challenge's figures and its published baseline log.
+* `dstc8` (`,` and `\.`): escaped; commas and full stops alone go. The DSTC8 challenge's figures.
+* `none`: nothing goes, and the sentence stays as it is.
 """
 
 import re
 from collections.abc import Sequence
+from typing import get_args
 
+from pipeline.config import OTHER_NAMES, Filter
 from pipeline.errors import UserError
 
-_PATTERNS: dict[str, re.Pattern[str] | None] = {
-    "organisers": re.compile(r"^,$|^.$"),
-    "punctuation": re.compile(r"^,$|^\.$"),
-    "none": None,
-}
-FILTERS = tuple(_PATTERNS)
+_PATTERNS: dict[str, re.Pattern[str]] = {"dstc7": re.compile(r"^,$|^.$"), "dstc8": re.compile(r"^,$|^\.$")}
+FILTERS: tuple[Filter, ...] = get_args(Filter)
 
 
-def check_filter(name: str) -> None:
-    """Raise `UserError` for a filter that does not exist."""
-    if name not in _PATTERNS:
-        raise UserError(f"filter {name!r} is not known: choose one of {', '.join(FILTERS)}")
+def filter_named(name: str) -> Filter:
+    """The filter of this name or other name; `UserError` for one that does not exist."""
+    for known in FILTERS:
+        if name == known or OTHER_NAMES.get(name) == known:
+            return known
+    others = ", ".join(f"{other} ({known})" for other, known in OTHER_NAMES.items())
+    raise UserError(f"filter {name!r} is not known: choose one of {', '.join(FILTERS)}; other names: {others}")
 
 
 def apply_filter(name: str, sentence: str) -> str:
-    """``sentence`` without the white-space tokens that filter ``name`` drops; white space becomes single spaces."""
-    pattern = _PATTERNS[name]
-    return " ".join(token for token in sentence.split() if pattern is None or not pattern.match(token))
+    """``sentence`` without the white-space tokens that filter ``name`` drops, those left joined by single blanks."""
+    known = filter_named(name)
+    if known == "none":
+        return sentence
+    return " ".join(token for token in sentence.split() if not _PATTERNS[known].match(token))
 
 
 def filters_references(references: Sequence[Sequence[str]]) -> bool:

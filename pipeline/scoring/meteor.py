@@ -22,6 +22,7 @@ from pipeline.scoring.paraphrases import whole_table
 
 LIMIT_SECONDS = 180.0
 STATISTICS = 23
+_LINE_BREAKS = str.maketrans("\r\n", "  ")
 # The "rank" tuning for English of METEOR 1.5, which the jar uses by default.
 _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.2, 0.6, 0.75
 _STAGE_WEIGHTS = np.array([1.0, 0.6, 0.8, 0.6])
@@ -161,8 +162,11 @@ class Meteor:
 
 
 def _one_field(sentence: str) -> str:
-    """A sentence as one field of the protocol: its separator and line breaks taken out."""
-    return " ".join(sentence.replace("|||", " ").split())
+    """A sentence as one field of the protocol: its separator taken out, as pycocoevalcap does, and line breaks.
+
+    Nothing else is changed: a no-break space belongs to its token.
+    """
+    return sentence.translate(_LINE_BREAKS).replace("|||", "").replace("  ", " ")
 
 
 def parse_statistics(lines: Sequence[str]) -> NDArray[np.float64]:

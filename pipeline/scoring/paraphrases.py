@@ -15,6 +15,7 @@ from string import punctuation
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
 from pipeline.scoring.java import jar
+from pipeline.texts import read_text
 
 TABLE, TOKENS = "paraphrases.gz", "tokens.txt"
 LONGEST = 40
@@ -35,12 +36,12 @@ class Paraphrases:
 
     def serve(self, sentences: Iterable[str]) -> bool:
         """Whether every token of these tokenised sentences is known."""
-        return self.tokens is None or all(self.tokens.issuperset(sentence.split()) for sentence in sentences)
+        return self.tokens is None or all(self.tokens.issuperset(sentence.split(" ")) for sentence in sentences)
 
 
 def write_paraphrases(folder: Path, sentences: Iterable[str]) -> int:
     """Write the table for the tokens of these tokenised sentences into ``folder``; the number of paraphrases kept."""
-    tokens = {token for sentence in sentences for token in sentence.split() if _is_plain(token)}
+    tokens = {token for sentence in sentences for token in sentence.split(" ") if _is_plain(token)}
     words = {part.encode() for token in tokens for part in _parts(token)} | {mark.encode() for mark in punctuation}
     kept = 0
     # No name and no time in the file: the same texts give the same bytes.
@@ -63,7 +64,7 @@ def read_paraphrases(folder: Path) -> Paraphrases:
     """What `write_paraphrases` wrote."""
     if not (folder / TABLE).is_file() or not (folder / TOKENS).is_file():
         raise UserError(f"{folder}: no {TABLE} with its {TOKENS}; make them with `avsd paraphrases`")
-    return Paraphrases(folder / TABLE, frozenset((folder / TOKENS).read_text(encoding="utf-8").split("\n")))
+    return Paraphrases(folder / TABLE, frozenset(read_text(folder / TOKENS).split("\n")))
 
 
 def _is_plain(token: str) -> bool:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from pipeline.progress import console, shown
 from pipeline.scoring.metrics import METRICS
 from pipeline.scoring.significance import SIGNIFICANT
 
@@ -16,19 +16,18 @@ Result = Mapping[str, Any]
 _LOG_WIDTH = 120
 
 
-def print_scores(results: Sequence[Result], console: Console | None = None) -> None:
+def print_scores(results: Sequence[Result]) -> None:
     """Print metrics with their intervals, grounded accuracy, comparisons, and each different signature."""
-    if console is None:
-        # A log file has no width of its own, and the table does not fit into the 80 columns it would be given.
-        console = Console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
-    console.print(_scores(results))
+    # A log file has no width of its own, and the table does not fit into the 80 columns it would be given.
+    terminal = console(width=None if sys.stdout.isatty() else _LOG_WIDTH)
+    terminal.print(_scores(results))
     for table in (_grounded(results), _comparisons(results)):
         if table is not None:
-            console.print(table)
+            terminal.print(table)
     if any(result["intervals"] for result in results):
-        console.print("± half the width of the 95 % interval (bootstrap over items)", markup=False)
+        terminal.print("± half the width of the 95 % interval (bootstrap over items)")
     for line in dict.fromkeys(signature_line(result["signature"]) for result in results):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        terminal.print(line, soft_wrap=True)
 
 
 def signature_line(signature: Mapping[str, Any]) -> str:
@@ -113,4 +112,4 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
 def _label(path: str) -> str:
     """The end of the result file's path: `answers/jst/trial.json` reads `jst/trial`."""
-    return "/".join(Path(path).with_suffix("").parts[-2:])
+    return shown("/".join(Path(path).with_suffix("").parts[-2:]))

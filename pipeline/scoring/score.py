@@ -16,10 +16,10 @@ from pipeline.corpus.references import Key, read_references
 from pipeline.corpus.scenes.truth import Truth, read_truth
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.progress import log
+from pipeline.progress import log, shown
 from pipeline.scoring import bootstrap as resampling
 from pipeline.scoring import significance
-from pipeline.scoring.filters import apply_filter, check_filter, filters_references
+from pipeline.scoring.filters import apply_filter, filter_named, filters_references
 from pipeline.scoring.grounded import categories, grounded
 from pipeline.scoring.java import versions
 from pipeline.scoring.matching import Matched, match, read_answers, without_history
@@ -28,6 +28,7 @@ from pipeline.scoring.metrics import METRICS, Measured, measure_systems
 from pipeline.scoring.paraphrases import Paraphrases, read_paraphrases
 from pipeline.scoring.printing import print_scores
 from pipeline.scoring.tokenizer import tokenize
+from pipeline.texts import read_bytes
 
 _ITEM_DIGITS = 6
 
@@ -59,14 +60,14 @@ def score_files(
 ) -> None:
     """Score result files, print a table, and write one JSON file each where ``json`` names them.
 
-    filter: `organisers`, `punctuation` or `none`; goes over the references too where each item has a single one.
+    filter: `dstc7`, `dstc8` or `none` (see `filters`); goes over the references too where each item has a single one.
     truth: ground truth of generated scenes, for grounded accuracy. bootstrap: resamples for the intervals, 0 for none.
     against: the result file that the others are compared with, in ``randomisations`` trials, 0 for none; it is scored
     for that, and only shown where it is one of ``hypotheses``. paraphrases: METEOR's table cut down (see
     `paraphrases`); where it lacks a word of these texts, the whole one serves.
     Raises `UserError` when files are malformed or answers and references do not fit (see `matching.match`).
     """
-    check_filter(filter)
+    filter = filter_named(filter)
     if json and len(json) != len(hypotheses):
         raise UserError(f"--json: {len(json)} given for {len(hypotheses)} result files; give one for each, in order")
     compared = None if against is None or randomisations == 0 else _position(against, hypotheses)
@@ -75,10 +76,10 @@ def score_files(
     measured = [*hypotheses, *([against] if against is not None and compared == len(hypotheses) else [])]
     for path in measured:
         matched.append(match(path, read_answers(path), known, partial))
-        _say_what_is_left_out(path, matched[-1], len(known))
+        _say_what_was_done(path, matched[-1], len(known))
+    facts = None if truth is None else read_truth(truth)
     table = None if paraphrases is None else read_paraphrases(paraphrases)
     systems = _score(measured, matched, known, filter, bootstrap, table)
-    facts = None if truth is None else read_truth(truth)
     if facts is not None:
         for system in systems:
             system.accuracy, right = grounded(system.found.keys, system.found.hypotheses, facts, str(truth))
@@ -92,7 +93,7 @@ def score_files(
         "seed": resampling.SEED,
         **versions(),
         "avsd": __version__,
-        "references_sha256": hashlib.sha256(references.read_bytes()).hexdigest(),
+        "references_sha256": hashlib.sha256(read_bytes(references)).hexdigest(),
     }
     results = [_result(system, signature) for system in systems[: len(hypotheses)]]
     for result, target in zip(results, json, strict=False):
@@ -119,7 +120,12 @@ def _read_known(path: Path) -> dict[Key, list[str]]:
     return known
 
 
-def _say_what_is_left_out(path: Path, found: Matched, known: int) -> None:
+def _say_what_was_done(path: Path, found: Matched, known: int) -> None:
+    if found.moved:
+        log(
+            f"{path}: one turn of each dialog; {found.moved} are taken as the later turn that the references name, "
+            "as in files of last turns alone"
+        )
     if found.missing or found.extra:
         log(
             f"{path}: scored on {len(found.keys)} of {known} referenced turns "
@@ -185,7 +191,7 @@ def _compare(systems: Sequence[_System], other: _System, truth: Truth | None, tr
             parts = categories(system.found.keys, truth)
             accuracy = significance.compare_accuracy(system.right, other.right, parts, trials)
         system.against = {
-            "hypotheses": str(other.path),
+            "hypotheses": shown(other.path),
             "randomisations": trials,
             "seed": significance.SEED,
             "metrics": significance.compare_scores(system.measured, other.measured, trials),
@@ -211,7 +217,7 @@ def _result(system: _System, signature: Mapping[str, Any]) -> dict[str, Any]:
         for item, right in zip(items.values(), system.right, strict=True):
             item["grounded"] = int(right)
     return {
-        "hypotheses": str(system.path),
+        "hypotheses": shown(system.path),
         "metrics": measured.corpus,
         "intervals": system.intervals,
         "against": system.against,

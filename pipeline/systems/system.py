@@ -22,11 +22,12 @@ from pipeline.config import Config, network_sizes
 from pipeline.config.dependence import training_values
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
-from pipeline.files import atomic_path, read_json, write_json, write_text
+from pipeline.files import atomic_path, write_json, write_text
 from pipeline.networks.base import DialogNetwork
 from pipeline.networks.registry import build_network
 from pipeline.systems.card import card
 from pipeline.systems.provenance import git_commit, versions
+from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 
 WEIGHTS, INFO, WORDS, CARD = "model.safetensors", "system.json", "vocabulary.json", "README.md"

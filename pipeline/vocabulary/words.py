@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipeline.corpus.dialogs import Dialog
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
+from pipeline.texts import read_json
 from pipeline.vocabulary import END, UNKNOWN
 
 SPECIAL = ("<pad>", "<unk>", "<sos>", "<eos>")
@@ -53,19 +54,24 @@ class Vocabulary:
         """Read what `write` wrote; a file of another layout, or changed since, is a `UserError` that names it."""
         content = read_json(path)
         words = content.get("words") if isinstance(content, dict) else None
-        if not isinstance(words, list) or tuple(words[: len(SPECIAL)]) != SPECIAL:
-            raise UserError(f"{path}: not a vocabulary; expected words that begin with {' '.join(SPECIAL)}")
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise UserError(f"{path}: not a vocabulary; expected words (a list of texts)")
+        if tuple(words[: len(SPECIAL)]) != SPECIAL or not isinstance(content.get("min_count"), int):
+            raise UserError(f"{path}: not a vocabulary; expected a min_count, and words that begin {' '.join(SPECIAL)}")
         vocabulary = cls(words, content["min_count"])
         if vocabulary.hash != content.get("hash") or len(set(words)) != len(words):
             raise UserError(f"{path}: the words do not match the file's hash; make it again with `avsd vocabulary`")
         return vocabulary
 
 
-def build(dialogs: Sequence[Dialog], descriptions: frozenset[str], min_count: int) -> Vocabulary:
+def build(
+    dialogs: Sequence[Dialog], descriptions: frozenset[str], min_count: int, source: str = "the training dialogs"
+) -> Vocabulary:
     """The words that occur at least ``min_count`` times, most frequent first, equally frequent ones by alphabet.
 
     Questions and answers are counted, and of the description fields (`summary`, `caption`) those in ``descriptions``
-    (choice 3): teacher and student share one vocabulary.
+    (choice 3): teacher and student share one vocabulary. Raises `UserError` naming ``source`` when no word is frequent
+    enough, with the count that would keep some.
     """
     counts: Counter[str] = Counter()
     for dialog in dialogs:
@@ -76,5 +82,19 @@ def build(dialogs: Sequence[Dialog], descriptions: frozenset[str], min_count: in
             counts.update(dialog.summary.split())
         if "caption" in descriptions:
             counts.update(dialog.caption.split())
-    frequent = [word for word, count in counts.items() if count >= min_count and word not in SPECIAL]
+    for word in SPECIAL:
+        counts.pop(word, None)
+    frequent = [word for word, count in counts.items() if count >= min_count]
+    if not frequent:
+        raise UserError(f"{source}: {_none_kept(counts, min_count)}")
     return Vocabulary((*SPECIAL, *sorted(frequent, key=lambda word: (-counts[word], word))), min_count)
+
+
+def _none_kept(counts: Counter[str], min_count: int) -> str:
+    if not counts:
+        return "no word in it, so there is no vocabulary; give dialogs with words"
+    word, most = min(counts.items(), key=lambda item: (-item[1], item[0]))
+    return (
+        f"no word occurs {min_count} times (vocabulary.min_count), so none would be kept; the most frequent, "
+        f"{word!r}, occurs {most} times: give more dialogs, or a min_count of at most {most}"
+    )

@@ -20,11 +20,12 @@ from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.errors import UserError
 from pipeline.features.extract import extract_shard
 from pipeline.features.store import FeatureStore
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
 from pipeline.layout import Layout
 from pipeline.media.decode import decode_shard
 from pipeline.systems.system import build as build_network
 from pipeline.systems.system import save
+from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 from pipeline.vocabulary.words import build as build_vocabulary
 

@@ -15,10 +15,10 @@ from pipeline.config import Config, parse
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.errors import UserError
 from pipeline.features.store import write_shard
-from pipeline.files import read_json
 from pipeline.layout import Layout
 from pipeline.report.looked import looked
 from pipeline.systems.system import build, save
+from pipeline.texts import read_json
 from pipeline.vocabulary.words import build as build_vocabulary
 
 SIZES = {

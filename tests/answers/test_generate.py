@@ -14,11 +14,11 @@ from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn, read_dialogs, wri
 from pipeline.dataset.dialogs import DialogDataset
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore, write_shard
-from pipeline.files import read_json
 from pipeline.layout import Layout
 from pipeline.scoring.matching import read_answers
 from pipeline.systems.system import build as build_network
 from pipeline.systems.system import load, save, view_of
+from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 from pipeline.vocabulary.words import build as build_vocabulary
 

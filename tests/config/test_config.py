@@ -1,3 +1,4 @@
+import datetime
 import json
 from pathlib import Path
 
@@ -84,6 +85,70 @@ def test_unreadable_configuration(tmp_path, text):
 
 def test_null_on_the_command_line_is_none():
     assert parse(experiment({"dialogs": {"validation": "null"}})).dialogs.validation is None
+
+
+ENTRY = {"label": "x", "network": "attention"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ({"results": 2024}, {"results": "2024"}),
+        ({"results": -1}, {"results": "-1"}),
+        ({"results": 1.5, "resources": 0, "videos": 7}, {"results": "1.5", "resources": "0", "videos": "7"}),
+        ({"results": datetime.date(2024, 1, 31)}, {"results": "2024-01-31"}),
+        ({"device": 0}, {"device": "0"}),
+        ({"dialogs": {"training": 5}}, {"dialogs": {"training": "5"}}),
+        (
+            {"run": [1], "systems": {1: {**ENTRY, "label": 7, "row": 2, "init_from": 3}}},
+            {"run": ["1"], "systems": {"1": {**ENTRY, "label": "7", "row": "2", "init_from": "3"}}},
+        ),
+        (
+            {"systems": {1: ENTRY, "b": {"label": "", "model": 1, "without": ["history"]}}, "scoring": {"against": 1}},
+            {
+                "systems": {"1": ENTRY, "b": {"label": "", "model": "1", "without": ["history"]}},
+                "scoring": {"against": "1"},
+            },
+        ),
+        (
+            {"extract": [2], "features": {2: {"network": "i3d_rgb", "weights": 8, "npy": 9}}},
+            {"extract": ["2"], "features": {"2": {"network": "i3d_rgb", "weights": "8", "npy": "9"}}},
+        ),
+        ({"features": {3: {"network": "i3d_flow", "flow": {"weights": 4}}}}, None),
+    ],
+)
+def test_numbers_where_texts_are_asked_for(typed, text):
+    """As YAML and Snakemake's --config hand them over."""
+    config = parse(typed)
+    if text is not None:
+        assert config == parse(text)
+        assert parse(json.loads(json.dumps(text))) == config
+    else:
+        assert config.features["3"].flow.weights == Path("4")
+
+
+def test_numbers_stay_numbers():
+    media = {"network": "i3d_rgb", "media": {"fps": 25}, "stride": 4}
+    config = parse({"media": {"fps": 12}, "training": {"epochs": 3}, "features": {"f": media}})
+    assert (config.media.fps, config.training.epochs, config.media_of("f").fps) == (12, 3, 25)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"results": True}, "results: expected a text, found True; put quotes around it"),
+        ({"systems": {"a": {**ENTRY, "label": False}}}, "systems.a.label: expected a text, found False; put quotes"),
+        ({"features": {"a": {"network": "i3d_rgb", "weights": True}}}, "features.a.i3d_rgb.weights: expected a text"),
+        ({"run": [True]}, "run.0: expected a text, found True"),
+        ({"results": float("nan")}, "results: expected a text, found nan"),
+        ({"results": ["a"]}, r"results: expected a text, found \['a'\]$"),
+        ({"systems": {1: ENTRY, "1": ENTRY}}, "the key 1 stands twice, as a number and as a text"),
+    ],
+)
+def test_what_is_no_text(values, message):
+    with pytest.raises(UserError, match=message) as caught:
+        parse(values, "x.yaml")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_features_media_settings_are_laid_over_the_section():

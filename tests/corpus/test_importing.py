@@ -193,3 +193,17 @@ def test_real_dialogs_validation_as_training(shared, tmp_path):
     }  # fmt: skip
     assert not (splits["training"] | splits["validation"]) & (trial | splits["official"])
     assert not splits["training"] & splits["validation"]
+
+
+def test_statistics_of_last_turns_with_several_answers(tmp_path, capsys):
+    """DSTC10's layout: the six answer one question; words by hand: 3 + 2, and twice 2 + (1 + 2 + ... + 6)."""
+    last = {"question": "and then", "answer": [" ".join("w" * count) for count in range(1, 7)]}
+    dialogs = [
+        {"image_id": "a", "dialog": [{"question": "who is it", "answer": "__UNDISCLOSED__ ."}, last]},
+        {"image_id": "b", "dialog": [last]},
+    ]
+    path = tmp_path / "dstc10.json"
+    path.write_text(json.dumps({"dialogs": dialogs}))
+    print_statistics([path])
+    line = capsys.readouterr().out.splitlines()[-2]
+    assert [cell.strip() for cell in line.strip("│").split("│")] == ["dstc10.json", "2", "6", "51"]

@@ -88,7 +88,7 @@ def scores(level: float, test_set: str, items: dict[str, dict[str, float]], grou
         "grounded": right if grounded else None,
         "lengths": {"hypotheses": 8.5, "references": 9.25},
         "signature": {
-            "filter": "organisers",
+            "filter": "dstc7",
             "filtered": "hypotheses and references" if test_set == "trial" else "hypotheses",
             "references": "1" if test_set == "trial" else "6",
             "references_sha256": "ab" * 32,

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Config
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
 from pipeline.layout import Layout
 from pipeline.report.page import write_report
+from pipeline.texts import read_json
 
 Configure = Callable[..., Config]
 VOID = {"meta", "link", "input", "br", "hr", "img"}

@@ -6,12 +6,13 @@ import pytest
 
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
 from pipeline.layout import Layout
 from pipeline.report.paper import ROWS
 from pipeline.report.results import descriptions, display_names
 from pipeline.report.tables import SCENES_NOTE, write_tables
 from pipeline.scoring.metrics import METRICS
+from pipeline.texts import read_json
 
 Configure = Callable[..., Config]
 
@@ -52,7 +53,7 @@ def test_golden_markdown_with_differences(own_files: Config) -> None:
     write_tables(own_files)
     table, notes = (Layout(own_files.results).tables / "table3.md").read_text(encoding="utf-8").split("\n\nThis run: ")
     assert table + "\n" == GOLDEN_TABLE_3
-    assert notes.startswith("filter organisers on hypotheses; 6 references an answer; 10 answers.  \n")
+    assert notes.startswith("filter dstc7 on hypotheses; 6 references an answer; 10 answers.  \n")
     assert "generated scenes" not in notes
 
 
@@ -71,7 +72,7 @@ def test_csv_has_every_figure(own_files: Config) -> None:
         rows = {row["row"]: row for row in csv.DictReader(file)}
     assert list(rows) == list(ROWS)
     line = rows["baseline"]
-    assert [line[name] for name in ("system", "filter", "references", "items")] == ["baseline", "organisers", "1", "30"]
+    assert [line[name] for name in ("system", "filter", "references", "items")] == ["baseline", "dstc7", "1", "30"]
     cider = [line[f"CIDEr{kind}"] for kind in ("", "_low", "_high", "_paper", "_difference")]
     assert [float(value) for value in cider] == pytest.approx([0.54, 0.53, 0.57, 0.766, -0.226])
     assert (rows["jst"]["status"], rows["jst"]["CIDEr"], rows["jst"]["CIDEr_paper"]) == ("not run", "", "1.148")
@@ -128,9 +129,7 @@ def test_different_settings_are_stated_for_each_system(own_files: Config) -> Non
     write_json(path, scores)
     write_tables(own_files)
     text = (Layout(own_files.results).tables / "table2.md").read_text(encoding="utf-8")
-    assert (
-        "This run, baseline: filter organisers on hypotheses and references; 1 reference an answer; 30 answers." in text
-    )
+    assert "This run, baseline: filter dstc7 on hypotheses and references; 1 reference an answer; 30 answers." in text
     assert "This run, blind: filter none on nothing; 1 reference an answer; 7 answers, 23 answers missing." in text
 
 

@@ -57,6 +57,59 @@ def test_undisclosed_is_no_answer(tmp_path: Path) -> None:
         match(path, read_answers(path), REFERENCES, partial=False)
 
 
+LAST_TURNS = {("a", 3): ["no", "nope"], ("b_1", 1): ["yes"], ("c", 0): ["why"]}
+
+
+@pytest.mark.parametrize("generated", [None, True])
+def test_last_turns_alone_are_the_turns_that_the_references_name(tmp_path: Path, generated: bool | None) -> None:
+    dialogs = [(video, [turn(f"of {video}", generated)]) for video in ("c", "b_1", "a")]
+    path = write(tmp_path / "x.json", *dialogs)
+    found = match(path, read_answers(path), LAST_TURNS, partial=False)
+    assert found.keys == (("a", 3), ("b_1", 1), ("c", 0))
+    assert found.hypotheses == ("of a", "of b_1", "of c")
+    assert (found.missing, found.extra, found.moved) == (0, 0, 2)
+
+
+def test_some_last_turns_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", ("a", [turn("of a")]), ("z", [turn("of z")]), ("b_1", [turn("__UNDISCLOSED__")]))
+    with pytest.raises(UserError, match=r"2 missing of 3 \(b_1 turn 1, c turn 0\); 1 without a reference \(z turn 0\)"):
+        match(path, read_answers(path), LAST_TURNS, partial=False)
+    found = match(path, read_answers(path), LAST_TURNS, partial=True)
+    assert (found.keys, found.missing, found.extra, found.moved) == ((("a", 3),), 2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("references", "dialogs"),
+    [
+        # A trial set: the one turn may be any of three.
+        ({("a", 0): ["x"], ("a", 1): ["y"], ("a", 2): ["z"]}, {"a": 1}),
+        # A whole dialog beside it: the other may be cut off behind its first turn.
+        ({("a", 3): ["x"], ("b", 1): ["y"]}, {"a": 1, "b": 2}),
+        # One video tells, the other does not.
+        ({("a", 3): ["x"], ("b", 1): ["y"], ("b", 2): ["y"]}, {"a": 1, "b": 1}),
+    ],
+)
+def test_turns_that_cannot_be_placed(
+    tmp_path: Path, references: dict[tuple[str, int], list[str]], dialogs: dict[str, int]
+) -> None:
+    path = write(tmp_path / "x.json", *((video, [turn("h")] * count) for video, count in dialogs.items()))
+    with pytest.raises(UserError, match=r"missing of .* it cannot be told which one: give whole dialogs") as caught:
+        match(path, read_answers(path), references, partial=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_turns_of_whole_dialogs_need_no_other_help(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", ("a", [turn("h")] * 3), ("b_1", [turn("h")] * 2))
+    with pytest.raises(UserError, match=r"2 missing of 3 .* or use --partial$"):
+        match(path, read_answers(path), LAST_TURNS, partial=False)
+
+
+def test_last_turns_alone_given_twice(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.json", ("a", [turn("n")]), ("a", [turn("m")]), ("b_1", [turn("y")]), ("c", [turn("y")]))
+    with pytest.raises(UserError, match=r"1 given twice \(a turn 3\): give each once"):
+        match(path, read_answers(path), LAST_TURNS, partial=False)
+
+
 @pytest.mark.parametrize("partial", [False, True])
 def test_answer_given_twice_is_an_error(tmp_path: Path, partial: bool) -> None:
     path = write(tmp_path / "x.json", ("a", [turn("n")]), ("a", [turn("m")]), ("b_1", [turn("h"), turn("y")]))

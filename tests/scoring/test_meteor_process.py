@@ -60,6 +60,25 @@ def test_texts_cannot_break_the_protocol(meteor: Meteor) -> None:
     assert 0 < corpus < 1
 
 
+def test_fields_are_those_of_pycocoevalcap(meteor: Meteor) -> None:
+    """Its line, written here as its `_stat` does: a no-break space belongs to its token, `|||` goes."""
+    pairs = [
+        ("he eats 2\u00a01/2 apples", ["he eats 2 1/2 apples", "2\u00a01/2 apples"]),
+        ("-lrb-650-rrb-\u00a0555-1234", ["call -lrb-650-rrb-\u00a0555-1234 now", ""]),
+        ("a ||| b||||  c", ["a b c"]),
+        ("", ["no"]),
+        ("", [""]),
+        ("no", ["no"]),
+    ]
+    lines = []
+    for hypothesis, references in pairs:
+        cleaned = hypothesis.replace("|||", "").replace("  ", " ")
+        lines += meteor._ask([" ||| ".join(("SCORE", " ||| ".join(references), cleaned))], 1)
+    assert meteor.statistics([h for h, _ in pairs], [r for _, r in pairs]) == lines
+    order = [3, 0, 5, 2, 4, 1]
+    assert meteor.statistics([pairs[i][0] for i in order], [pairs[i][1] for i in order]) == [lines[i] for i in order]
+
+
 def test_more_text_than_a_pipe_holds(meteor: Meteor) -> None:
     hypotheses = [f"man number {number} walks" for number in range(4000)]
     lines = meteor.statistics(hypotheses, [[text] for text in hypotheses])

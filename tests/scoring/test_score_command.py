@@ -18,7 +18,7 @@ TRUE = {("a", 0): ["yes , he does ."], ("a", 1): ["2 men ."], ("b", 0): ["a red 
 
 @pytest.fixture
 def references(tmp_path: Path, meteor: Meteor, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(score, "Meteor", lambda: nullcontext(meteor))
+    monkeypatch.setattr(score, "Meteor", lambda table=None: nullcontext(meteor))
     path = tmp_path / "references.json"
     write_references(path, TRUE)
     return path
@@ -68,6 +68,31 @@ def test_several_references_are_left_as_they_are(tmp_path: Path, references: Pat
     assert scores["intervals"] == {}
 
 
+def test_a_sentences_score_is_its_own(tmp_path: Path, references: Path) -> None:
+    """A sentence before "5 men", scored among others and last, has the score it has by itself."""
+    write_references(references, {("a", 0): ["2 men ."], ("a", 1): ["no ."], ("a", 2): ["5 men"], ("b", 0): ["a cup"]})
+    given = {("a", 0): "two men", ("a", 1): "no.", ("a", 2): "5 men", ("b", 0): "he eats 2 1/2"}
+    turned = {("b", 0): "5 he 'll", ("a", 0): "etc.", ("a", 1): "no.", ("a", 2): "(x"}
+    files = [answers(tmp_path / "x.json", given), answers(tmp_path / "y.json", turned)]
+    alone, both, other = (tmp_path / name for name in ("alone.scores", "both.scores", "other.scores"))
+    score.score_files(files[:1], references, "none", None, 0, False, [alone])
+    score.score_files(files[::-1], references, "none", None, 0, False, [other, both])
+    scores = [json.loads(path.read_text(encoding="utf-8")) for path in (alone, both, other)]
+    assert scores[0] == scores[1]
+    assert scores[0]["items"]["a_1"] == scores[2]["items"]["a_1"]
+    assert scores[0]["items"]["a_1"]["METEOR"] == scores[0]["items"]["a_1"]["ROUGE-L"] == 1
+
+
+def test_scores_of_untokenised_answers(tmp_path: Path, references: Path) -> None:
+    """By hand: two of three words match; CIDEr is 10/4 of the unigrams' cosines alone, 1/2 and 1: their mean."""
+    write_references(references, {("a", 0): ["2 men ."], ("a", 1): ["no ."]})
+    path, out = answers(tmp_path / "x.json", {("a", 0): "two men", ("a", 1): "no."}), tmp_path / "scores"
+    score.score_files([path], references, "none", None, 0, False, [out])
+    metrics = json.loads(out.read_text(encoding="utf-8"))["metrics"]
+    assert metrics["BLEU-1"] == pytest.approx(2 / 3)
+    assert metrics["CIDEr"] == pytest.approx(1.875)
+
+
 def test_partial_says_what_it_left_out(tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = answers(tmp_path / "jst" / "trial.json", {("a", 0): "yes he does"})
     with pytest.raises(UserError, match=r"2 missing of 3 \(a turn 1, b turn 0\).*--partial"):
@@ -77,6 +102,27 @@ def test_partial_says_what_it_left_out(tmp_path: Path, references: Path, capsys:
     assert "scored on 1 of 3 referenced turns (2 answers missing" in captured.err
     assert "jst/trial" in captured.out
     assert "|refs:1|items:1|" in captured.out
+
+
+def test_last_turns_alone_are_said(tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_references(references, {("a", 2): ["he sits", "he sits down"], ("b", 1): ["no", "none"]})
+    path = answers(tmp_path / "x.json", {("a", 0): "he sits", ("b", 0): "no"})
+    score.score_files([path], references, "none", None, 0, False, [tmp_path / "scores"])
+    assert list(json.loads((tmp_path / "scores").read_text(encoding="utf-8"))["items"]) == ["a_2", "b_1"]
+    assert "x.json: one turn of each dialog; 2 are taken as the later turn" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["trial[v1].json", "x[/b].json", ":cat:/[red]y.json"])
+def test_names_are_printed_as_they_are(
+    tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    path = answers(tmp_path / name, dict.fromkeys(TRUE, "yes"))
+    other = answers(tmp_path / "other.json", dict.fromkeys(TRUE, "he does"))
+    score.score_files([path, other], references, "none", None, 0, False, [], against=path, randomisations=9)
+    printed = capsys.readouterr().out
+    label = "/".join(path.with_suffix("").parts[-2:])
+    assert f"Difference to {label}, p below it" in printed
+    assert printed.count(name.removesuffix(".json").rpartition("/")[2]) == 2
 
 
 def test_one_json_for_each_file(tmp_path: Path, references: Path) -> None:

@@ -11,11 +11,12 @@ from safetensors.torch import save_file
 from pipeline.config import Config, parse
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
 from pipeline.networks.base import DialogNetwork
 from pipeline.networks.inputs import Inputs
 from pipeline.systems.system import build, finished, load, parameters, parts, recover, save, view_of, weights_hash
 from pipeline.tensors import FeatureSequences, Sequences
+from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 
 TINY = {"embedding": 4, "question_hidden": 3, "history_hidden": 3, "attention": 3, "context": 5, "decoder_hidden": 4}

@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from pipeline.answers.generate import answer
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.files import read_json
 from pipeline.layout import Layout
 from pipeline.networks.base import Decoded
 from pipeline.systems.system import load
+from pipeline.texts import read_json
 from pipeline.training import loop
 from pipeline.training.evaluate import perplexity
 from pipeline.training.learner import Learner

@@ -1,13 +1,16 @@
 """Counting words, ids, and the file."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs
+from pipeline.cli import app
+from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs, write_dialogs
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_json
+from pipeline.files import write_json
+from pipeline.texts import read_json
 from pipeline.vocabulary import END, PADDING, START, UNKNOWN
 from pipeline.vocabulary.words import Vocabulary, build
 
@@ -23,6 +26,41 @@ def test_counts_order_and_cutoff_by_hand() -> None:
     assert build(DIALOGS, frozenset({"summary"}), 2).words[4:] == (".", "?", "a", "is", "b", "he", "runs")
     assert build(DIALOGS, frozenset({"caption"}), 3).words[4:] == (".", "?", "b", "is")
     assert len(build(DIALOGS, frozenset({"summary", "caption"}), 1)) == 4 + 12
+
+
+def test_no_word_left_says_which_count_would_keep_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"^here: no word occurs 4 times .*'\.', occurs 3 times: .* at most 3$"):
+        build(DIALOGS, frozenset(), 4, "here")
+    # With the count it names some are kept; descriptions count where they are in use.
+    assert build(DIALOGS, frozenset(), 3).words[4:] == (".", "?", "is")
+    assert build(DIALOGS, frozenset({"summary"}), 3).words[4:] == (".", "?", "a", "is")
+    special = [Dialog("a", "", "", (Turn("<eos> <pad>", "<unk>"),))]
+    with pytest.raises(UserError, match=r"^the training dialogs: no word in it"):
+        build(special, frozenset(), 1)
+    write_dialogs(tmp_path / "training.json", DIALOGS)
+    command = ["avsd", "vocabulary", "--training", "training.json", "--out", "words.json", "--config"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [*command, '{"vocabulary": {"min_count": 9}}'])
+    with pytest.raises(UserError, match=r"^training.json: no word occurs 9 times") as caught:
+        app(standalone_mode=False)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "words.json").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"words": [1, 2]},
+        {"words": ["<pad>", "<unk>", "<sos>", "<eos>", None], "min_count": 1},
+        {"words": ["<pad>"] * 4, "min_count": 1},
+        {"words": ["<pad>", "<unk>", "<sos>", "<eos>", "a"]},
+        [],
+    ],
+)
+def test_what_is_no_vocabulary(tmp_path: Path, content: object) -> None:
+    write_json(tmp_path / "x.json", content)
+    with pytest.raises(UserError, match=r"x.json: not a vocabulary"):
+        Vocabulary.read(tmp_path / "x.json")
 
 
 def test_ids() -> None:
