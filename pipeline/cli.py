@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline import __version__
+from pipeline import __version__, stopping
 from pipeline.config import Config, Feature, load
-from pipeline.errors import UserError
+from pipeline.errors import UserError, refusal
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,12 +37,20 @@ DEFAULT = ["config.yaml"]
 
 
 def main() -> None:
-    """Run the command line; a `UserError` is one line and exit status 1."""
+    """Run the command line.
+
+    A `UserError`, and what the machine refuses (a full disk, no memory), is one line and exit status 1; a signal that
+    ends the command is one line and exit status 128 + its number, and takes along what was begun.
+    """
     try:
-        app()
+        with stopping.watched():
+            app()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"error: {error}")
+    except (OSError, MemoryError) as error:
+        if (refused := refusal(error)) is None:
+            raise
+        sys.exit(f"error: {refused}")
 
 
 @app.callback(invoke_without_command=True)
@@ -294,8 +302,6 @@ def ask(
 
         avsd ask clip.mp4 --system jst -c config.yaml -c configs/charades.yaml
     """
-    import signal
-
     from pipeline.answers.ask import Request, Told
     from pipeline.answers.ask import ask as run
     from pipeline.report.attention_page import write_page
@@ -307,8 +313,6 @@ def ask(
         assert explain is not None
         write_page(explain, told)
 
-    # Ended from outside, it takes its temporary files along.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     request = Request(
         video,
         tuple(questions or ()),

@@ -2,36 +2,55 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline import stopping
 from pipeline.errors import UserError
+from pipeline.leftovers import sweep, temporary_name
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Give a temporary path beside ``target``; flush and rename it onto ``target`` when the block ends well.
 
-    When the block raises, the temporary file is removed and ``target`` stays as it was. The directory is made when
-    it is not there.
+    When the block raises, or a signal ends the command, the temporary file is removed and ``target`` stays as it was.
+    What jobs that were killed left in the directory is removed. The directory is made when it is not there.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    sweep(target.parent)
+    temporary = target.parent / temporary_name(target.name, target.suffix)
     try:
+        temporary.touch(mode=0o666, exist_ok=False)
+        mode = temporary.stat().st_mode  # as the umask has it; a library may put a file of its own in its place
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(mode)
+        stopping.check()
         temporary.replace(target)
     except BaseException:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        with stopping.unbroken():
+            temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def scratch_folder(what: str) -> Iterator[Path]:
+    """A folder of this block's own among the system's temporary ones; folders of dead processes are removed."""
+    parent = Path(tempfile.gettempdir())
+    sweep(parent)
+    folder = parent / temporary_name(f"avsd-{what}")
+    try:
+        folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        with stopping.unbroken():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def finished_files(folder: Path, suffix: str) -> list[Path]:
@@ -58,9 +77,3 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a JSON file ({error})") from None
-
-
-def _umask() -> int:
-    value = os.umask(0)
-    os.umask(value)
-    return value

@@ -19,8 +19,9 @@ from pipeline import __version__
 from pipeline.config import Media
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
-from pipeline.hdf5 import Attribute
+from pipeline.hdf5 import Attribute, create_hdf5
 from pipeline.media import ffmpeg
+from pipeline.media.endings import StoppedError, require_readable
 from pipeline.media.probe import Picture, Probe, Sound, UnreadableError, probe
 from pipeline.progress import log, progress
 from pipeline.versions import STAGES
@@ -36,36 +37,38 @@ def decode_shard(
     """Decode ``videos`` (path by id) into ``out``; list those that cannot be used in ``quarantine`` (tab-separated).
 
     A video whose first part decodes is kept with what decodes, and a warning is logged. A video without a sound track
-    is kept; so is one whose track gives no sample, with a warning. Raises `UserError` when more than
+    is kept; so is one whose track gives no sample, with a warning. In ``quarantine`` stand faults of the data alone,
+    each found twice: whatever happens to the decoder, or to the reading of a file, is a `UserError`, after which
+    neither file is written. Raises `UserError` also when more than
     ``media.max_bad_fraction`` of the videos are bad (above 0, one bad video is always allowed: in a shard of fewer than
     20 a fraction says little); the quarantine file is written, and its lines are logged, all the same. Also raises it
     when the ffmpeg binary lacks the filter that frames need.
     """
     bad: list[tuple[str, UnreadableError]] = []
     with atomic_path(out) as temporary:
-        with h5py.File(temporary, "w") as file:
+        with create_hdf5(temporary, out) as file:
             file.attrs.update(_provenance(media, frames, sound))
             for video_id, path in progress(videos.items(), len(videos), f"decode {out.stem}", "videos"):
                 try:
-                    _decode(file.create_group(video_id), path, media, frames=frames, sound=sound)
+                    _decode(file, video_id, path, media, frames=frames, sound=sound)
                 except UnreadableError as error:
-                    del file[video_id]
                     log(f"{path}: left out: {error}")
                     bad.append((video_id, error))
-        _write_quarantine(quarantine, bad)
         if len(bad) > allowed_bad(len(videos), media.max_bad_fraction):
+            _write_quarantine(quarantine, bad)
             raise UserError(
                 f"shard {out.stem}: {len(bad)} of {len(videos)} videos could not be read (why: the lines above), "
                 f"more than media.max_bad_fraction {media.max_bad_fraction:g} allows; mend or remove them, or raise it"
             )
+    _write_quarantine(quarantine, bad)
 
 
 def decode_video(video_id: str, path: Path, media: Media, out: Path, *, frames: bool, sound: bool) -> None:
-    """Decode one video into ``out``, a shard of its own. A video that cannot be used is a `UserError` of one line."""
-    with atomic_path(out) as temporary, h5py.File(temporary, "w") as file:
+    """Decode one video into ``out``, a shard of its own. Whatever keeps it from being used is a `UserError`."""
+    with atomic_path(out) as temporary, create_hdf5(temporary, out) as file:
         file.attrs.update(_provenance(media, frames, sound))
         try:
-            _decode(file.create_group(video_id), path, media, frames=frames, sound=sound)
+            _decode(file, video_id, path, media, frames=frames, sound=sound)
         except UnreadableError as error:
             raise UserError(f"{path}: cannot be used: {' '.join(str(error).split())}") from None
 
@@ -97,7 +100,36 @@ def _write_quarantine(path: Path, bad: list[tuple[str, UnreadableError]]) -> Non
     write_text(path, text.getvalue())
 
 
-def _decode(group: h5py.Group, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+def _decode(file: h5py.File, video_id: str, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+    """Decode a video into a group of ``file``, of which nothing is left when it fails.
+
+    `UnreadableError` when it fails twice in the same way though its file can be read: then the fault is in the data.
+    `UserError` when the machine did not give the file, or the decoder could not do its work.
+    """
+    try:
+        _attempt(file, video_id, path, media, frames=frames, sound=sound)
+    except UnreadableError as first:
+        require_readable(path)
+        log(f"{path}: tried again: {first}")
+        try:
+            _attempt(file, video_id, path, media, frames=frames, sound=sound)
+        except UnreadableError as second:
+            if (first.stage, first.reason) == (second.stage, second.reason):
+                raise
+            raise UserError(f"{path}: failed in two ways ({first}; then {second}); try again") from None
+
+
+def _attempt(file: h5py.File, video_id: str, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+    try:
+        _decode_streams(file.create_group(video_id), path, media, frames=frames, sound=sound)
+    except UnreadableError:
+        del file[video_id]
+        raise
+    except StoppedError as error:
+        raise UserError(f"{path}: {error}; nothing is kept of this try") from None
+
+
+def _decode_streams(group: h5py.Group, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
     probed = probe(path)
     group.attrs.update(_source(probed))
     if frames:
@@ -155,6 +187,7 @@ def _stream_frames(
     if len(decoder.times) < count:
         raise UnreadableError("frames", f"{count} frames, but times of {len(decoder.times)} only", decoder.words)
     if count and decoder.failed:
+        require_readable(path)
         log(f"warning: {path}: decoded with errors, {count} frames kept ({decoder.words})")
     return decoder.times[:count], decoder.words
 
@@ -184,6 +217,8 @@ def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None) -> None:
             odd += len(samples) - int(finite.sum())
             _append(group, "sound", np.where(finite, samples, np.float32(0)))
     count = len(group["sound"])
+    if decoder.failed:
+        require_readable(path)
     if count == 0:
         log(f"warning: {path}: the sound track gives no sample, taken as silent ({decoder.words})")
     elif decoder.failed:

@@ -21,8 +21,10 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import stopping
 from pipeline.config import Media
 from pipeline.errors import UserError
+from pipeline.media.endings import Ending, StoppedError
 from pipeline.media.probe import Picture, Sound, UnreadableError
 
 STALL_SECONDS = 120.0
@@ -44,7 +46,7 @@ FILTERS: dict[str, dict[str, Any]] = {
 PIPE_BYTES = 1 << 20
 MOST_WORDS = 5
 _TIME = re.compile(rb"(-?\d+) (\d+)/(\d+)\n")
-_LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(warning|error|fatal|panic)\] (.*)$")
+_LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(info|warning|error|fatal|panic)\] (.*)$")
 _REPEATED = re.compile(rb"\s*Last message repeated \d+ times")
 
 
@@ -60,12 +62,17 @@ def binary() -> str:
 def version() -> str:
     """Version of the ffmpeg binary, which is asked once."""
     binary()
-    return str(imageio_ffmpeg.get_ffmpeg_version())
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_version())
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UserError(f"{binary()}: ffmpeg does not run ({error}); install it again, or try again") from None
 
 
 def require_zimg() -> None:
     """Raise `UserError` when the ffmpeg binary cannot convert pictures exactly."""
     answer = subprocess.run([binary(), "-v", "error", "-h", "filter=zscale"], capture_output=True, check=False)
+    if stopped := Ending().stopped(answer.returncode):
+        raise StoppedError(f"{binary()}, asked for its filters, {stopped}")
     if not answer.stdout.startswith(b"Filter zscale"):
         raise UserError(
             f"{binary()}: ffmpeg without the filter zscale (zimg); set IMAGEIO_FFMPEG_EXE to a build that has it"
@@ -152,7 +159,7 @@ def _input(path: Path) -> Any:
 
 def _output(stream: Any, **options: Any) -> list[str]:
     output = ffmpeg.output(stream, "pipe:1", **options)
-    arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+warning", "-filter_complex_threads", "1")
+    arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info", "-filter_complex_threads", "1")
     return list(output.global_args(*arguments).compile(cmd=binary()))
 
 
@@ -162,48 +169,59 @@ class Decoder:
     While `blocks` reads standard output, threads drain standard error and the frame times, so no side can wait for
     another. The decoder writes a line ``pts numerator/denominator`` (the time base) a frame to its descriptor 0, which
     it never reads. ``times`` (seconds of the frames) and ``words`` (its complaints) are complete after `blocks`.
+    Raises `StoppedError` when it cannot be started.
     """
 
     def __init__(self, command: list[str], stage: str, stall_seconds: float = STALL_SECONDS) -> None:
         self.times: list[float] = []
         self._complaints: dict[bytes, list[str]] = {}
+        self._ending = Ending()
         self._stage = stage
         self._stall = stall_seconds
+        self._command = command
+
+    def __enter__(self) -> Self:
+        # A signal that came in the middle would leave a process that nobody knows of.
+        with stopping.unbroken():
+            self._process, times = self._start()
+            self._drains = [
+                threading.Thread(target=self._read_errors, daemon=True),
+                threading.Thread(target=self._read_times, args=(times,), daemon=True),
+            ]
+            for drain in self._drains:
+                drain.start()
+        return self
+
+    def _start(self) -> "tuple[subprocess.Popen[bytes], int]":
+        """The process, and the descriptor that its times come from."""
         times, times_end = os.pipe()
         try:
-            self._process = subprocess.Popen(
-                command,
+            process = subprocess.Popen(
+                self._command,
                 stdin=times_end,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 pipesize=PIPE_BYTES,
             )
-        except BaseException:
+            return process, times
+        except OSError as error:
             os.close(times)
-            raise
+            raise StoppedError(f"{self._command[0]} could not be started ({error.strerror})") from None
         finally:
             os.close(times_end)
-        self._drains = [
-            threading.Thread(target=self._read_errors, daemon=True),
-            threading.Thread(target=self._read_times, args=(times,), daemon=True),
-        ]
-        for drain in self._drains:
-            drain.start()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._join()
-        for pipe in (self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
+        with stopping.unbroken():
+            if self._process.poll() is None:
+                self._process.kill()
+            self._process.wait()
+            self._join()
+            for pipe in (self._process.stdout, self._process.stderr):
+                assert pipe is not None
+                pipe.close()
 
     @property
     def words(self) -> str:
@@ -221,8 +239,8 @@ class Decoder:
     def blocks(self, item_bytes: int, block_items: int) -> Iterator[NDArray[np.uint8]]:
         """Yield (n, item_bytes) uint8, n up to ``block_items``; a block is overwritten by the next.
 
-        An item that is cut short at the end is dropped. Raises `UnreadableError` when the decoder is stuck or is ended
-        by a signal.
+        An item that is cut short at the end is dropped. Raises `UnreadableError` when the decoder is stuck or crashes,
+        and `StoppedError` when something else ended it before its end: what came of it is then not all there is.
         """
         buffer = np.empty((block_items, item_bytes), np.uint8)
         flat = buffer.reshape(-1).data
@@ -239,6 +257,7 @@ class Decoder:
     def _read_into(self, target: memoryview) -> int:
         pipe = self._process.stdout
         assert pipe is not None
+        stopping.check()
         ready, _, _ = select.select([pipe], [], [], self._stall)
         if not ready:
             raise self._stuck()
@@ -250,8 +269,11 @@ class Decoder:
         except subprocess.TimeoutExpired:
             raise self._stuck() from None
         self._join()
-        if status < 0:
-            raise UnreadableError(self._stage, f"the decoder was ended by signal {-status}", self.words)
+        stopping.check()  # Ctrl-C reaches decoders too
+        if stopped := self._ending.stopped(status):
+            raise StoppedError(f"the decoder {stopped}")
+        if crashed := self._ending.crashed(status):
+            raise UnreadableError(self._stage, f"the decoder {crashed}", self.words)
 
     def _stuck(self) -> UnreadableError:
         return UnreadableError(self._stage, f"the decoder gave nothing for {self._stall:g} s", self.words)
@@ -270,8 +292,13 @@ class Decoder:
         assert self._process.stderr is not None
         with os.fdopen(os.dup(self._process.stderr.fileno()), "rb") as lines:
             for line in lines:
-                if (found := _LEVEL.match(line)) and not _REPEATED.match(found[2]):
-                    self._note(found[1], found[2].decode(errors="replace").strip())
+                found = _LEVEL.match(line)
+                if found is None or _REPEATED.match(found[2]):
+                    continue
+                message = found[2].decode(errors="replace").strip()
+                self._ending.note(message)
+                if found[1] != b"info":
+                    self._note(found[1], message)
 
     def _note(self, level: bytes, message: str) -> None:
         messages = self._complaints.setdefault(level, [])

@@ -1,5 +1,6 @@
 """What a file holds, before it is decoded: streams, shape, rate, sound."""
 
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import av
 import av.logging
 from av.stream import Disposition
+
+from pipeline.media.endings import LACKING, StoppedError
 
 BT601 = 6
 NO_MATRIX = {0, 2, 3}
@@ -98,6 +101,8 @@ def _probe(path: Path, logged: list[tuple[int, str, str]]) -> Probe:
             duration = None if container.duration is None else container.duration / av.time_base
             return Probe(container.format.name, duration, picture, _sound(container))
     except (av.FFmpegError, OSError) as error:
+        if error.errno in LACKING:
+            raise StoppedError(f"the file could not be opened: {os.strerror(error.errno)}") from None
         said = [message.strip() for _, _, message in logged] + [str(getattr(error, "strerror", None) or error)]
         raise UnreadableError("probe", "not a readable media file", "; ".join(said)) from None
 
