@@ -107,15 +107,20 @@ def decode(
     shard: Annotated[int, typer.Option(help="Shard to decode, counted from 0.")] = 0,
 ) -> None:
     """Decode what a feature needs of one shard of videos, frames or sound, into an HDF5 file."""
-    from pipeline.corpus.shards import in_shard, videos_in
+    from pipeline.corpus.shards import in_shard
+    from pipeline.corpus.videos import find_videos
     from pipeline.media.decode import decode_shard
+    from pipeline.progress import log
 
     settings = load(config)
     inputs = _feature(settings, feature).inputs
     folder = videos or settings.videos
     if folder is None:
         raise UserError("no folder of videos: give --videos, or `videos` in the configuration")
-    chosen = in_shard(videos_in(folder), shard, settings.corpus.shards)
+    found = find_videos(folder, settings.videos_recursive)
+    if found.note is not None:
+        log(found.note)
+    chosen = in_shard(found.files, shard, settings.corpus.shards)
     media = settings.media_of(feature)
     decode_shard(chosen, media, out, quarantine, frames=inputs == "frames", sound=inputs == "sound")
 

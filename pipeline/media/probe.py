@@ -9,6 +9,7 @@ import av
 import av.logging
 from av.stream import Disposition
 
+from pipeline.errors import UserError
 from pipeline.media.endings import LACKING, StoppedError
 
 BT601 = 6
@@ -96,10 +97,13 @@ def probe(path: Path) -> Probe:
 
 def _probe(path: Path, logged: list[tuple[int, str, str]]) -> Probe:
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        # As ffmpeg is given it: a colon in a name is no protocol, and a playlist in disguise opens nothing else.
+        with av.open(f"file:{path}", metadata_errors="ignore", options={"protocol_whitelist": "file"}) as container:
             picture = _picture(container)
             duration = None if container.duration is None else container.duration / av.time_base
             return Probe(container.format.name, duration, picture, _sound(container))
+    except UnicodeEncodeError:
+        raise UserError(f"{path}: its name is not UTF-8; rename it") from None
     except (av.FFmpegError, OSError) as error:
         if error.errno in LACKING:
             raise StoppedError(f"the file could not be opened: {os.strerror(error.errno)}") from None
