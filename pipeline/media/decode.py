@@ -135,9 +135,16 @@ def _decode_streams(group: h5py.Group, path: Path, media: Media, *, frames: bool
     if frames:
         if probed.picture is None:
             raise UnreadableError("probe", "no video stream")
+        _say(path, probed.picture.choice)
         _decode_frames(group, path, probed.picture, media)
     if sound:
+        _say(path, probed.sound.choice if probed.sound else "")
         _decode_sound(group, path, probed.sound)
+
+
+def _say(path: Path, choice: str) -> None:
+    if choice:
+        log(f"{path}: {choice}")
 
 
 def _source(probed: Probe) -> dict[str, Attribute]:
@@ -146,6 +153,7 @@ def _source(probed: Probe) -> dict[str, Attribute]:
         values["source_duration"] = probed.duration
     if (picture := probed.picture) is not None:
         values |= {
+            "source_stream": picture.index,
             "source_codec": picture.codec,
             "source_pixel_format": picture.pixel_format,
             "source_width": picture.width,
@@ -156,7 +164,7 @@ def _source(probed: Probe) -> dict[str, Attribute]:
             "source_fps": "" if picture.rate is None else str(picture.rate),
         }
     if (sound := probed.sound) is not None:
-        values |= {"sound_codec": sound.codec, "sound_channels": sound.channels}
+        values |= {"sound_stream": sound.index, "sound_codec": sound.codec, "sound_channels": sound.channels}
     return values
 
 

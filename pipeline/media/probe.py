@@ -7,10 +7,10 @@ from pathlib import Path
 
 import av
 import av.logging
-from av.stream import Disposition
 
 from pipeline.errors import UserError
 from pipeline.media.endings import LACKING, StoppedError
+from pipeline.media.streams import choose_picture, choose_sound, open_media
 
 BT601 = 6
 NO_MATRIX = {0, 2, 3}
@@ -32,12 +32,13 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Picture:
-    """The video stream: the first one that is not an attached picture (cover art).
+    """The video stream, as `streams` chooses it.
 
     index: among the file's streams. width, height: stored pixels, before rotation. rotation: degrees clockwise to turn
     the picture for display (0, 90, 180, 270). pixel_aspect: width over height of a stored pixel, 1 where the file does
     not say. rate: frames a second as the file gives it, None where it gives none. matrix: code of the YCbCr matrix in
-    ITU-T H.273 (1 BT.709, 5 and 6 BT.601, 9 BT.2020), BT.601 where the file names none; of no meaning for RGB.
+    ITU-T H.273 (1 BT.709, 5 and 6 BT.601, 9 BT.2020), BT.601 where the file names none; of no meaning for RGB. choice:
+    a sentence about the other candidates.
     """
 
     index: int
@@ -49,6 +50,7 @@ class Picture:
     pixel_aspect: Fraction
     rate: Fraction | None
     matrix: int
+    choice: str = ""
 
     @property
     def displayed(self) -> tuple[int, int]:
@@ -59,12 +61,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sound:
-    """The first sound track. rate: Hz."""
+    """The sound track, as `streams` chooses it. rate: Hz. choice: a sentence about the other candidates."""
 
     index: int
     codec: str
     rate: int
     channels: int
+    choice: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,11 @@ def probe(path: Path) -> Probe:
 
 def _probe(path: Path, logged: list[tuple[int, str, str]]) -> Probe:
     try:
-        # As ffmpeg is given it: a colon in a name is no protocol, and a playlist in disguise opens nothing else.
-        with av.open(f"file:{path}", metadata_errors="ignore", options={"protocol_whitelist": "file"}) as container:
-            picture = _picture(container)
+        with open_media(path) as container:
+            # Before anything is decoded of it, which takes packets.
+            sound, picture = _sound(container, path), _picture(container, path)
             duration = None if container.duration is None else container.duration / av.time_base
-            return Probe(container.format.name, duration, picture, _sound(container))
+            return Probe(container.format.name, duration, picture, sound)
     except UnicodeEncodeError:
         raise UserError(f"{path}: its name is not UTF-8; rename it") from None
     except (av.FFmpegError, OSError) as error:
@@ -111,11 +114,11 @@ def _probe(path: Path, logged: list[tuple[int, str, str]]) -> Probe:
         raise UnreadableError("probe", "not a readable media file", "; ".join(said)) from None
 
 
-def _picture(container: av.container.InputContainer) -> Picture | None:
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams:
+def _picture(container: av.container.InputContainer, path: Path) -> Picture | None:
+    choice = choose_picture(container, path)
+    if choice is None:
         return None
-    stream = streams[0]
+    stream = choice.stream
     context = stream.codec_context
     frame = _first_frame(container, stream)
     return Picture(
@@ -129,6 +132,7 @@ def _picture(container: av.container.InputContainer) -> Picture | None:
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         rate=stream.average_rate or stream.guessed_rate or None,
         matrix=_matrix(frame),
+        choice=choice.words,
     )
 
 
@@ -143,10 +147,9 @@ def _first_frame(container: av.container.InputContainer, stream: av.VideoStream)
         return None
 
 
-def _sound(container: av.container.InputContainer) -> Sound | None:
-    # A track whose codec or rate is unknown cannot be decoded by anything: ffmpeg would refuse it too.
-    for stream in container.streams.audio:
-        context = stream.codec_context
-        if context.rate and context.channels:
-            return Sound(stream.index, context.name, context.rate, context.channels)
-    return None
+def _sound(container: av.container.InputContainer, path: Path) -> Sound | None:
+    choice = choose_sound(container, path)
+    if choice is None:
+        return None
+    stream, context = choice.stream, choice.stream.codec_context
+    return Sound(stream.index, context.name, context.rate, context.channels, choice.words)
