@@ -12,7 +12,9 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
+from pipeline.config import Media
 from pipeline.errors import UserError
+from pipeline.media.decode import decode_video
 from pipeline.media.ffmpeg import Decoder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,9 +42,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     return use
 
 
-@pytest.mark.parametrize("sound", [False, True])
-@pytest.mark.parametrize("sent", ENDED)
-def test_a_decoder_ended_from_outside_fails_the_job(tmp_path, clip, decode, monkeypatch, sent, sound):
+def _end_at_the_first_read(monkeypatch: pytest.MonkeyPatch, sent: int) -> None:
     read_into = Decoder._read_into
 
     def end_first(decoder, target):
@@ -50,9 +50,22 @@ def test_a_decoder_ended_from_outside_fails_the_job(tmp_path, clip, decode, monk
         return read_into(decoder, target)
 
     monkeypatch.setattr(Decoder, "_read_into", end_first)
+
+
+@pytest.mark.parametrize("sound", [False, True])
+@pytest.mark.parametrize("sent", ENDED)
+def test_a_decoder_ended_from_outside_fails_the_job(tmp_path, clip, decode, monkeypatch, sent, sound):
+    _end_at_the_first_read(monkeypatch, sent)
     with pytest.raises(UserError, match=rf"clip\.mkv: the decoder was ended from outside, by {sent.name}"):
         decode([clip], size=224, frames=not sound, sound=sound)
     assert [path for folder in ("out", "q") for path in (tmp_path / folder).glob("*")] == []
+
+
+def test_asking_about_a_video_does_not_make_do_with_a_part(tmp_path, clip, monkeypatch):
+    _end_at_the_first_read(monkeypatch, signal.SIGTERM)
+    with pytest.raises(UserError, match=r"clip\.mkv: the decoder was ended from outside, by SIGTERM"):
+        decode_video("video", clip, Media(size=224), tmp_path / "out.h5", frames=True, sound=False)
+    assert not (tmp_path / "out.h5").exists()
 
 
 def test_a_crash_in_the_same_place_is_a_fault_of_the_file(tmp_path, clip, decode, stand_in, capsys):
