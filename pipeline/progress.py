@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pipeline import stopping
+
 T = TypeVar("T")
 LOG_EVERY_SECONDS = 15.0
 
@@ -17,10 +19,10 @@ def progress(items: Iterable[T], total: int, label: str, unit: str = "", note: C
     On a terminal this is a bar on stderr; elsewhere (a log file, a cluster job) a line every fifteen seconds and one
     at the end. note: what else to show, asked for whenever something is shown.
     """
-    if sys.stderr.isatty():
-        yield from _bar(items, total, label, unit, note)
-    else:
-        yield from _lines(items, total, label, unit, note)
+    shown = (_bar if sys.stderr.isatty() else _lines)(items, total, label, unit, note)
+    for item in shown:
+        stopping.check()  # here every long command comes by
+        yield item
 
 
 def _bar(items: Iterable[T], total: int, label: str, unit: str, note: Callable[[], str]) -> Iterator[T]:

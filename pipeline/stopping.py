@@ -84,6 +84,16 @@ def unbroken() -> Iterator[None]:
     check()
 
 
+@contextmanager
+def children_not_told() -> Iterator[None]:
+    """Processes started in this block do not hear of Ctrl-C, which goes to a whole group: this one ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _receive(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a signal handler
     _State.received = number
     check()

@@ -88,3 +88,21 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     done = run(body, tmp_path, before="trap '' HUP;")
     assert (done.returncode, done.stdout, done.stderr) == (0, "-15\n", "")
+
+
+def test_children_that_are_not_told_of_ctrl_c_can_still_be_ended(tmp_path):
+    body = """
+import subprocess
+with stopping.children_not_told():
+    child = subprocess.Popen(['sh', '-c', 'echo ready; sleep 30'], stdout=subprocess.PIPE)
+child.stdout.readline()
+os.kill(child.pid, signal.SIGINT)
+time.sleep(0.1)
+print(child.poll(), flush=True)
+child.terminate()
+print(child.wait(), flush=True)
+os.kill(me, signal.SIGINT)
+time.sleep(30)
+"""
+    done = run(body, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "None\n-15\n", "stopped by SIGINT\n")
