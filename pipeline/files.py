@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one."""
 
+import errno
 import json
 import os
 import shutil
@@ -12,6 +13,9 @@ from typing import Any
 from pipeline import stopping
 from pipeline.errors import UserError
 from pipeline.leftovers import sweep, temporary_name
+
+NOT_TAKEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""How a disk refuses what is written."""
 
 
 @contextmanager
@@ -33,9 +37,11 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.chmod(mode)
         stopping.check()
         temporary.replace(target)
-    except BaseException:
+    except BaseException as error:
         with stopping.unbroken():
             temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None and error.errno in NOT_TAKEN:
+            error.filename = str(target)  # which the system does not say of a write
         raise
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import leftovers
+from pipeline.errors import refusal
 from pipeline.files import atomic_path, scratch_folder, write_text
 from pipeline.leftovers import remove_leftovers, temporary_name
 
@@ -147,6 +148,13 @@ def test_a_folder_is_not_listed_for_each_of_many_files(tmp_path, monkeypatch):
     for index in range(100):
         leftovers.sweep(tmp_path / str(index // 99))
     assert calls == [tmp_path / "0", tmp_path / "1"]
+
+
+def test_a_disk_that_takes_no_more_is_named(tmp_path):
+    with pytest.raises(OSError, match="No space left") as raised, atomic_path(tmp_path / "a.json"):
+        Path("/dev/full").write_text("x")
+    assert refusal(raised.value) == f"{tmp_path / 'a.json'}: No space left on device"
+    assert names(tmp_path) == []
 
 
 def test_permissions_are_the_umasks_even_when_a_library_replaces_the_file(tmp_path):

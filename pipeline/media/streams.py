@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import av
 from av.stream import Discard, Disposition
 
-ENOUGH_PACKETS = 1000
+ENOUGH_PACKETS = 5000
 """A stream that has shown nothing new while another gave so many packets is not waited for."""
 SIDE = Disposition.dependent | Disposition.still_image | Disposition.timed_thumbnails
 """Flags of streams that complete another one, or stand for it."""
