@@ -94,7 +94,7 @@ def test_children_that_are_not_told_of_ctrl_c_can_still_be_ended(tmp_path):
     body = """
 import subprocess
 with stopping.children_not_told():
-    child = subprocess.Popen(['sh', '-c', 'echo ready; sleep 30'], stdout=subprocess.PIPE)
+    child = subprocess.Popen(['sh', '-c', 'echo ready; exec sleep 30'], stdout=subprocess.PIPE)
 child.stdout.readline()
 os.kill(child.pid, signal.SIGINT)
 time.sleep(0.1)
