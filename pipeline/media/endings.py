@@ -5,8 +5,10 @@ that somebody ended, or that got no memory, says nothing about the video: the jo
 """
 
 import errno
+import mmap
 import os
 import re
+import resource
 import signal
 from pathlib import Path
 
@@ -22,6 +24,7 @@ TOO_MANY_SIGNALS = 123
 """ffmpeg's status when it is told so often to end that it does so at once."""
 _TOLD = re.compile(r"Exiting normally, received signal (\d+)")
 READ_BYTES = 1 << 22
+LARGEST_ALLOCATION = (1 << 31) - 1
 
 
 class StoppedError(UserError):
@@ -75,6 +78,23 @@ def _name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def memory_is_short() -> bool:
+    """Whether an allocation may have failed for want of memory.
+
+    Otherwise it asked for what no machine has: headers of damaged files do. libav takes `LARGEST_ALLOCATION` at most
+    at once, and where no limit is set that much is always to be had.
+    """
+    if any(
+        resource.getrlimit(kind)[0] != resource.RLIM_INFINITY for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+    ):
+        return True
+    try:
+        mmap.mmap(-1, LARGEST_ALLOCATION).close()
+    except OSError:
+        return True
+    return False
 
 
 def require_readable(path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a file holds, before it is decoded: streams, shape, rate, sound."""
 
+import errno
 import os
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,7 +10,7 @@ import av
 import av.logging
 
 from pipeline.errors import UserError
-from pipeline.media.endings import LACKING, StoppedError
+from pipeline.media.endings import LACKING, StoppedError, memory_is_short
 from pipeline.media.streams import choose_picture, choose_sound, open_media
 
 BT601 = 6
@@ -108,7 +109,7 @@ def _probe(path: Path, logged: list[tuple[int, str, str]]) -> Probe:
     except UnicodeEncodeError:
         raise UserError(f"{path}: its name is not UTF-8; rename it") from None
     except (av.FFmpegError, OSError) as error:
-        if error.errno in LACKING:
+        if error.errno in LACKING and (error.errno != errno.ENOMEM or memory_is_short()):
             raise StoppedError(f"the file could not be opened: {os.strerror(error.errno)}") from None
         said = [message.strip() for _, _, message in logged] + [str(getattr(error, "strerror", None) or error)]
         raise UnreadableError("probe", "not a readable media file", "; ".join(said)) from None

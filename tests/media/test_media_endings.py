@@ -1,6 +1,7 @@
 """Decoding when something happens to the decoder: only faults of the data stand in quarantine."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -94,6 +95,25 @@ def test_a_decoder_without_memory_fails_the_job(tmp_path, clip, decode, stand_in
     with pytest.raises(UserError, match=r"clip\.mkv: the decoder got too little from the machine"):
         decode([clip], size=2000)
     assert not (tmp_path / "q").exists()
+
+
+def test_a_header_that_asks_for_what_no_machine_has(tmp_path, ffmpeg_run, decode):
+    """The same error means the machine only where memory can be short."""
+    path = ffmpeg_run("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=0.2", "-c:v", "mpeg4", "absurd.mp4")
+    content = path.read_bytes()
+    place = content.index(b"stts") + 8
+    path.write_bytes(content[:place] + b"\x7f\xff\xff\xff" + content[place + 4 :])
+    assert decode([path]).video_ids == []
+    assert "Cannot allocate memory" in (tmp_path / "q/0000.tsv").read_text()
+    (tmp_path / "q/0000.tsv").unlink()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 46, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"absurd\.mp4: the file could not be opened: Cannot allocate memory"):
+            decode([path])
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    assert not (tmp_path / "q/0000.tsv").exists()
 
 
 def test_a_file_that_the_disk_does_not_give_fails_the_job(tmp_path, decode):
