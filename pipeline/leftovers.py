@@ -61,8 +61,9 @@ def temporary_name(label: str, suffix: str = "") -> str:
 def remove_leftovers(folder: Path) -> int:
     """Remove what dead processes left in ``folder`` under a `temporary_name`; a line of the log for each.
 
-    What a living process of this machine has is kept, whatever its age; so is what another machine, or another
-    container, has written to within `ABANDONED_SECONDS`. Returns how many names it looked at.
+    What a living process of this machine has is kept, whatever its age; what is from before the machine was started
+    goes. What another machine, or another container, has written to within `ABANDONED_SECONDS` is kept. Returns how
+    many names it looked at.
     """
     looked_at = 0
     for entry in os.scandir(folder):
@@ -98,15 +99,15 @@ def sweep(folder: Path) -> None:
 
 def _alive(found: "re.Match[str]", entry: "os.DirEntry[str]") -> bool:
     here = _here()
-    if found["machine"] == here.machine:
-        if found["boot"] != here.boot:
-            return False  # the machine has been started anew since
-        if found["space"] == here.space:
-            return _runs(int(found["pid"]), int(found["start"]))
+    if found["machine"] == here.machine and found["boot"] == here.boot and found["space"] == here.space:
+        return _runs(int(found["pid"]), int(found["start"]))
     try:
-        return time.time() - entry.stat(follow_symlinks=False).st_mtime < ABANDONED_SECONDS
+        age = time.time() - entry.stat(follow_symlinks=False).st_mtime
     except OSError:
         return True  # gone, or not ours to judge
+    if found["machine"] == here.machine and found["boot"] != here.boot and age > _uptime():
+        return False  # from before this machine was started anew; what is younger is of another one of its name
+    return age < ABANDONED_SECONDS
 
 
 def _runs(pid: int, start: int) -> bool:
@@ -128,6 +129,11 @@ def _start(pid: int) -> int | None:
     except OSError:
         return None
     return -1 if fields[0] in "ZX" else int(fields[19])
+
+
+def _uptime() -> float:
+    """Seconds since the machine was started; without end where nobody says."""
+    return float((_text("/proc/uptime") or "inf").split()[0])
 
 
 def _text(path: str) -> str:

@@ -39,10 +39,10 @@ def decode_shard(
     A video whose first part decodes is kept with what decodes, and a warning is logged. A video without a sound track
     is kept; so is one whose track gives no sample, with a warning. In ``quarantine`` stand faults of the data alone,
     each found twice: whatever happens to the decoder, or to the reading of a file, is a `UserError`, after which
-    neither file is written. Raises `UserError` also when more than
-    ``media.max_bad_fraction`` of the videos are bad (above 0, one bad video is always allowed: in a shard of fewer than
-    20 a fraction says little); the quarantine file is written, and its lines are logged, all the same. Also raises it
-    when the ffmpeg binary lacks the filter that frames need.
+    neither file is written. Raises `UserError` also when more than ``media.max_bad_fraction`` of the videos are bad
+    (above 0, one bad video is always allowed: in a shard of fewer than 20 a fraction says little); the quarantine file
+    is written, and its lines are logged, all the same. Also raises it when the ffmpeg binary lacks the filter that
+    frames need.
     """
     bad: list[tuple[str, UnreadableError]] = []
     with atomic_path(out) as temporary:
@@ -126,7 +126,7 @@ def _attempt(file: h5py.File, video_id: str, path: Path, media: Media, *, frames
         del file[video_id]
         raise
     except StoppedError as error:
-        raise UserError(f"{path}: {error}; nothing is kept of this try") from None
+        raise UserError(f"{path}: {error}; nothing is kept, run it again") from None
 
 
 def _decode_streams(group: h5py.Group, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
