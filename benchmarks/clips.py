@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.timing import quiet
 from pipeline.config import Media
-from pipeline.corpus.shards import videos_in
+from pipeline.corpus.videos import find_videos
 from pipeline.errors import UserError
 from pipeline.media import ffmpeg
 from pipeline.media.decode import decode_shard
@@ -151,7 +151,7 @@ class Bench:
 def find_clips(folder: Path) -> dict[str, Path]:
     """The first clips of a folder by id, those that have frames. Raises `UserError` when there is none."""
     found: dict[str, Path] = {}
-    for name, path in videos_in(folder).items():
+    for name, path in find_videos(folder).files.items():
         try:
             readable = probe(path).picture is not None
         except UnreadableError:

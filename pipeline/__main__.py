@@ -1,5 +1,15 @@
 """`python -m pipeline` is `avsd`."""
 
-from pipeline.cli import main
+from pipeline import stopping
 
-main()
+
+def main() -> None:
+    """Run the command line; signals are seen to before all that it needs is imported, which takes its time."""
+    with stopping.watched():
+        from pipeline.cli import main as run
+
+        run()
+
+
+if __name__ == "__main__":
+    main()

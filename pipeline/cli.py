@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline import __version__
+from pipeline import __version__, stopping
 from pipeline.config import Config, Feature, load
 from pipeline.errors import UserError
 from pipeline.progress import one_line_errors
@@ -38,8 +38,12 @@ DEFAULT = ["config.yaml"]
 
 
 def main() -> None:
-    """Run the command line; a `UserError` is one line and exit status 1."""
-    with one_line_errors():
+    """Run the command line.
+
+    A `UserError`, and what the machine refuses (a full disk, no memory), is one line and exit status 1; a signal that
+    ends the command is one line and exit status 128 + its number, and takes along what was begun.
+    """
+    with one_line_errors(), stopping.watched():
         app()
 
 
@@ -97,15 +101,20 @@ def decode(
     shard: Annotated[int, typer.Option(help="Shard to decode, counted from 0.")] = 0,
 ) -> None:
     """Decode what a feature needs of one shard of videos, frames or sound, into an HDF5 file."""
-    from pipeline.corpus.shards import in_shard, videos_in
+    from pipeline.corpus.shards import in_shard
+    from pipeline.corpus.videos import find_videos
     from pipeline.media.decode import decode_shard
+    from pipeline.progress import log
 
     settings = load(config)
     inputs = _feature(settings, feature).inputs
     folder = videos or settings.videos
     if folder is None:
         raise UserError("no folder of videos: give --videos, or `videos` in the configuration")
-    chosen = in_shard(videos_in(folder), shard, settings.corpus.shards)
+    found = find_videos(folder, settings.videos_recursive)
+    if found.note is not None:
+        log(found.note)
+    chosen = in_shard(found.files, shard, settings.corpus.shards)
     media = settings.media_of(feature)
     decode_shard(chosen, media, out, quarantine, frames=inputs == "frames", sound=inputs == "sound")
 
@@ -293,8 +302,6 @@ def ask(
 
         avsd ask clip.mp4 --system jst -c config.yaml -c configs/charades.yaml
     """
-    import signal
-
     from pipeline.answers.ask import Request, Told
     from pipeline.answers.ask import ask as run
     from pipeline.report.attention_page import write_page
@@ -306,8 +313,6 @@ def ask(
         assert explain is not None
         write_page(explain, told)
 
-    # Ended from outside, it takes its temporary files along.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     request = Request(
         video,
         tuple(questions or ()),

@@ -1,4 +1,18 @@
-"""The one error a user is meant to read."""
+"""The one error a user is meant to read, and what the machine refuses, in words."""
+
+import errno
+import re
+
+REFUSED = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "ESTALE", "EACCES", "EPERM"),
+        *("ENOMEM", "EMFILE", "ENFILE", "ENOLCK", "ENOTSUP", "ENAMETOOLONG"),
+    )
+    if hasattr(errno, name)
+)
+"""What a disk or a system may answer to anyone; any other error of the system is a bug, and worth a traceback."""
+_HDF5 = re.compile(r"filename = '(?P<path>[^']+)'.*?error message = '(?P<words>[^']+)'")
 
 
 class UserError(Exception):
@@ -6,3 +20,14 @@ class UserError(Exception):
 
     The command line prints it as ``error: <message>`` and exits with status 1; a traceback is for bugs.
     """
+
+
+def refusal(error: OSError | MemoryError) -> str | None:
+    """One line about something the machine refused, with the file where it is known; None where this is a bug."""
+    if isinstance(error, MemoryError):
+        return "not enough memory; give the job more"
+    if error.errno not in REFUSED:
+        return None
+    if found := _HDF5.search(str(error)):
+        return f"{found['path']}: {found['words']}"
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else " ".join(str(error).split())

@@ -22,11 +22,13 @@ from pipeline.config.dependence import (
     training_values,
 )
 from pipeline.corpus.importing import training_file
-from pipeline.corpus.shards import by_shard, npy_in, shard_name, videos_in
+from pipeline.corpus.shards import by_shard, npy_in, shard_name
+from pipeline.corpus.videos import Videos, find_videos
 from pipeline.errors import UserError
 from pipeline.layout import Layout, kinetics_path
+from pipeline.versions import STAGES
 
-MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos")
+MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos", "videos_recursive")
 """Where a run happens and how: no result depends on these, so they are no reason to run a step again."""
 
 
@@ -147,11 +149,22 @@ class Plan:
         return self.layout.scenes / "videos" if self.config.corpus.source == "scenes" else self.config.videos
 
     @cached_property
+    def _found(self) -> Videos | None:
+        """What is in the user's folder of videos; None where there is none."""
+        folder = self.config.videos
+        if folder is None or self.config.corpus.source == "scenes":
+            return None
+        return find_videos(folder, self.config.videos_recursive)
+
+    @cached_property
     def _videos(self) -> dict[str, list[Path]]:
         """The user's videos by shard."""
-        folder = self.config.videos
-        given = {} if folder is None or self.config.corpus.source == "scenes" else videos_in(folder)
-        return by_shard(given, self.config.corpus.shards)
+        return by_shard(self._found.files if self._found else {}, self.config.corpus.shards)
+
+    @property
+    def note(self) -> str | None:
+        """One line about what a run leaves out of the user's folder of videos; None where it leaves nothing out."""
+        return self._found.note if self.computed and self._found else None
 
     @cached_property
     def _npy(self) -> dict[str, dict[str, list[Path]]]:
@@ -167,10 +180,19 @@ class Plan:
             raise UserError(f"features.{feature}.npy: {error}") from None
 
     def videos(self, shard: str) -> list[Path]:
-        """The user's videos of a shard; for generated scenes the folder they are all in."""
+        """The user's videos of a shard whose paths have no braces; for generated scenes the folder they are all in."""
         if self.config.corpus.source == "scenes":
             return [self.layout.scenes / "videos"]
-        return self._videos.get(shard, [])
+        return [path for path in self._videos.get(shard, []) if not _braced(path)]
+
+    def decoding(self, shard: str) -> int | list[int | str]:
+        """What decoding a shard depends on besides its settings and `videos`: the stage's version.
+
+        In the path of an input, braces would be wildcards. A video that has them counts by size and time of change.
+        """
+        others = [path for path in self._videos.get(shard, []) if _braced(path)]
+        marks = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in others]
+        return [STAGES["decode"], *marks] if marks else STAGES["decode"]
 
     def npy_files(self, feature: str, shard: str) -> list[Path]:
         """The npy files of a gathered feature that belong to a shard."""
@@ -349,13 +371,18 @@ class Plan:
             names = ", ".join(self.computed)
             raise UserError(f"videos: not set; give the folder of videos that {names} are computed from")
         if not self._videos:
-            raise UserError(f"{self.config.videos}: no video in this folder (videos in the configuration)")
+            note = f"; {self.note}" if self.note else ""
+            raise UserError(f"{self.config.videos}: no video in this folder (videos in the configuration){note}")
 
     def _own_weights(self, feature: str) -> list[Path]:
         settings = self.config.features[feature]
         flow = getattr(settings, "flow", None) if settings.network == "i3d_flow" else None
         given = (getattr(settings, "weights", None), getattr(settings, "pca", None), getattr(flow, "weights", None))
         return [path for path in given if isinstance(path, Path)]
+
+
+def _braced(path: Path) -> bool:
+    return "{" in str(path)
 
 
 def _json(value: Any) -> str:

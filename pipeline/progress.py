@@ -14,7 +14,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from pipeline.errors import UserError
+from pipeline import stopping
+from pipeline.errors import UserError, refusal
 
 T = TypeVar("T")
 LOG_EVERY_SECONDS = 15.0
@@ -27,10 +28,10 @@ def progress(items: Iterable[T], total: int, label: str, unit: str = "", note: C
     On a terminal this is a bar on stderr; elsewhere (a log file, a cluster job) a line every fifteen seconds and one
     at the end. note: what else to show, asked for whenever something is shown.
     """
-    if sys.stderr.isatty():
-        yield from _bar(items, total, label, unit, note)
-    else:
-        yield from _lines(items, total, label, unit, note)
+    steps = (_bar if sys.stderr.isatty() else _lines)(items, total, label, unit, note)
+    for item in steps:
+        stopping.check()  # here every long command comes by
+        yield item
 
 
 def _bar(items: Iterable[T], total: int, label: str, unit: str, note: Callable[[], str]) -> Iterator[T]:
@@ -78,8 +79,8 @@ def log(message: str) -> None:
 def one_line_errors() -> Iterator[None]:
     """Make of what a user can mend one line on stderr and exit status 1.
 
-    That is a `UserError`, and a file that cannot be written where it is wanted. Stdout takes every text, as stderr
-    does: what its encoding does not have is escaped, and no reason to end.
+    That is a `UserError`, a file that cannot be written where it is wanted, and what the machine refuses. Stdout takes
+    every text, as stderr does: what its encoding does not have is escaped, and no reason to end.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -90,6 +91,11 @@ def one_line_errors() -> Iterator[None]:
         sys.exit(1)
     except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as error:
         log(f"error: {error.filename2 or error.filename}: {error.strerror}; give another place")
+        sys.exit(1)
+    except (OSError, MemoryError) as error:
+        if (refused := refusal(error)) is None:
+            raise
+        log(f"error: {refused}")
         sys.exit(1)
 
 

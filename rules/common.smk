@@ -22,6 +22,9 @@ try:
 except UserError as error:
     sys.exit(f"error: {error}")
 
+if PLAN.note is not None and workflow.is_main_process:
+    print(PLAN.note, file=sys.stderr)
+
 LAYOUT = PLAN.layout
 LOGS = LAYOUT.root / "logs"
 BENCHMARKS = LAYOUT.root / "benchmarks"
@@ -116,6 +119,14 @@ def corpus_settings(wildcards):
 
 def shard_videos(wildcards):
     return PLAN.videos(wildcards.shard)
+
+
+def decoding(wildcards):
+    return PLAN.decoding(wildcards.shard)
+
+
+def decoding_and_extraction(wildcards):
+    return [decoding(wildcards), STAGES["extract"]]
 
 
 def decode_settings(wildcards):

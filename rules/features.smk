@@ -50,7 +50,7 @@ rule extract:
     params:
         settings=extract_settings,
         machine=feature_machine,
-        version=[STAGES["decode"], STAGES["extract"]],
+        version=decoding_and_extraction,
     message:
         "Extracting {wildcards.feature}, shard {wildcards.shard}"
     shell:

@@ -22,7 +22,7 @@ rule decode:
     params:
         settings=decode_settings,
         machine=machine,
-        version=STAGES["decode"],
+        version=decoding,
     message:
         "Decoding for {wildcards.feature}, shard {wildcards.shard}"
     shell:

@@ -1,6 +1,5 @@
 """Features of one video file, made as they were for training and kept in memory."""
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pipeline.config import Config, Feature, I3DFeature, Inputs, Media
 from pipeline.errors import UserError
 from pipeline.features.extract import extract_shard
 from pipeline.features.store import FeatureStore, may_differ
-from pipeline.files import finished_files
+from pipeline.files import finished_files, scratch_folder
 from pipeline.hdf5 import Attribute, attributes, open_hdf5
 from pipeline.layout import Layout
 from pipeline.media.decode import decode_video
@@ -74,8 +73,7 @@ def video_features(path: Path, config: Config, dims: Mapping[str, int]) -> dict[
     if not path.is_file():
         raise UserError(f"{path}: no such video file")
     found: dict[str, VideoFeature] = {}
-    with tempfile.TemporaryDirectory(prefix="avsd-ask-") as name:
-        folder = Path(name)
+    with scratch_folder("ask") as folder:
         for inputs, media, features in _by_decoding(config, dims):
             decoded = folder / f"{features[0]}.decoded.h5"
             log(f"{path.name}: decoding {inputs}")

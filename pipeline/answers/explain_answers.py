@@ -12,7 +12,7 @@ from pipeline.answers.explain import Explanation, Modality, explanation
 from pipeline.answers.explain_clip import Clip, read_clip
 from pipeline.config import Config
 from pipeline.corpus.dialogs import Dialog, read_dialogs
-from pipeline.corpus.shards import videos_in
+from pipeline.corpus.videos import find_videos
 from pipeline.dataset.dialogs import DialogDataset
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
@@ -38,7 +38,7 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
     layout, device = Layout(config.results), resolve_device(config.device)
     if config.videos is None:
         raise UserError("videos: not set; give the folder of the videos that are to be shown")
-    files = videos_in(config.videos)
+    files = find_videos(config.videos, config.videos_recursive).files
     vocabulary = Vocabulary.read(layout.vocabulary)
     network = load(layout.model(config.trained(name)[0]), vocabulary, device).network
     view = view_of(config, name, "test")

@@ -1,6 +1,5 @@
 """What a picture of attention shows of the clip itself: small frames over time, and the level of the sound."""
 
-import tempfile
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Media
 from pipeline.errors import UserError
+from pipeline.files import scratch_folder
 from pipeline.media.decode import decode_video
 from pipeline.media.decoded import DecodedShard
 from pipeline.media.probe import UnreadableError, probe
@@ -53,8 +53,8 @@ def read_clip(path: Path) -> Clip:
     # Enough frames to choose from; of a file that does not say how long it is, one a second.
     fps = 1.0 if not probed.duration else max(2 * FRAMES / probed.duration, 0.001)
     media = Media(fps=fps, resize="short_side", size=SHORT_SIDE)
-    with tempfile.TemporaryDirectory(prefix="avsd-ask-") as folder:
-        decoded = Path(folder) / "clip.h5"
+    with scratch_folder("ask") as folder:
+        decoded = folder / "clip.h5"
         decode_video(_ID, path, media, decoded, frames=probed.picture is not None, sound=probed.sound is not None)
         with DecodedShard(decoded) as shard:
             samples = 0 if probed.sound is None else len(shard.samples(_ID))

@@ -19,6 +19,7 @@ class Config(Section):
     results: Path = Field(Path("results"), description="folder for everything the workflow makes")
     resources: Path = Field(Path("resources"), description="folder for fetched weights; shared by experiments")
     videos: Path | None = Field(None, description="the user's videos: a folder (with source: files)")
+    videos_recursive: bool = Field(False, description="take the videos of the folders inside that folder too")
     dialogs: Dialogs = Field(Dialogs(), description="the user's dialog files (with source: files)")
     run: tuple[str, ...] = Field((), description="systems to train, answer with and score; empty: features only")
     extract: tuple[str, ...] = Field((), description="features to compute even if no system uses them")

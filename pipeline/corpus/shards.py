@@ -7,8 +7,6 @@ from pipeline.errors import UserError
 from pipeline.files import finished_files
 from pipeline.texts import check_text
 
-VIDEO_SUFFIXES = {".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg", ".3gp", ".flv", ".wmv", ".ts"}
-
 
 def shard_of(video_id: str, shards: int) -> int:
     """The shard (0 .. shards - 1) of a video: SHA-256 of its id modulo the number of shards."""
@@ -18,20 +16,6 @@ def shard_of(video_id: str, shards: int) -> int:
 def shard_name(shard: int) -> str:
     """The name shards have in paths: four digits."""
     return f"{shard:04d}"
-
-
-def videos_in(folder: Path) -> dict[str, Path]:
-    """Videos of a folder by id (the file name without its suffix), sorted; two files of one id are an error."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder of videos")
-    videos: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
-            continue
-        if path.stem in videos:
-            raise UserError(f"{folder}: {videos[path.stem].name} and {path.name} have the same id; keep one of them")
-        videos[path.stem] = path
-    return videos
 
 
 def npy_in(folder: Path) -> dict[str, Path]:

@@ -17,9 +17,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, refusal
 from pipeline.files import atomic_path, finished_files
-from pipeline.hdf5 import Attribute, attributes, open_hdf5
+from pipeline.hdf5 import Attribute, MalformedError, attributes, create_hdf5, open_hdf5
 
 FORMAT = "avsd-features-1"
 DTYPES = ("float16", "float32")
@@ -51,7 +51,7 @@ def write_shard(
     if dtype not in DTYPES:
         raise UserError(f"{path}: features cannot be stored as {dtype!r}; choose one of {', '.join(DTYPES)}")
     with atomic_path(path) as temporary:
-        with h5py.File(temporary, "w") as file:
+        with create_hdf5(temporary, path) as file:
             file.attrs.update({"times_unit": "second", **attributes, "format": FORMAT})
             _write(file, path, items, dims, dtype)
         if found := problems(temporary):
@@ -111,15 +111,20 @@ def _checksum(values: NDArray[Any], before: int) -> int:
 
 
 def problems(path: Path) -> list[str]:
-    """Read a shard whole and say what is wrong with it, one phrase a problem; an empty list when all is well."""
+    """Read a shard whole and say what is wrong with it, one phrase a problem; an empty list when all is well.
+
+    Raises `UserError` when the file is missing or the system does not give it: then nothing is known of it.
+    """
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        return [f"cannot be opened ({' '.join(str(error).split())})"]
+        file = open_hdf5(path, "a feature shard")
+    except MalformedError as error:
+        return [f"cannot be opened ({error.reason})"]
     with file:
         try:
             return [*_structure(file)] or [*_contents(file)]
         except OSError as error:
+            if refused := refusal(error):
+                raise UserError(f"{path}: cannot be read ({refused})") from None
             return [f"cannot be read ({' '.join(str(error).split())})"]
 
 

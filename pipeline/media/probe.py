@@ -1,5 +1,7 @@
 """What a file holds, before it is decoded: streams, shape, rate, sound."""
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,9 +11,11 @@ from pathlib import Path
 
 import av
 import av.logging
-from av.stream import Disposition
 
+from pipeline.errors import UserError
 from pipeline.media.colour import MATRICES, Reading, Tags, reading
+from pipeline.media.endings import LACKING, StoppedError, memory_is_short
+from pipeline.media.streams import choose_picture, choose_sound, open_media
 
 VOTES = 25
 LOOKED_AT = 100
@@ -37,13 +41,14 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Picture:
-    """The video stream: the first one that is not an attached picture (cover art).
+    """The video stream, as `streams` chooses it.
 
     index: among the file's streams. pixel_format, width, height: of stored pixels, before rotation; of the first frame
     where the picture changes. rotation: degrees clockwise to turn the picture for display (0, 90, 180, 270).
     pixel_aspect: width over height of a stored pixel, 1 where the file does not say. rate: frames a second as the file
     gives it, None where it gives none. tags: what the frames say of their colours, and where they say nothing the file.
     rewritten: whether what stream and file say of the matrix is replaced (by what tags say) before frames are decoded.
+    choice: a sentence about the other candidates.
     """
 
     index: int
@@ -56,6 +61,7 @@ class Picture:
     rate: Fraction | None
     tags: Tags
     rewritten: bool = False
+    choice: str = ""
 
     @property
     def reading(self) -> Reading:
@@ -74,12 +80,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sound:
-    """The first sound track. rate: Hz."""
+    """The sound track, as `streams` chooses it. rate: Hz. choice: a sentence about the other candidates."""
 
     index: int
     codec: str
     rate: int
     channels: int
+    choice: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,22 +122,25 @@ def probe(path: Path) -> Probe:
 
 def _probe(path: Path, logged: list[tuple[int, str, str]]) -> Probe:
     try:
-        with av.open(str(path), metadata_errors="ignore") as container:
-            picture = _picture(container)
+        with open_media(path) as container:
+            # Before anything is decoded of it, which takes packets.
+            sound, picture = _sound(container, path), _picture(container, path)
             duration = None if container.duration is None else container.duration / av.time_base
-            sound = _sound(container)
             return Probe(container.format.name, duration, picture, sound, _indexed(container, picture, sound))
+    except UnicodeEncodeError:
+        raise UserError(f"{path}: its name is not UTF-8; rename it") from None
     except (av.FFmpegError, OSError) as error:
+        if error.errno in LACKING and (error.errno != errno.ENOMEM or memory_is_short()):
+            raise StoppedError(f"the file could not be opened: {os.strerror(error.errno)}") from None
         said = [message.strip() for _, _, message in logged] + [str(getattr(error, "strerror", None) or error)]
         raise UnreadableError("probe", "not a readable media file", "; ".join(said)) from None
 
 
-def _picture(container: av.container.InputContainer) -> Picture | None:
-    # A stream whose codec is unknown has no context: it cannot be decoded by anything.
-    streams = [s for s in container.streams.video if s.codec_context and not s.disposition & Disposition.attached_pic]
-    if not streams:
+def _picture(container: av.container.InputContainer, path: Path) -> Picture | None:
+    choice = choose_picture(container, path)
+    if choice is None:
         return None
-    stream = streams[0]
+    stream = choice.stream
     context = stream.codec_context
     by_file = Look(context.pix_fmt or "", context.width, context.height, 0, _tags(context))
     look = _look(container, stream, by_file) or by_file
@@ -146,6 +156,7 @@ def _picture(container: av.container.InputContainer) -> Picture | None:
         rate=stream.average_rate or stream.guessed_rate or None,
         tags=tags,
         rewritten=tags.matrix not in MATRICES,
+        choice=choice.words,
     )
 
 
@@ -203,13 +214,12 @@ def _frames(container: av.container.InputContainer, stream: av.VideoStream) -> I
                 yield None
 
 
-def _sound(container: av.container.InputContainer) -> Sound | None:
-    # A track whose codec or rate is unknown cannot be decoded by anything: ffmpeg would refuse it too.
-    for stream in container.streams.audio:
-        context = stream.codec_context
-        if context and context.rate and context.channels:
-            return Sound(stream.index, context.name, context.rate, context.channels)
-    return None
+def _sound(container: av.container.InputContainer, path: Path) -> Sound | None:
+    choice = choose_sound(container, path)
+    if choice is None:
+        return None
+    stream, context = choice.stream, choice.stream.codec_context
+    return Sound(stream.index, context.name, context.rate, context.channels, choice.words)
 
 
 def _indexed(container: av.container.InputContainer, *chosen: Picture | Sound | None) -> bool:

@@ -7,13 +7,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import h5py
 import yaml
 
 from pipeline import __version__
 from pipeline.config import Config
 from pipeline.corpus.shards import shard_name
 from pipeline.files import finished_files
+from pipeline.hdf5 import open_hdf5
 from pipeline.layout import Layout
 from pipeline.report.results import descriptions, display_names, read_curves, read_if_there
 from pipeline.systems.provenance import git_commit
@@ -72,7 +72,7 @@ def _feature(name: str, shards: list[Path]) -> FeatureFacts:
     videos = 0
     attributes: dict[str, str] = {}
     for path in shards:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path, "a feature shard") as file:
             videos += len(file["video_ids"])
             attributes = {key: str(value) for key, value in file.attrs.items()}
     shown = tuple((key, attributes[key]) for key in _SHOWN_ATTRIBUTES if key in attributes)

@@ -23,6 +23,7 @@ from pipeline.config.dependence import training_values
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_json, write_text
+from pipeline.leftovers import remove_leftovers, temporary_name
 from pipeline.networks.base import DialogNetwork
 from pipeline.networks.registry import build_network
 from pipeline.systems.card import card
@@ -31,6 +32,8 @@ from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 
 WEIGHTS, INFO, WORDS, CARD = "model.safetensors", "system.json", "vocabulary.json", "README.md"
+ASIDE = ".old"
+"""How the name ends that a model has while another takes its place."""
 _FEATURE_NAME = re.compile(r"[A-Za-z]\w*")
 _RESERVED = ("question", "history")
 
@@ -110,7 +113,7 @@ def save(
     }
     folder.parent.mkdir(parents=True, exist_ok=True)
     recover(folder)
-    temporary = folder.parent / f".{folder.name}.{token_hex(4)}"
+    temporary = folder.parent / temporary_name(folder.name)
     temporary.mkdir()
     try:
         with atomic_path(temporary / WEIGHTS) as path:
@@ -198,11 +201,14 @@ def _tensors_hash(weights: Mapping[str, torch.Tensor]) -> str:
 
 def recover(folder: Path) -> None:
     """Clear away what a killed training left beside ``folder``; an old model that had just stepped aside comes back."""
-    for left_behind in sorted(folder.parent.glob(f".{folder.name}.*")):
-        if left_behind.suffix == ".old" and not folder.exists():
-            left_behind.rename(folder)
+    # Only what is half-made has a name by which it goes with its maker: the old model may be all there is.
+    for old in sorted(folder.parent.glob(f".{folder.name}.*{ASIDE}")):
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
         else:
-            shutil.rmtree(left_behind, ignore_errors=True)
+            old.rename(folder)
+    if folder.parent.is_dir():
+        remove_leftovers(folder.parent)
 
 
 def _put(temporary: Path, folder: Path) -> None:
@@ -210,7 +216,7 @@ def _put(temporary: Path, folder: Path) -> None:
     if not folder.exists():
         temporary.rename(folder)
         return
-    old = folder.parent / f".{folder.name}.{token_hex(4)}.old"
+    old = folder.parent / f".{folder.name}.{token_hex(4)}{ASIDE}"
     folder.rename(old)
     temporary.rename(folder)
     shutil.rmtree(old)

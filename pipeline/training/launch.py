@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 import pipeline
 from pipeline.config import Config
 from pipeline.errors import UserError
+from pipeline.files import scratch_folder
 from pipeline.training.processes import Place
 
 WORKER = (sys.executable, "-P", "-m", "pipeline.training.worker")
@@ -45,7 +45,7 @@ def launch(config: Config, name: str) -> None:
     them ends in error, after all have been ended; when this one is killed, they end by themselves.
     """
     places = _places(config)
-    with TemporaryDirectory(prefix="avsd-train-") as folder, _started(config, name, places, Path(folder)) as workers:
+    with scratch_folder("train") as folder, _started(config, name, places, folder) as workers:
         _wait(workers)
         if any(worker.process.returncode != 0 for worker in workers):
             raise UserError(_reason(name, workers, places))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.leftovers import remove_leftovers
 from pipeline.progress import log
 
 STATE, REFUSED, CURVES = "state.pt", "state.refused.pt", "curves.csv"
@@ -71,8 +72,8 @@ def take_up(folder: Path, settings: Settings, name: str) -> State | None:
     What killed trainings left half-written is removed. Raises `UserError` for a file that is no training state.
     """
     path = folder / STATE
-    for unfinished in [path for file in (STATE, CURVES) for path in folder.glob(f".{file}.*")]:
-        unfinished.unlink()
+    if folder.is_dir():
+        remove_leftovers(folder)
     if not path.is_file():
         return None
     state = read(path)

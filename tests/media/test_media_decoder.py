@@ -1,11 +1,14 @@
 """The process around ffmpeg: shell scripts stand in for a decoder that misbehaves."""
 
 import os
+import signal
 import time
 
 import numpy as np
 import pytest
 
+from pipeline.media import ffmpeg
+from pipeline.media.endings import StoppedError
 from pipeline.media.ffmpeg import Decoder
 from pipeline.media.probe import UnreadableError
 
@@ -56,9 +59,46 @@ def test_a_decoder_that_closes_its_output_but_stays_is_ended():
         read("exec >&-; exec sleep 30", 4, 1, stall=0.3)
 
 
-def test_a_killed_decoder_is_an_error():
-    with pytest.raises(UnreadableError, match="signal 9"):
-        read("printf 0123; kill -9 $$", 4, 1)
+@pytest.mark.parametrize("name", ["KILL", "TERM", "INT", "HUP", "XCPU"])
+def test_a_decoder_ended_from_outside_says_nothing_about_the_video(name):
+    with pytest.raises(StoppedError, match=f"ended from outside, by SIG{name}"):
+        read(f"printf 0123; kill -{name} $$", 4, 1)
+
+
+@pytest.mark.parametrize("name", ["SEGV", "ABRT", "BUS", "FPE", "ILL"])
+def test_a_crash_may_be_the_files_doing(name):
+    with pytest.raises(UnreadableError, match=rf"the decoder crashed \(SIG{name}\)"):
+        read(f"printf 0123; kill -{name} $$", 4, 1)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_ffmpeg_told_to_end_is_not_at_its_end(sent):
+    """It writes out what it has and ends in good order, with a status that broken files give too."""
+    endless = [ffmpeg.binary(), *["-nostdin", "-nostats", "-loglevel", "level+info", "-f", "lavfi", "-i"]]
+    endless += ["testsrc2=size=64x48", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+    with Decoder(endless, "frames") as decoder, pytest.raises(StoppedError, match=sent.name):
+        for count, _ in enumerate(decoder.blocks(64 * 48 * 3, 4)):
+            if count == 3:
+                os.kill(decoder._process.pid, sent)
+
+
+def test_ffmpegs_statuses():
+    with pytest.raises(StoppedError, match="from outside"):
+        read("exit 123", 4, 1)  # after more than three signals
+    with pytest.raises(StoppedError, match="SIGKILL; out of memory"):
+        read("exit 137", 4, 1)  # as a shell around it reports
+    for script in ("exit 244", "echo '[x @ 0x1] [error] Frame: Cannot allocate memory' >&2"):
+        with pytest.raises(StoppedError, match="too little from the machine: Cannot allocate memory"):
+            read(script, 4, 1)
+    for status in (1, 69, 183, 187, 234, 251, 255):  # of files with bytes changed at random
+        decoder, content, _ = read(f"printf 0123; exit {status}", 4, 1)
+        assert content == b"0123"
+        assert decoder.failed
+
+
+def test_what_cannot_be_started_says_so():
+    with pytest.raises(StoppedError, match="/nowhere/ffmpeg could not be started"), Decoder(["/nowhere/ffmpeg"], "x"):
+        pass
 
 
 def test_leaving_early_leaves_no_process():

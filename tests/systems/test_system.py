@@ -12,6 +12,7 @@ from pipeline.config import Config, parse
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.files import write_json
+from pipeline.leftovers import temporary_name
 from pipeline.networks.base import DialogNetwork
 from pipeline.networks.inputs import Inputs
 from pipeline.systems.system import build, finished, load, parameters, parts, recover, save, view_of, weights_hash
@@ -136,7 +137,8 @@ def test_a_model_that_stepped_aside_for_one_that_never_came_is_put_back(config: 
     store(folder, config)
     content = (folder / "model.safetensors").read_bytes()
     folder.rename(folder.parent / ".teacher.0123abcd.old")
-    (folder.parent / ".teacher.4567cdef").mkdir()
+    *mine, start, random = temporary_name("teacher").split("-")
+    (folder.parent / "-".join([*mine, str(int(start) + 1), random])).mkdir()  # of another process with this number
     recover(folder)
     assert [path.name for path in folder.parent.iterdir()] == ["teacher"]
     assert (folder / "model.safetensors").read_bytes() == content

@@ -239,8 +239,12 @@ def test_what_killed_trainings_left_is_removed_and_old_curves_with_it(project: P
     config = project()
     folder = Layout(config.results).state("plain")
     folder.mkdir(parents=True)
-    for name in (".state.pt.x1.pt", ".curves.csv.y2.csv", "curves.csv"):
-        (folder / name).write_text("left behind")
+    root = str(Path(__file__).resolve().parents[2])
+    dead = "from pathlib import Path; from pipeline.leftovers import temporary_name as name;"
+    dead += "[Path(name(file)).touch() for file in ('state.pt', 'curves.csv')]"
+    subprocess.run([sys.executable, "-c", dead], cwd=folder, env={**os.environ, "PYTHONPATH": root}, check=True)
+    assert len([*folder.iterdir()]) == 2
+    (folder / "curves.csv").write_text("left behind")
     train(config, "plain")
     assert [path.name for path in folder.iterdir()] == ["tensorboard"]
 

@@ -2,7 +2,6 @@
 
 import wave
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import ffmpeg
 import imageio_ffmpeg
@@ -14,7 +13,7 @@ from pipeline.corpus.scenes.drawing import draw
 from pipeline.corpus.scenes.sounds import SAMPLE_RATE, render
 from pipeline.corpus.scenes.world import Scene
 from pipeline.errors import UserError
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, scratch_folder
 
 
 def make_clip(scene: Scene, settings: Scenes, seed: tuple[int, int], target: Path) -> None:
@@ -43,10 +42,10 @@ def encode(frames: NDArray[np.uint8], fps: int, sound: NDArray[np.int16] | None,
         "fflags": "+bitexact",
         "flags:v": "+bitexact",
     }
-    with TemporaryDirectory() as folder:
+    with scratch_folder("clip") as folder:
         streams = [picture]
         if sound is not None:
-            path = Path(folder) / "sound.wav"
+            path = folder / "sound.wav"
             _write_wav(path, sound)
             streams.append(ffmpeg.input(str(path)))
             options |= {"acodec": "aac", "audio_bitrate": "64k", "flags:a": "+bitexact"}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline import stopping
 from pipeline.config import Scenes
 from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn, write_dialogs
 from pipeline.corpus.references import write_references
@@ -97,13 +98,17 @@ def _make_clips(settings: Scenes, scenes: list[Scene], folder: Path, workers: in
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     # Spawned processes: forking is not safe where a library has started threads.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        jobs = [
-            pool.submit(make_clip, scene, settings, (settings.seed, len(_SPLITS) + number), folder / _file(scene))
-            for number, scene in enumerate(scenes)
-        ]
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        with stopping.children_not_told():
+            jobs = [
+                pool.submit(make_clip, scene, settings, (settings.seed, len(_SPLITS) + number), folder / _file(scene))
+                for number, scene in enumerate(scenes)
+            ]
         for job in progress(as_completed(jobs), len(jobs), "clips"):
             job.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # of what is not begun
 
 
 def _file(scene: Scene) -> str:
