@@ -6,7 +6,7 @@ Snakemake sees these among a rule's parameters. Editing code or comments without
 STAGES = {
     "corpus": 1,
     "decode": 3,
-    "extract": 2,
+    "extract": 3,
     "vocabulary": 1,
     "training": 2,
     "answers": 1,

@@ -1,18 +1,21 @@
 """TV-L1 optical flow (Zach, Pock and Bischof, 2007) of many pairs of frames at once, on a CPU or a GPU.
 
 It follows OpenCV's `DualTVL1OpticalFlow` with its default parameters: the same pyramid, warps, median filter and
-primal-dual steps. One rule differs. OpenCV goes on at each warp until the mean squared change of the flow falls below
-1e-4 square pixels (at most 300 steps, a median filter every 30); here every warp takes `STEPS` steps after one median
-filter, because a fixed number needs no look at the result and fits all pairs of a batch. docs/performance.md says what
-that changes.
+primal-dual steps, and the same rule to stop: at each warp a pair goes on until the mean squared change of its flow in
+one step is at most `EPSILON` squared, at most `ROUNDS` times `ROUND` steps, each round after a median filter. The
+results of the two differ as much as OpenCV's own when both frames are transposed: by what rounding errors grow to.
 
-Shapes: N pairs, H and W pixels; a field of flow is (N, 2, H, W), x before y, pixels.
+Shapes: N pairs, H and W pixels; a field of flow is (N, 2, H, W), x before y, pixels. While it is worked on, a pair's
+fields lie in *rows*: every field has a column of zeros more at its right and `BLOCK` rows of zeros more above and
+below, and is one row of M = (H + 2 BLOCK)(W + 1) values. A pixel's neighbours are then 1 and W + 1 values away
+everywhere, and `BLOCK` steps never look outside.
 """
 
 import math
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+import cv2
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,14 +23,22 @@ from torch import Tensor
 TAU, LAMBDA, THETA = 0.25, 0.15, 0.3
 SCALES, SCALE_STEP, SMALLEST = 5, 0.8, 16
 WARPS = 5
-STEPS = 20
-FUSED_STEPS = 5
-"""Steps in one call of the compiled function: fewer calls, but compiling takes longer."""
-SUBPIXELS = 32
+EPSILON = 0.01
+"""Pixels: a pair is done with a warp when its flow changes by no more in a step, root mean square."""
+ROUNDS, ROUND = 10, 30
+"""Most rounds at a warp, and steps a round. They bound what a cut between scenes costs, which never settles."""
+BLOCK = 5
+"""Steps in one call of the compiled function: fewer calls, but compiling takes longer. A part of `ROUND`."""
 GRAY = (9798, 19235, 3735)
 GRAY_SHIFT = 15
 PAIRS = {"cpu": 1, "cuda": 64}
 """Pairs computed at once. A CPU is fastest while a pair stays in its cache."""
+
+UNSTORED: dict[str, str | int | bool | Callable[..., object]] = {
+    "realize_opcount_threshold": 200,
+    "realize_reads_threshold": 8,
+}
+"""What the compiler would else store between operations and read again, a quarter of the time."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,17 +53,17 @@ class TVL1:
 
     def __init__(self, *, fused: bool) -> None:
         def wrapped(function: Callable[P, R]) -> Callable[P, R]:
-            return torch.compile(function, dynamic=True) if fused else function
+            return torch.compile(function, dynamic=True, options=UNSTORED) if fused else function
 
         # The two halves of the median are compiled apart: in one, every column would be sorted five times.
-        self._sort_columns, self._median = wrapped(sorted_columns), wrapped(median_of_columns)
-        self._steps = wrapped(steps)
+        self._sort_columns, self._median_of_columns = wrapped(sorted_columns), wrapped(median_of_columns)
+        self._sampling_grid, self._linearise, self._steps = wrapped(sampling_grid), wrapped(linearise), wrapped(steps)
 
     def __call__(self, frames: Tensor) -> Tensor:
         """(T, H, W, 3) uint8 rgb -> (T - 1, H, W, 2) float32, pixels, on the same device."""
-        grays = gray(frames).float().unsqueeze(1)
         size = PAIRS[frames.device.type]
         with torch.inference_mode():
+            grays = gray(frames).float().unsqueeze(1)
             fields = [
                 self._flow(grays[i : i + size], grays[i + 1 : i + 1 + size]) for i in range(0, len(grays) - 1, size)
             ]
@@ -69,14 +80,50 @@ class TVL1:
         return flow
 
     def _at_scale(self, flow: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        image_and_gradient = torch.cat([second, central_gradient(second)], dim=1)
-        dual_x, dual_y = torch.zeros_like(flow), torch.zeros_like(flow)
+        size = flow.shape[2:]
+        image_and_gradient = to_powers_of_two(torch.cat([second, central_gradient(second)], dim=1))
+        sides = image_and_gradient.shape[2:]
+        edges = inner_edges(size[0], size[1], flow.device)
+        # As a tensor: the compiled function would make one of each number at every call.
+        sizes = torch.tensor([LAMBDA * THETA, THETA, TAU / THETA, EPSILON**2 * size.numel()], device=flow.device)
+        # flow, dual x and dual y, x before y in each.
+        state = to_rows(torch.cat([flow.transpose(0, 1), flow.new_zeros(4, len(flow), *size)]))
         for _ in range(WARPS):
-            linear = linearise(flow, first, image_and_gradient)
-            flow = self._median(*self._sort_columns(F.pad(flow, (2, 2, 2, 2), mode="replicate")))
-            for _ in range(STEPS // FUSED_STEPS):
-                flow, dual_x, dual_y = self._steps(flow, dual_x, dual_y, *linear)
-        return flow
+            flow = from_rows(state[:2], size).transpose(0, 1)
+            warped = warp(image_and_gradient, self._sampling_grid(flow, sides[0], sides[1]))
+            self._settle(state, self._linearise(warped, flow, first), edges, sizes, size)
+        return from_rows(state[:2], size).transpose(0, 1)
+
+    def _settle(self, state: Tensor, linear: Tensor, edges: Tensor, sizes: Tensor, size: torch.Size) -> None:
+        """Take every pair's steps at one warp, in ``state`` (6, N, M); ``linear`` (4, N, M) as of `linearise`."""
+        whole, places = state, torch.arange(state.shape[1], device=state.device)
+        for _ in range(ROUNDS):
+            self._median(from_rows(state[:2], size))
+            active = state.new_ones(state.shape[1], 1)
+            for _ in range(ROUND // BLOCK):
+                active = self._steps(state, active, linear, edges, sizes, size[1] + 1)
+                if not active.any():
+                    break
+            going_on = active[:, 0] > 0
+            if going_on.all():
+                continue
+            if state is not whole:
+                whole[:, places] = state
+            if not going_on.any():
+                return
+            places, state, linear = places[going_on], state[:, going_on], linear[:, going_on]
+        if state is not whole:
+            whole[:, places] = state
+
+    def _median(self, fields: Tensor) -> None:
+        """Replace (2, N, H, W) fields by the medians of 5 x 5 pixels, those at the border repeated."""
+        if fields.device.type == "cpu":
+            # Several times as fast as the sorting below; the results are the same.
+            for field in fields.flatten(0, 1).numpy():
+                cv2.medianBlur(field, 5, field)
+        else:
+            padded = F.pad(fields, (2, 2, 2, 2), mode="replicate")
+            fields.copy_(self._median_of_columns(*self._sort_columns(padded)))
 
 
 def gray(frames: Tensor) -> Tensor:
@@ -90,16 +137,38 @@ def pyramid(images: Tensor) -> list[Tensor]:
     """(N, 1, H, W) at `SCALES` scales, finest first, fewer where a side would fall below `SMALLEST` pixels."""
     scales = [images]
     while len(scales) < SCALES:
-        sides = [round(side * SCALE_STEP) for side in scales[-1].shape[2:]]
-        if min(sides) < SMALLEST:
+        height, width = (round(side * SCALE_STEP) for side in scales[-1].shape[2:])
+        if min(height, width) < SMALLEST:
             break
-        scales.append(resize(scales[-1], sides))
+        # Pixels are 1 / SCALE_STEP apart exactly, also where the sides are rounded; one more may be needed at the end.
+        longer = F.pad(scales[-1], (0, 1, 0, 1), mode="replicate")
+        scaled = F.interpolate(longer, scale_factor=SCALE_STEP, mode="bilinear", recompute_scale_factor=False)
+        scales.append(scaled[..., :height, :width])
     return scales
 
 
-def resize(x: Tensor, sides: "torch.Size | list[int]") -> Tensor:
+def resize(x: Tensor, sides: torch.Size) -> Tensor:
     """Bilinear, without antialiasing, as OpenCV's INTER_LINEAR."""
     return F.interpolate(x, tuple(sides), mode="bilinear", align_corners=False)
+
+
+def to_rows(fields: Tensor) -> Tensor:
+    """(C, N, H, W) -> (C, N, M), with zeros around."""
+    return F.pad(fields, (0, 1, BLOCK, BLOCK)).flatten(2)
+
+
+def from_rows(rows: Tensor, size: torch.Size) -> Tensor:
+    """(C, N, M) -> (C, N, H, W), a view."""
+    height, width = size
+    return rows.unflatten(2, (height + 2 * BLOCK, width + 1))[:, :, BLOCK:-BLOCK, :width]
+
+
+def inner_edges(height: int, width: int, device: torch.device) -> Tensor:
+    """(2, M): 1 where a pixel has a right neighbour, and where it has one below; else 0."""
+    ones = torch.ones(2, height, width, device=device)
+    ones[0, :, -1] = 0
+    ones[1, -1] = 0
+    return to_rows(ones.unsqueeze(1))[:, 0]
 
 
 def central_gradient(images: Tensor) -> Tensor:
@@ -110,61 +179,108 @@ def central_gradient(images: Tensor) -> Tensor:
     return torch.cat([across, down], dim=1) / 2
 
 
-def linearise(flow: Tensor, first: Tensor, image_and_gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Warp the second image by ``flow`` and take the brightness difference as linear in the flow there.
+def to_powers_of_two(images: Tensor) -> Tensor:
+    """(N, C, H, W) with zeros to the right and below until both sides are powers of two."""
+    height, width = ((1 << (side - 1).bit_length()) - side for side in images.shape[2:])
+    return F.pad(images, (0, width, 0, height))
 
-    ``image_and_gradient`` (N, 3, H, W) is the second image and its x and y gradient. Returns the warped gradient g
-    (N, 2, H, W), and slope (N, 2, H, W) and offset (N, 1, H, W) such that slope . u + offset is
-    the step along g, for a flow u, that makes the difference zero: -(I1(x + u0) + g . (u - u0) - I0) / |g|^2.
+
+def sampling_grid(flow: Tensor, height: int, width: int) -> Tensor:
+    """(N, 2, h, w) -> x + flow in images of ``height`` and ``width``, as `warp` wants it: (N, h, w, 2), from -1 to 1.
+
+    With sides that are powers of two this is exact to 2^-16 pixels at 224 x 224. So what does not move stays: errors of
+    rounding would grow from warp to warp at the border, where the zeros outside make a slope that the gradient does not
+    have.
     """
-    warped = warp(image_and_gradient, flow)
-    gradient = warped[:, 1:]
-    power = gradient.square().sum(dim=1, keepdim=True)
-    inverse = torch.where(power > torch.finfo(torch.float32).eps, 1 / power, 0)
-    difference = warped[:, :1] - (gradient * flow).sum(dim=1, keepdim=True) - first
-    return gradient, -gradient * inverse, -difference * inverse
+    x = torch.arange(flow.shape[3], device=flow.device) + flow[:, 0]
+    y = torch.arange(flow.shape[2], device=flow.device).unsqueeze(1) + flow[:, 1]
+    return torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
 
 
-def warp(images: Tensor, flow: Tensor) -> Tensor:
-    """(N, C, H, W) sampled at x + ``flow``, bicubic (a = -0.75), zero outside.
+def warp(images: Tensor, grid: Tensor) -> Tensor:
+    """(N, C, H, W) at the places of `sampling_grid`, bicubic (a = -0.75), zero outside: `remap` of OpenCV 5.
 
-    Places are rounded to 1/32 pixel as in OpenCV's `remap`. Without that, rounding errors where nothing moves would
-    grow from warp to warp at the border, where the zeros outside make a slope that the gradient does not have.
+    OpenCV before 5 rounds the places to 1/32 pixel.
     """
-    height, width = images.shape[2:]
-    places = (flow * SUBPIXELS).round() / SUBPIXELS
-    x = torch.arange(width, device=flow.device) + places[:, 0]
-    y = torch.arange(height, device=flow.device).unsqueeze(1) + places[:, 1]
-    grid = torch.stack([2 * x / (width - 1) - 1, 2 * y / (height - 1) - 1], dim=-1)
-    return F.grid_sample(images, grid, mode="bicubic", padding_mode="zeros", align_corners=True)
+    return F.grid_sample(images, grid, mode="bicubic", padding_mode="zeros", align_corners=False)
 
 
-def steps(
-    flow: Tensor, dual_x: Tensor, dual_y: Tensor, gradient: Tensor, slope: Tensor, offset: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """`FUSED_STEPS` primal-dual steps: (flow, dual x, dual y) -> the same, all (N, 2, H, W)."""
-    for _ in range(FUSED_STEPS):
-        flow, dual_x, dual_y = step(flow, dual_x, dual_y, gradient, slope, offset)
-    return flow, dual_x, dual_y
+def linearise(warped: Tensor, flow: Tensor, first: Tensor) -> Tensor:
+    """The brightness difference as linear in the flow around ``flow`` (N, 2, H, W), as rows (4, N, M).
+
+    ``warped`` (N, 3, H, W) is the second image and its x and y gradient g, warped by ``flow``. Returns the gradient, x
+    and y, the difference I1(x + u0) - g . u0 - I0, which with g . u is the difference for a flow u, and -1 / |g|^2, by
+    which that difference becomes the step along g that makes it zero.
+    """
+    image, across, down = warped.unbind(1)
+    power = across * across + down * down
+    inverse = torch.where(power > torch.finfo(torch.float32).eps, -1 / power, 0)
+    difference = image - across * flow[:, 0] - down * flow[:, 1] - first[:, 0]
+    return to_rows(torch.stack([across, down, difference, inverse]))
+
+
+def steps(state: Tensor, active: Tensor, linear: Tensor, edges: Tensor, sizes: Tensor, stride: int) -> Tensor:
+    """`BLOCK` primal-dual steps of the pairs that are ``active``, in place; pairs stop as soon as they are done.
+
+    ``state`` (6, N, M): flow, dual x and dual y; ``active`` (N, 1), 1 or 0; ``linear`` (4, N, M) of `linearise`;
+    ``edges`` (2, M) of `inner_edges`; ``stride``: W + 1. Returns what is still active, (N, 1).
+    """
+    fields = state.unbind(0)
+    pixels = edges.shape[1] - 2 * BLOCK * stride
+    for i in range(BLOCK):
+        # The zeros around a field are used up row by row.
+        begin, length = (i + 1) * stride, edges.shape[1] - 2 * (i + 1) * stride
+        here = linear.narrow(2, begin, length + stride)
+        fields, change = step(fields, active * sizes[:3], here, edges.narrow(1, begin, length), stride)
+        active = active * (change > sizes[3])
+    state.narrow(2, BLOCK * stride, pixels).copy_(torch.stack(fields))
+    return active
 
 
 def step(
-    flow: Tensor, dual_x: Tensor, dual_y: Tensor, gradient: Tensor, slope: Tensor, offset: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """One primal-dual step (equations 9, 11 and 14 of the paper; thresholding written as a clamp)."""
-    along = (offset + (slope * flow).sum(dim=1, keepdim=True)).clamp(-LAMBDA * THETA, LAMBDA * THETA)
-    flow = flow + along * gradient + THETA * divergence(dual_x, dual_y)
-    right, below = (
-        F.pad(flow[..., 1:] - flow[..., :-1], (0, 1)),
-        F.pad(flow[..., 1:, :] - flow[..., :-1, :], (0, 0, 0, 1)),
-    )
-    shrink = 1 / (1 + TAU / THETA * torch.sqrt(right * right + below * below))
-    return flow, (dual_x + TAU / THETA * right) * shrink, (dual_y + TAU / THETA * below) * shrink
+    fields: tuple[Tensor, ...], sizes: Tensor, linear: Tensor, edges: Tensor, stride: int
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """One primal-dual step (equations 9, 11 and 14 of the paper; thresholding written as a clamp).
+
+    Of six fields (N, m) it returns the values from ``stride`` on to ``stride`` before the end, and the sum over a pair
+    of the squared change of the flow (N, 1). ``linear`` (4, N, m - stride) begins at ``stride``, ``edges``
+    (2, m - 2 stride) too. Where ``active`` (N, 1) is 0, nothing changes: the sizes of its steps are 0.
+    """
+    flow_x, flow_y, *dual = fields
+    length = edges.shape[1]
+    across, down, difference, inverse = linear.unbind(0)
+    old_x, old_y = (flow.narrow(1, stride, length + stride) for flow in (flow_x, flow_y))
+    most, theta, rate = (sizes[:, i : i + 1] for i in range(3))
+    along = (difference + (across * old_x + down * old_y)) * inverse
+    along = torch.minimum(torch.maximum(along, -most), most)
+    new_x = old_x + along * across + theta * divergence(dual[0], dual[2], stride)
+    new_y = old_y + along * down + theta * divergence(dual[1], dual[3], stride)
+    change = ((new_x - old_x).square() + (new_y - old_y).square()).sum(dim=1, keepdim=True)
+    next_to = [
+        (
+            (new.narrow(1, 1, length) - new.narrow(1, 0, length)) * edges[0],
+            (new.narrow(1, stride, length) - new.narrow(1, 0, length)) * edges[1],
+        )
+        for new in (new_x, new_y)
+    ]
+    grown_x, grown_y = (1 + rate * torch.sqrt(right * right + below * below) for right, below in next_to)
+    # One division for both: they take most of the time.
+    shrunk = 1 / (grown_x * grown_y)
+    shrink = (shrunk * grown_y, shrunk * grown_x)
+    flow = (new.narrow(1, 0, length) for new in (new_x, new_y))
+    dual = [
+        (dual[2 * i + j].narrow(1, stride, length) + rate * next_to[j][i]) * shrink[j]
+        for i in range(2)
+        for j in range(2)
+    ]
+    return (*flow, *dual), change
 
 
-def divergence(dual_x: Tensor, dual_y: Tensor) -> Tensor:
-    """Backward differences, nothing before the first column and row."""
-    return dual_x - F.pad(dual_x, (1, 0))[..., :-1] + dual_y - F.pad(dual_y, (0, 0, 1, 0))[..., :-1, :]
+def divergence(dual_x: Tensor, dual_y: Tensor, stride: int) -> Tensor:
+    """Backward differences of (N, m) from ``stride`` on: (N, m - stride)."""
+    length = dual_x.shape[1] - stride
+    across = dual_x.narrow(1, stride, length) - dual_x.narrow(1, stride - 1, length)
+    return across + (dual_y.narrow(1, stride, length) - dual_y.narrow(1, 0, length))
 
 
 def sorted_columns(padded: Tensor) -> list[Tensor]:
