@@ -88,14 +88,17 @@ class TVL1:
         sizes = torch.tensor([LAMBDA * THETA, THETA, TAU / THETA, EPSILON**2 * size.numel()], device=flow.device)
         # flow, dual x and dual y, x before y in each.
         state = to_rows(torch.cat([flow.transpose(0, 1), flow.new_zeros(4, len(flow), *size)]))
+        linear = state.new_zeros(4, *state.shape[1:])
         for _ in range(WARPS):
             flow = from_rows(state[:2], size).transpose(0, 1)
             warped = warp(image_and_gradient, self._sampling_grid(flow, sides[0], sides[1]))
-            self._settle(state, self._linearise(warped, flow, first), edges, sizes, size)
+            for field, part in zip(from_rows(linear, size), self._linearise(warped, flow, first), strict=True):
+                field.copy_(part)
+            self._settle(state, linear, edges, sizes, size)
         return from_rows(state[:2], size).transpose(0, 1)
 
     def _settle(self, state: Tensor, linear: Tensor, edges: Tensor, sizes: Tensor, size: torch.Size) -> None:
-        """Take every pair's steps at one warp, in ``state`` (6, N, M); ``linear`` (4, N, M) as of `linearise`."""
+        """Take every pair's steps at one warp, in ``state`` (6, N, M), with the rows of `linearise` (4, N, M)."""
         whole, places = state, torch.arange(state.shape[1], device=state.device)
         for _ in range(ROUNDS):
             self._median(from_rows(state[:2], size))
@@ -119,7 +122,7 @@ class TVL1:
         """Replace (2, N, H, W) fields by the medians of 5 x 5 pixels, those at the border repeated."""
         if fields.device.type == "cpu":
             # Several times as fast as the sorting below; the results are the same.
-            for field in fields.flatten(0, 1).numpy():
+            for field in fields.view(-1, *fields.shape[2:]).numpy():
                 cv2.medianBlur(field, 5, field)
         else:
             padded = F.pad(fields, (2, 2, 2, 2), mode="replicate")
@@ -160,7 +163,7 @@ def to_rows(fields: Tensor) -> Tensor:
 def from_rows(rows: Tensor, size: torch.Size) -> Tensor:
     """(C, N, M) -> (C, N, H, W), a view."""
     height, width = size
-    return rows.unflatten(2, (height + 2 * BLOCK, width + 1))[:, :, BLOCK:-BLOCK, :width]
+    return rows.view(*rows.shape[:2], height + 2 * BLOCK, width + 1)[:, :, BLOCK:-BLOCK, :width]
 
 
 def inner_edges(height: int, width: int, device: torch.device) -> Tensor:
@@ -205,8 +208,8 @@ def warp(images: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(images, grid, mode="bicubic", padding_mode="zeros", align_corners=False)
 
 
-def linearise(warped: Tensor, flow: Tensor, first: Tensor) -> Tensor:
-    """The brightness difference as linear in the flow around ``flow`` (N, 2, H, W), as rows (4, N, M).
+def linearise(warped: Tensor, flow: Tensor, first: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The brightness difference as linear in the flow around ``flow`` (N, 2, H, W): four of (N, H, W).
 
     ``warped`` (N, 3, H, W) is the second image and its x and y gradient g, warped by ``flow``. Returns the gradient, x
     and y, the difference I1(x + u0) - g . u0 - I0, which with g . u is the difference for a flow u, and -1 / |g|^2, by
@@ -216,14 +219,15 @@ def linearise(warped: Tensor, flow: Tensor, first: Tensor) -> Tensor:
     power = across * across + down * down
     inverse = torch.where(power > torch.finfo(torch.float32).eps, -1 / power, 0)
     difference = image - across * flow[:, 0] - down * flow[:, 1] - first[:, 0]
-    return to_rows(torch.stack([across, down, difference, inverse]))
+    return across, down, difference, inverse
 
 
 def steps(state: Tensor, active: Tensor, linear: Tensor, edges: Tensor, sizes: Tensor, stride: int) -> Tensor:
     """`BLOCK` primal-dual steps of the pairs that are ``active``, in place; pairs stop as soon as they are done.
 
-    ``state`` (6, N, M): flow, dual x and dual y; ``active`` (N, 1), 1 or 0; ``linear`` (4, N, M) of `linearise`;
-    ``edges`` (2, M) of `inner_edges`; ``stride``: W + 1. Returns what is still active, (N, 1).
+    ``state`` (6, N, M): flow, dual x and dual y; ``active`` (N, 1), 1 or 0; ``linear`` (4, N, M), rows of `linearise`;
+    ``edges`` (2, M) of `inner_edges`; ``sizes`` (4): of the steps of `step`, and the sum of squared changes that is
+    small enough; ``stride``: W + 1. Returns what is still active, (N, 1).
     """
     fields = state.unbind(0)
     pixels = edges.shape[1] - 2 * BLOCK * stride
@@ -244,7 +248,7 @@ def step(
 
     Of six fields (N, m) it returns the values from ``stride`` on to ``stride`` before the end, and the sum over a pair
     of the squared change of the flow (N, 1). ``linear`` (4, N, m - stride) begins at ``stride``, ``edges``
-    (2, m - 2 stride) too. Where ``active`` (N, 1) is 0, nothing changes: the sizes of its steps are 0.
+    (2, m - 2 stride) too. ``sizes`` (N, 3): lambda theta, theta and tau / theta; a pair whose are 0 does not change.
     """
     flow_x, flow_y, *dual = fields
     length = edges.shape[1]
