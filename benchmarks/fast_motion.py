@@ -40,7 +40,7 @@ def by_class(bench: Bench, section: str, ours: FlowMethod, reference: FlowMethod
     for low, high in CLASSES:
         members = np.array([pair for pair in found if low <= pair[0] < high])
         if len(members):
-            _, difference, own = members.mean(axis=0)
+            _, difference, own = (float(mean) for mean in members.mean(axis=0))
             goal = Goal("at most", LARGEST_DIFFERENCE, "ours") if high <= FASTEST else None
             name = f"{low} to {high} px" if high < math.inf else f"{low} px and more"
             note = f"{len(members)} pairs, OpenCV from itself, transposed {own:.3f}"
