@@ -145,7 +145,7 @@ class StraightforwardNetwork(nn.Module):
             rows[length_mask(counts[looking], longest)] = vectors
             states, _ = _run(self.history, rows, counts[looking])
             steps[looking] = states
-        return Encoded(steps, length_mask(counts.clamp(min=1), longest))
+        return Encoded(steps, length_mask(counts.clamp(min=1), longest).to(steps.device))
 
 
 def padded_cross_entropy(logits: Tensor, targets: Sequences) -> Tensor:

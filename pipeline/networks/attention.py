@@ -139,7 +139,7 @@ class AttentionNetwork(DialogNetwork):
         after it.
         """
         assert isinstance(encoded, Encoded)
-        packing = Packing.of(targets.lengths, targets.ids.shape[1])
+        packing = Packing.of(targets.lengths, targets.ids.shape[1], targets.ids.device)
         current = encoded.select(packing.order)
         states, contexts = run(
             packing.sizes,

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from pipeline.networks.lstm import LSTM
 from pipeline.networks.packing import Packing, pick
 from pipeline.networks.words import source
-from pipeline.tensors import FeatureSequences, Sequences
+from pipeline.tensors import FeatureSequences, Sequences, sent_to
 
 
 class Steps(NamedTuple):
@@ -59,7 +59,7 @@ class WordEncoder(nn.Module):
 
     def forward(self, sentences: Sequences) -> tuple[Steps, Tensor]:
         """States of every word, and the final states (N, directions x H); zero for an empty sentence."""
-        packing = Packing.of(sentences.lengths, sentences.ids.shape[1])
+        packing = Packing.of(sentences.lengths, sentences.ids.shape[1], sentences.ids.device)
         words = self.dropout(self.embedding(packing.pack(sentences.ids)))
         states = self.lstm(words, packing)
         return Steps(states, packing), self.lstm.last(states, packing)
@@ -90,24 +90,27 @@ class HistoryEncoder(nn.Module):
     def forward(self, pairs: Sequences, history: Tensor) -> tuple[Steps, Tensor]:
         """States over the pairs of each turn, and the final states (T, directions x H).
 
-        pairs: (P, Lp), P may be 0. history: (T, J) int64, pairs before each turn, -1 where there are fewer.
+        pairs: (P, Lp), P may be 0. history: (T, J) int64 on the host, pairs before each turn, -1 where there are fewer.
         """
         _, vectors = self.words(pairs)
         counts = (history >= 0).sum(1)
         packing = Packing.of(counts, history.shape[1])
-        states = self.pairs(vectors.index_select(0, packing.pack(history)), packing)
-        none = (counts == 0).unsqueeze(1)
-        empty = self.empty.to(states.dtype)
-        final = torch.where(none, empty, self.pairs.last(states, packing))
         filled = Packing.of(counts.clamp(min=1), max(history.shape[1], 1))
-        return Steps(pick(torch.cat((empty.unsqueeze(0), states)), _sources(packing, filled)), filled), final
+        device = vectors.device
+        looked_back_on, sources = sent_to(device, packing.pack(history), _sources(packing, filled))
+        packing, filled = packing.to(device), filled.to(device)
+        states = self.pairs(vectors.index_select(0, looked_back_on), packing)
+        empty = self.empty.to(states.dtype)
+        none = (packing.last < 0).unsqueeze(1)
+        final = torch.where(none, empty, self.pairs.last(states, packing))
+        return Steps(pick(torch.cat((empty.unsqueeze(0), states)), sources), filled), final
 
 
 def _sources(packing: Packing, filled: Packing) -> Tensor:
     """For each step of ``filled`` its position in ``packing`` plus one; 0 for a step only ``filled`` has."""
-    places = torch.zeros(filled.rows * filled.padded, dtype=torch.int64, device=filled.index.device)
+    places = torch.zeros(filled.rows * filled.padded, dtype=torch.int64)
     if packing.padded:
-        places[packing.index] = torch.arange(1, len(packing.index) + 1, device=places.device)
+        places[packing.index] = torch.arange(1, len(packing.index) + 1)
     return places[filled.index]
 
 
@@ -120,5 +123,5 @@ class FeatureProjection(nn.Module):
 
     def forward(self, features: FeatureSequences) -> Steps:
         """Projected steps of every video, real ones only."""
-        packing = Packing.of(features.lengths, features.values.shape[1])
+        packing = Packing.of(features.lengths, features.values.shape[1], features.values.device)
         return Steps(torch.tanh(self.linear(packing.pack(features.values))), packing)

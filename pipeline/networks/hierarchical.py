@@ -125,7 +125,7 @@ class HierarchicalNetwork(DialogNetwork):
         if self.standard is not None:
             inputs = self.standard(inputs)
         questions = inputs.questions
-        packing = Packing.of(questions.lengths, questions.ids.shape[1])
+        packing = Packing.of(questions.lengths, questions.ids.shape[1], questions.ids.device)
         states = self.question(self.dropout(self.question_embedding(packing.pack(questions.ids))), packing)
         memories = {QUESTION: self.attention.remember(QUESTION, Steps(states, packing))}
         for name, projection in self.projections.items():
@@ -167,7 +167,7 @@ class HierarchicalNetwork(DialogNetwork):
         loop at the next chunk's beginning.
         """
         assert isinstance(encoded, Encoded)
-        packing = Packing.of(targets.lengths, targets.ids.shape[1])
+        packing = Packing.of(targets.lengths, targets.ids.shape[1], targets.ids.device)
         words = torch.cat((torch.full_like(targets.ids[:, :1], START), targets.ids[:, :-1]), 1)
         products = self._word_products(packing.pack(words))
         current = encoded.select(packing.order)
@@ -202,5 +202,5 @@ class HierarchicalNetwork(DialogNetwork):
 
 
 def _projected(projection: nn.Module, features: FeatureSequences) -> Steps:
-    packing = Packing.of(features.lengths, features.values.shape[1])
+    packing = Packing.of(features.lengths, features.values.shape[1], features.values.device)
     return Steps(projection(packing.pack(features.values)), packing)

@@ -17,11 +17,11 @@ A dialog of three turns and its video of four steps; the second turn looks back 
 [[True, True], [True, False], [True, True]]
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from pipeline.tensors import FeatureSequences, Sequences, TensorGroup
+from pipeline.tensors import ON_HOST, FeatureSequences, Sequences, TensorGroup
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Inputs(TensorGroup):
     questions: (T, Lq), the description's words already in front where the view has one.
     pairs: (P, Lp), each history pair once: question and answer as one sentence, `<eos>` at its end (choice 10).
         P may be 0 (then ids is (0, 1)).
-    history: (T, J) int64, the pairs before each turn, oldest first, -1 where there are fewer; J may be 0.
+    history: (T, J) int64 on the host, the pairs before each turn, oldest first, -1 where there are fewer; J may be 0.
     features: by name, (B, L, D): a dialog's video once for all its turns.
     dialog: (T,) int64, the dialog (0..B-1) of each turn.
     """
 
     questions: Sequences
     pairs: Sequences
-    history: Tensor
+    history: Tensor = field(metadata=ON_HOST)
     features: dict[str, FeatureSequences]
     dialog: Tensor

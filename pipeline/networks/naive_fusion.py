@@ -157,7 +157,7 @@ class NaiveFusionNetwork(DialogNetwork):
     def decode(self, encoded: TensorGroup, targets: Sequences) -> Decoded:
         """All words of all answers: the decoder reads `<sos>` and every true word but the last."""
         assert isinstance(encoded, Encoded)
-        packing = Packing.of(targets.lengths, targets.ids.shape[1])
+        packing = Packing.of(targets.lengths, targets.ids.shape[1], targets.ids.device)
         words = torch.cat((torch.full_like(targets.ids[:, :1], START), targets.ids[:, :-1]), 1)
         turns = packing.index.div(packing.padded, rounding_mode="floor")
         embedded = self.dropout(self.embedding(packing.pack(words)))

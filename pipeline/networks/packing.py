@@ -16,11 +16,15 @@ padding is never read. A sequence of length 0 has no step at all.
 [12.0, 13.0, 0.0, 0.0]
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import torch
 from torch import Tensor
+
+from pipeline.tensors import sent_to
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Packing:
 
     sizes: sequences running at each step, never rising; their sum is R. order: (N,) sequences, longest first. index:
     (R,) positions of the steps in the flattened (N x L) sequences. rows, padded: N and L. last: (N,) packed position
-    of each sequence's last step, -1 where it has none. first: (N,) the same of its first step.
+    of each sequence's last step, -1 where it has none. first: (N,) the same of its first step. reverse: (R,) for each
+    step the packed position of the one as far from the other end of its sequence.
     """
 
     sizes: tuple[int, ...]
@@ -56,10 +61,8 @@ class Packing:
     reverse: Tensor
 
     @classmethod
-    def of(cls, lengths: Tensor, padded: int) -> "Packing":
-        """The packing of sequences of ``lengths`` (N,), padded to ``padded`` steps."""
-        device = lengths.device
-        lengths = lengths.cpu()
+    def of(cls, lengths: Tensor, padded: int, device: torch.device = CPU) -> "Packing":
+        """The packing, on ``device``, of sequences of ``lengths`` (N,) on the host, padded to ``padded`` steps."""
         descending, order = torch.sort(lengths, descending=True, stable=True)
         longest = int(descending[0]) if len(lengths) else 0
         running = descending.unsqueeze(0) > torch.arange(longest).unsqueeze(1)
@@ -74,8 +77,13 @@ class Packing:
         last[present] = starts[lengths[present] - 1] + rank[present]
         index = order[place] * padded + step
         reverse = starts[descending[place] - 1 - step] + place
-        tensors = (tensor.to(device) for tensor in (order, index, first, last, reverse))
-        return cls(tuple(sizes.tolist()), len(order), padded, *tensors)
+        host = cls(tuple(sizes.tolist()), len(order), padded, order, index, first, last, reverse)
+        return host.to(device)
+
+    def to(self, device: torch.device) -> "Packing":
+        """The same on ``device``, from the host."""
+        moved = sent_to(device, self.order, self.index, self.first, self.last, self.reverse)
+        return Packing(self.sizes, self.rows, self.padded, *moved)
 
     @property
     def slices(self) -> list[tuple[int, int]]:
@@ -91,16 +99,19 @@ class Packing:
             if step == len(self.sizes) or padding > waste:
                 chunks.append(self._chunk(begin, step))
                 begin, padding = step, 0
-        return chunks
+        moved = sent_to(self.index.device, *(numbers for chunk in chunks for numbers in (chunk.gather, chunk.keep)))
+        pairs = zip(moved[::2], moved[1::2], strict=True)
+        return [replace(chunk, gather=gather, keep=keep) for chunk, (gather, keep) in zip(chunks, pairs, strict=True)]
 
     def _chunk(self, begin: int, end: int) -> Chunk:
+        """The steps from ``begin`` to ``end``, on the host."""
         rows = self.sizes[begin]
         place = torch.arange(rows)
         real = place < torch.tensor(self.sizes[begin:end]).unsqueeze(1)
         starts = torch.tensor([start for start, _ in self.slices[begin:end]]).unsqueeze(1)
         gather = torch.where(real, starts + place, starts).flatten()
         keep = real.flatten().nonzero().squeeze(1)
-        return Chunk(end - begin, rows, gather.to(self.index.device), keep.to(self.index.device))
+        return Chunk(end - begin, rows, gather, keep)
 
     def pack(self, values: Tensor) -> Tensor:
         """Real steps (R, ...) of ``values`` (N, L, ...)."""

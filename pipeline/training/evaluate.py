@@ -24,7 +24,7 @@ def perplexity(fabric: Fabric, network: DialogNetwork, split: Split, batch_turns
             batch = split.read(units).to(fabric.device)
             assert batch.targets is not None
             decoded: Decoded = network(batch.views["model"], batch.targets)
-            targets = real_words(batch.targets, len(decoded.logits))
+            targets = real_words(batch.targets)
             sums[0] += cross_entropy(decoded, targets).double() * len(targets)
             sums[1] += len(targets)
     lost, words = summed(fabric, sums).tolist()

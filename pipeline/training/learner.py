@@ -65,7 +65,7 @@ class Learner(nn.Module):
         """The loss terms of a batch with targets, each a scalar."""
         assert batch.targets is not None
         student: Decoded = self.model(batch.views["model"], batch.targets)
-        words = real_words(batch.targets, len(student.logits))
+        words = real_words(batch.targets)
         if self.teacher is None:
             return Losses({"ce": cross_entropy(student, words, self.label_smoothing)}, {})
         if self.loss == "joint":

@@ -9,12 +9,11 @@ gradients refer to that. Softmaxes are taken in float32 at least, whatever preci
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
 from pipeline.networks.base import Decoded
-from pipeline.tensors import Sequences, full_precision
+from pipeline.tensors import Sequences, full_precision, length_mask, sent_to
 
 Terms = dict[str, Tensor]
 """Scalar loss terms by name: `ce` (hard targets), `st` (soft targets), `context` (context vectors), `student_ce`."""
@@ -30,14 +29,11 @@ class Losses(NamedTuple):
     monitored: Terms
 
 
-def real_words(targets: Sequences, count: int | None = None) -> Tensor:
-    """(W,) the target words of all turns, row by row, in the order of `Decoded`.
-
-    count: W, where it is known: a GPU need not be waited for then.
-    """
-    mask = targets.mask().flatten()
-    places = mask.nonzero() if count is None else torch.nonzero_static(mask, size=count)
-    return targets.ids.flatten().index_select(0, places.squeeze(1))
+def real_words(targets: Sequences) -> Tensor:
+    """(W,) the target words of all turns, row by row, in the order of `Decoded`."""
+    real = length_mask(targets.lengths, targets.ids.shape[1])
+    (places,) = sent_to(targets.ids.device, real.flatten().nonzero().squeeze(1))
+    return targets.ids.flatten().index_select(0, places)
 
 
 def cross_entropy(decoded: Decoded, words: Tensor, smoothing: float = 0.0) -> Tensor:

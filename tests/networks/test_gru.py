@@ -45,6 +45,6 @@ def test_a_gpu_equals_the_cpu():
     packing = Packing.of(torch.tensor([3, 5, 0, 1]), 6)
     values = torch.randn(4, 6, 4)
     expected = network(packing.pack(values), packing)
-    device = Packing.of(torch.tensor([3, 5, 0, 1], device="cuda"), 6)
+    device = Packing.of(torch.tensor([3, 5, 0, 1]), 6, torch.device("cuda"))
     found = network.cuda()(device.pack(values.cuda()), device)
     torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-5)

@@ -29,7 +29,6 @@ def targets() -> torch.Tensor:
 def test_real_words_are_read_row_by_row_without_padding() -> None:
     sequences = Sequences(torch.tensor([[5, 3, 0], [7, 8, 3], [0, 0, 0]]), torch.tensor([2, 3, 0]))
     assert real_words(sequences).tolist() == [5, 3, 7, 8, 3]
-    assert real_words(sequences, 5).tolist() == [5, 3, 7, 8, 3]
 
 
 def test_cross_entropy_is_the_mean_over_words() -> None:
