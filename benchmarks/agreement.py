@@ -57,10 +57,13 @@ def gradient_difference(ours: AttentionNetwork, plain: StraightforwardNetwork, b
     found = translated(ours, gradients(ours, loss))
     expected = gradients(plain, padded_cross_entropy(plain(inputs, targets), targets))
     together = [torch.cat([side[name].flatten() for name in expected]) for side in (found, expected)]
-    return Difference(_relative(*together), max(_relative(found[name], value) for name, value in expected.items()))
+    return Difference(
+        relative_difference(*together), max(relative_difference(found[name], value) for name, value in expected.items())
+    )
 
 
-def _relative(found: Tensor, expected: Tensor) -> float:
+def relative_difference(found: Tensor, expected: Tensor) -> float:
+    """Length of the difference over length of ``expected``, or alone where that has none."""
     difference, length = (float(torch.linalg.vector_norm(value)) for value in (found - expected, expected))
     return difference / length if length else difference
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from benchmarks import decoding, flows, sound, windows
+from benchmarks import rates
 from benchmarks.results import Goal, Row
-from pipeline.features.logmel import PATCH_SECONDS
 
 SECTION = "charades"
 VIDEOS, HOURS, FRAMES = 11_816, 98, 8_490_000
@@ -21,23 +20,23 @@ class Stage:
 
     name: str
     work: float
-    row: tuple[str, str]
+    row: rates.Key
     cpu: bool
 
 
-DENSE_WINDOWS = FRAMES / windows.DENSE
+DENSE_WINDOWS = FRAMES / rates.DENSE
 STAGES = (
     Stage(
         "decode frames, once for rgb and once for flow",
         FRAME_FEATURES * FRAMES,
-        (decoding.SECTION, decoding.FRAMES),
+        rates.DECODE_FRAMES,
         True,
     ),
-    Stage("decode sound", HOURS * 3600, (decoding.SECTION, decoding.SOUND), True),
-    Stage("i3d_rgb, stride 4", DENSE_WINDOWS, (windows.STRIDE, windows.DENSE_RATE), False),
-    Stage("i3d_flow, stride 4: flow tvl1", FRAMES, (flows.SECTION, flows.total(flows.TVL1)), False),
-    Stage("i3d_flow, stride 4: network, as rgb's", DENSE_WINDOWS, (windows.STRIDE, windows.DENSE_RATE), False),
-    Stage("vggish", HOURS * 3600 / PATCH_SECONDS, (sound.SECTION, sound.PATCHES), False),
+    Stage("decode sound", HOURS * 3600, rates.DECODE_SOUND, True),
+    Stage("i3d_rgb, stride 4", DENSE_WINDOWS, rates.DENSE_WINDOWS, False),
+    Stage("i3d_flow, stride 4: flow tvl1", FRAMES, rates.TVL1_PAIRS, False),
+    Stage("i3d_flow, stride 4: network, as rgb's", DENSE_WINDOWS, rates.DENSE_WINDOWS, False),
+    Stage("vggish", HOURS * 3600 / rates.PATCH_SECONDS, rates.PATCHES, False),
 )
 
 

@@ -10,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.clips import FPS, Bench, run_ffmpeg
+from benchmarks.rates import DECODE_FRAMES, DECODE_SOUND
 from benchmarks.results import Goal, Row
 from benchmarks.timing import interleaved, one_core
 from pipeline.media.decoded import DecodedShard
 from pipeline.media.probe import probe
 from pipeline.progress import progress
 
-SECTION = "decode"
-FRAMES, SOUND = "frames, all clips", "sound, all clips"
+SECTION, FRAMES = DECODE_FRAMES
+SOUND = DECODE_SOUND[1]
 OURS, JPEG, ALONE = "ours", "JPEG", "decoding alone"
 CPU = torch.device("cpu")
 

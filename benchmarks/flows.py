@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmarks import fast_motion
 from benchmarks.clips import Bench
+from benchmarks.rates import TVL1_PAIRS
 from benchmarks.results import Goal, Row
 from benchmarks.timing import Call, interleaved, one_core, seconds
 from benchmarks.windows import weights_at_hand
@@ -20,7 +21,7 @@ from pipeline.features.i3d import I3D
 from pipeline.features.weights import load_i3d
 from pipeline.progress import progress
 
-SECTION = "flow"
+SECTION = TVL1_PAIRS[0]
 REFERENCE = "tvl1_opencv"
 TVL1 = "tvl1"
 BOUND = 20.0

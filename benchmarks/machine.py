@@ -5,7 +5,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import Call
 from pipeline import __version__
-from pipeline.media import ffmpeg
 
 PACKAGES = ("torch", "numpy", "opencv-contrib-python-headless", "av", "h5py")
 MATRIX, CONVOLUTION = "matrix product", "conv3d"
@@ -64,7 +63,7 @@ def shares(flop: float, took: float, yardsticks: dict[str, Yardstick], times: di
 
 
 def facts(device: torch.device, cores: int) -> dict[str, Any]:
-    """Processor, GPU, versions and date."""
+    """Processor, GPU, date, and versions; None of what is not installed."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": _cpu_name(),
@@ -74,15 +73,30 @@ def facts(device: torch.device, cores: int) -> dict[str, Any]:
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "platform": platform.platform(),
         "python": platform.python_version(),
-        "ffmpeg": ffmpeg.version(),
+        "ffmpeg": _ffmpeg_version(),
         "pipeline": __version__,
-        **{package: version(package) for package in PACKAGES},
+        **{package: _version(package) for package in PACKAGES},
     }
 
 
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _ffmpeg_version() -> str | None:
+    try:
+        from pipeline.media import ffmpeg
+    except ImportError:
+        return None
+    return ffmpeg.version()
 
 
 def _cpu_name() -> str:

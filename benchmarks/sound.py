@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmarks import machine
+from benchmarks import machine, rates
 from benchmarks.clips import Bench, make_sound
 from benchmarks.results import Row
 from benchmarks.timing import interleaved, place
@@ -11,8 +11,7 @@ from pipeline.features.sound import SoundExtractor
 from pipeline.features.vggish import VGGish
 from pipeline.media.decoded import DecodedShard
 
-SECTION = "vggish"
-PATCHES = "patches, from decoded sound"
+SECTION, PATCHES = rates.PATCHES
 OURS = "ours"
 
 

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-import cv2
 import torch
 
 Call = Callable[[], object]
@@ -47,6 +46,9 @@ def _synchronize(device: torch.device) -> None:
 @contextlib.contextmanager
 def one_core() -> Iterator[None]:
     """This thread, and the threads and processes it starts, on one core; PyTorch and OpenCV with one thread each."""
+    # Imported here: much that is timed has no use for it.
+    import cv2
+
     cores, torch_threads, opencv_threads = os.sched_getaffinity(0), torch.get_num_threads(), cv2.getNumThreads()
     os.sched_setaffinity(0, {max(cores)})
     torch.set_num_threads(1)

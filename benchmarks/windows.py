@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from benchmarks import machine
+from benchmarks.agreement import relative_difference
 from benchmarks.clips import WINDOW, Bench
 from benchmarks.plain_i3d import PlainI3D, with_weights
+from benchmarks.rates import DENSE, DENSE_WINDOWS
 from benchmarks.results import Goal, Row
 from benchmarks.timing import interleaved, place
 from pipeline.config import I3DFeature
@@ -20,9 +22,8 @@ from pipeline.features.windows import row_count
 from pipeline.layout import kinetics_path
 from pipeline.media.decoded import DecodedShard
 
-NETWORK, STRIDE = "i3d", "stride"
-DENSE, SPARSE = 4, 16
-DENSE_RATE = f"stride {DENSE}, from decoded shard to rows"
+NETWORK, SPARSE = "i3d", 16
+STRIDE, DENSE_RATE = DENSE_WINDOWS
 OURS, PLAIN = "ours", "plain"
 AGREEMENT = {torch.float32: 1e-3, torch.bfloat16: 3e-2}
 """Largest relative difference to the plain network's float32 features; beyond it, it is not the same network."""
@@ -45,11 +46,6 @@ def measure_network(bench: Bench) -> list[Row]:
         difference = relative_difference(ours.features(windows), plain.features(windows))
     goal, note = Goal("at most", limit, "ours"), f"weights: {loaded.label}"
     return [*rows, Row(NETWORK, "difference to plain features", "relative", difference, goal=goal, note=note)]
-
-
-def relative_difference(values: Tensor, reference: Tensor) -> float:
-    """Length of the difference over length of the reference."""
-    return float(torch.linalg.vector_norm(values - reference) / torch.linalg.vector_norm(reference))
 
 
 def _batch(bench: Bench, batch: int, ours: I3D, plain: PlainI3D) -> Row:

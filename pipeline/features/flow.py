@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -88,11 +87,16 @@ class OpenCVFlow:
     """Flow by OpenCV on the CPU, on gray frames, with each method's own default parameters."""
 
     def __init__(self, method: str) -> None:
+        # Imported here: where flow is computed on the device, or not at all, OpenCV need not be there.
+        import cv2
+
         cv2.setNumThreads(torch.get_num_threads())
         self._field = _opencv_field(method)
 
     def __call__(self, frames: Tensor) -> Tensor:
         """(T, H, W, 3) uint8 -> (T - 1, H, W, 2) float32, pixels."""
+        import cv2
+
         grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames.cpu().numpy()]
         fields = [self._field(first, second) for first, second in itertools.pairwise(grays)]
         return torch.from_numpy(np.stack(fields)).to(frames.device)
@@ -100,6 +104,8 @@ class OpenCVFlow:
 
 def _opencv_field(method: str) -> Callable[[Any, Any], Any]:
     """A function of two gray frames (H, W) uint8 that gives their flow (H, W, 2)."""
+    import cv2
+
     if method == "farneback":
         # The parameters of OpenCV's own tutorial; the function has no defaults.
         return lambda first, second: cv2.calcOpticalFlowFarneback(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import h5py
 import torch
-import torchvision.transforms.v2.functional as transforms
 from torch import Tensor
 
 from pipeline.config import I3DFeature
@@ -134,6 +133,9 @@ def resized(frames: Tensor, size: int | None, crop: int | None, video_id: str) -
     fewer pixels than the crop wants.
     """
     if size is not None and tuple(frames.shape[1:3]) != (size, size):
+        # Imported here: frames of the right size have no use for it.
+        import torchvision.transforms.v2.functional as transforms
+
         channels_first = frames.permute(0, 3, 1, 2)
         frames = transforms.resize(channels_first, [size, size], antialias=True).permute(0, 2, 3, 1)
     if crop is not None:
