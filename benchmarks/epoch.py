@@ -11,11 +11,12 @@ from typing import Any
 from benchmarks.own_process import ROOT
 from benchmarks.results import Goal, Row
 from benchmarks.store_reading import write_shards
-from benchmarks.trainees import TrainingBench
+from benchmarks.trainees import Recipe, TrainingBench
 from benchmarks.workload import BATCH_TURNS, Workload
 from pipeline.corpus.dialogs import write_dialogs
 from pipeline.errors import UserError
 from pipeline.layout import Layout
+from pipeline.training.state import CURVES
 
 SECTION = "epoch"
 SYSTEM = "attention"
@@ -33,18 +34,18 @@ def measure(bench: TrainingBench) -> list[Row]:
         return []
     workload = bench.recipe.make(bench.amount.epoch_dialogs)
     prepare(bench.folder / "results", workload)
-    curves = _train(bench)
+    rows_of_epochs = _train(bench)
     gpu = bench.device.type == "cuda"
     rows = []
-    for epoch in curves:
+    for epoch in rows_of_epochs:
         what, took = f"epoch {epoch['epoch']:.0f}", TURNS / epoch["turns_per_second"]
         note = "measured whole" if workload.turns == TURNS else f"estimated from {workload.turns:,} turns"
-        limit = Goal("below", SECONDS, "ours") if gpu and epoch is curves[-1] else None
+        limit = Goal("below", SECONDS, "ours") if gpu and epoch is rows_of_epochs[-1] else None
         rows.append(Row(SECTION, f"{what} of {TURNS:,} turns", "s", took, goal=limit, note=note))
         rows.append(Row(SECTION, f"{what}: training", "turns/s", epoch["turns_per_second"]))
-        limit = Goal("below", WAITING, "ours") if gpu and epoch is curves[-1] else None
+        limit = Goal("below", WAITING, "ours") if gpu and epoch is rows_of_epochs[-1] else None
         rows.append(Row(SECTION, f"{what}: waiting for data", "share", epoch["data_wait"], goal=limit))
-    peak = curves[-1]["peak_memory_mib"]
+    peak = rows_of_epochs[-1]["peak_memory_mib"]
     return [*rows, Row(SECTION, "peak memory, GPU" if gpu else "peak memory", "MiB", peak)]
 
 
@@ -60,23 +61,30 @@ def prepare(results: Path, workload: Workload) -> None:
 def _train(bench: TrainingBench) -> list[dict[str, float]]:
     """The learning curves of the command: a row an epoch."""
     results = bench.folder / "results"
-    command = [sys.executable, "-m", "pipeline", "train", SYSTEM, "--config", json.dumps(_config(bench, results))]
+    config = json.dumps(settings(bench.recipe, str(bench.device), results))
+    command = [sys.executable, "-m", "pipeline", "train", SYSTEM, "--config", config]
     path = os.pathsep.join((str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])))
     environment = {**os.environ, "OMP_NUM_THREADS": str(bench.threads), "PYTHONPATH": path}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no word"]
         raise UserError(f"section {SECTION}: avsd train failed ({last[0]})")
-    with (Layout(results).model(SYSTEM) / "curves.csv").open(encoding="utf-8") as file:
+    return curves(results)
+
+
+def curves(results: Path) -> list[dict[str, float]]:
+    """What a finished training says of its epochs."""
+    with (Layout(results).model(SYSTEM) / CURVES).open(encoding="utf-8") as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def _config(bench: TrainingBench, results: Path) -> dict[str, Any]:
-    sizes = bench.recipe.attention.model_dump()
+def settings(recipe: Recipe, device: str, results: Path) -> dict[str, Any]:
+    """The configuration of a training of what `prepare` wrote."""
+    sizes = recipe.attention.model_dump()
     features = ("i3d_rgb", "i3d_flow", "vggish")
     return {
         "results": str(results),
-        "device": str(bench.device),
+        "device": device,
         "features": {name: {"network": name} for name in features},
         "training": {"epochs": EPOCHS, "batch_turns": BATCH_TURNS},
         "systems": {SYSTEM: {"label": "Attention", "network": "attention", "sizes": sizes, "features": features}},

@@ -50,10 +50,11 @@ def measure(bench: TrainingBench) -> list[Row]:
 
 
 def write_shards(folder: Path, video_ids: list[str], stores: Mapping[str, Store]) -> None:
-    """Shards of every feature of ``stores``, float16, the videos dealt out to `SHARDS` of them."""
-    work = [(name, number) for name in stores for number in range(SHARDS)]
+    """Shards of every feature of ``stores``, float16, the videos dealt out to `SHARDS` of them, none left empty."""
+    shards = min(SHARDS, len(video_ids))
+    work = [(name, number) for name in stores for number in range(shards)]
     for name, number in progress(work, len(work), "feature shards", "shards"):
-        items = _items(stores[name], video_ids[number::SHARDS])
+        items = _items(stores[name], video_ids[number::shards])
         write_shard(folder / name / f"{number:03d}.h5", items, {"feature": name}, stores[name].dims, STORED)
 
 

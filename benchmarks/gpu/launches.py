@@ -1,0 +1,50 @@
+"""What a call asks of the device: kernels that are launched, and how often the host waits for it."""
+
+import warnings
+from collections.abc import Callable, Iterable
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+VIEWS = frozenset(
+    ("view", "reshape", "slice", "select", "split", "unsafe_split", "chunk", "unbind", "expand", "squeeze", "unsqueeze")
+    + ("transpose", "t", "numpy_T", "permute", "as_strided", "detach", "alias", "narrow", "flatten", "diagonal", "real")
+    + ("empty", "resize", "set_data", "is_pinned", "result_type", "lift_fresh", "item", "_local_scalar_dense")
+)
+"""Operations that compute nothing: they cost the host time, and launch no kernel."""
+
+
+def launches(call: Callable[[], object], device: torch.device) -> int:
+    """Kernels of one run of ``call``; on a CPU its operations that compute something, which would be one each."""
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
+    with profile(activities=activities) as seen:
+        call()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+    events = seen.events()
+    assert events is not None
+    if device.type == "cuda":
+        return sum(event.name.startswith(("cudaLaunchKernel", "cuLaunchKernel")) for event in events)
+    return sum(_computes(event) for event in events)
+
+
+def _computes(event: "torch.autograd.profiler_util.FunctionEvent") -> bool:
+    inner: Iterable[object] = [child for child in event.cpu_children if child.name.startswith("aten::")]
+    name = event.name.removeprefix("aten::").removesuffix("_")
+    return event.name.startswith("aten::") and not any(map(_computes, inner)) and not _is_view(name)  # type: ignore[arg-type]
+
+
+def _is_view(name: str) -> bool:
+    return name in VIEWS or name.removesuffix("_like") in VIEWS or name.removesuffix("_strided") in VIEWS
+
+
+def waits(call: Callable[[], object]) -> int:
+    """How often one run of ``call`` waits for a GPU, as PyTorch warns of it."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            call()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    return sum("synchroniz" in str(warning.message) for warning in said)
