@@ -21,6 +21,10 @@ Precision = Literal["float32", "tf32", "bfloat16"]
 CPU = torch.device("cpu")
 
 
+class LeftOutError(Exception):
+    """What a step wants and this machine does not have, through no fault of the device."""
+
+
 @dataclass(frozen=True)
 class Sizes:
     """How much is computed.

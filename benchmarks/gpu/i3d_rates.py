@@ -43,8 +43,9 @@ def measure_compiled(card: Card) -> Iterator[Row]:
     # With tiny sizes the graph is found but no code is made of it, which takes longer than all else.
     compiled = torch.compile(network.features, backend="eager" if card.quick else "inductor")
     batch = _usual(card)
-    windows = card.windows(batch, card.sizes.timed_side)
     with precision("bfloat16"), torch.inference_mode():
+        # Made here: for tensors made outside it would be compiled again.
+        windows = card.windows(batch, card.sizes.timed_side)
         took = seconds(lambda: compiled(windows), card.device)
         yield Row(FAST, f"{COMPILED}: first call", "s", took)
         yield _row(card, f"{COMPILED}, batch {batch}", compiled, batch, matrix_rate(card, "bfloat16"))

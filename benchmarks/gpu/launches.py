@@ -1,5 +1,6 @@
 """What a call asks of the device: kernels that are launched, and how often the host waits for it."""
 
+import re
 import warnings
 from collections.abc import Callable, Iterable
 
@@ -7,9 +8,12 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 VIEWS = frozenset(
-    ("view", "reshape", "slice", "select", "split", "unsafe_split", "chunk", "unbind", "expand", "squeeze", "unsqueeze")
-    + ("transpose", "t", "numpy_T", "permute", "as_strided", "detach", "alias", "narrow", "flatten", "diagonal", "real")
-    + ("empty", "resize", "set_data", "is_pinned", "result_type", "lift_fresh", "item", "_local_scalar_dense")
+    re.findall(
+        r"\w+",
+        "view reshape slice select split unsafe_split chunk unbind expand squeeze unsqueeze transpose t numpy_T permute"
+        " as_strided detach alias narrow flatten diagonal real empty resize set_data is_pinned result_type lift_fresh"
+        " item _local_scalar_dense",
+    )
 )
 """Operations that compute nothing: they cost the host time, and launch no kernel."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import epoch
-from benchmarks.gpu.card import Card
+from benchmarks.gpu.card import Card, LeftOutError
 from benchmarks.gpu.goals import FLOAT32, MANY, at_most
 from benchmarks.own_process import ROOT
 from benchmarks.results import Row
@@ -27,6 +27,7 @@ TERMS = ("train_ce", "validation_perplexity")
 
 def measure(card: Card) -> Iterator[Row]:
     """The same training, float32 and without dropout, by one process and by two: seconds, and every epoch's losses."""
+    _loopback()
     cards = torch.cuda.device_count() if card.cuda else 0
     results = card.folder / "together"
     epoch.prepare(results, card.recipe.make(QUICK_DIALOGS if card.quick else DIALOGS))
@@ -45,6 +46,18 @@ def measure(card: Card) -> Iterator[Row]:
     for term in TERMS:
         apart = max(abs(one[term] - two[term]) / one[term] for one, two in zip(*found.values(), strict=True))
         yield Row(MANY, f"{term} of {PROCESSES} processes and of one", "error", apart, goal=at_most(FLOAT32))
+
+
+def _loopback() -> None:
+    """Raises `LeftOutError` where the machine cannot talk to itself."""
+    with socket.socket() as server, socket.socket() as client:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        client.settimeout(5)
+        try:
+            client.connect(server.getsockname())
+        except OSError as error:
+            raise LeftOutError(f"the loopback interface is down, over which processes meet ({error})") from None
 
 
 def _places(count: int, *, apart: bool) -> list[Place]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu.plan import Step
+from benchmarks.gpu.plan import LEFT_OUT, STOPPED, Step
 from benchmarks.own_process import ROOT
 
 Message = dict[str, Any]
@@ -94,7 +94,7 @@ def _start(step: Step, arguments: Sequence[str], folder: Path) -> Started:
 def _messages(started: Started, limit: float) -> Iterator[Message]:
     """Messages until the step ends, or has to."""
     if limit <= 0:
-        yield {"ended": "left out: no time was left"}
+        yield {"ended": f"{LEFT_OUT}: no time was left"}
         return
     assert started.process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
@@ -114,7 +114,7 @@ def _messages(started: Started, limit: float) -> Iterator[Message]:
             yield message
             if "ended" in message:
                 return
-    yield {"ended": f"stopped at its limit of {limit:.0f} s"}
+    yield {"ended": f"{STOPPED} of {limit:.0f} s"}
 
 
 def _last_words(started: Started) -> str:

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 
 from benchmarks import machine
-from benchmarks.gpu.card import Card
+from benchmarks.gpu.card import Card, LeftOutError
+from benchmarks.gpu.plan import LEFT_OUT
 from pipeline.devices import resolve_device
 
 
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("pipe", type=int)
     parser.add_argument("--quick", action="store_true")
     chosen = parser.parse_args()
-    measure = getattr(importlib.import_module(f"benchmarks.gpu.{chosen.module}"), chosen.function)
+    measure = getattr(importlib.import_module(chosen.module), chosen.function)
     sys.stdin.readline()
     with os.fdopen(chosen.pipe, "w", encoding="utf-8", buffering=1) as pipe:
 
@@ -40,6 +41,8 @@ def main() -> None:
         try:
             _run(measure, chosen.device, chosen.quick, tell)
             tell(ended="")
+        except LeftOutError as reason:
+            tell(ended=f"{LEFT_OUT}: {reason}")
         except BaseException as error:
             traceback.print_exc()
             tell(ended=" ".join(f"{type(error).__name__}: {error}".split())[:300])
