@@ -1,5 +1,7 @@
 # make run    the default experiment, from nothing to results/report.html
 # make test   every check and test
+# make gpu    a GPU checked in six minutes: right, and how fast
+# make bundle the same as a folder, for a machine without a network
 # make setup  only the environment (.venv), with the exact versions of requirements.txt
 
 PYTHON ?= python3
@@ -7,8 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CORES ?= all
+BUNDLE ?= bundle
+BUNDLE_PYTHON ?= 3.12
+BUNDLE_PLATFORM ?= manylinux_2_28_x86_64
+BUNDLE_TORCH ?= 2.11
 
-.PHONY: run test check setup docs clean
+.PHONY: run test check gpu bundle setup docs clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores $(CORES) --quiet host reason
@@ -23,6 +29,12 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+gpu: $(READY)
+	$(BIN)/python -m benchmarks.gpu --json gpu.json
+
+bundle: $(READY)
+	$(BIN)/python -m benchmarks.gpu.bundle $(BUNDLE) --python $(BUNDLE_PYTHON) --platform $(BUNDLE_PLATFORM) --torch $(BUNDLE_TORCH)
 
 docs: $(READY)
 	$(BIN)/python -m pipeline.reference

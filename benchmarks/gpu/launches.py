@@ -11,8 +11,8 @@ VIEWS = frozenset(
     re.findall(
         r"\w+",
         "view reshape slice select split unsafe_split chunk unbind expand squeeze unsqueeze transpose t numpy_T permute"
-        " as_strided detach alias narrow flatten diagonal real empty resize set_data is_pinned result_type lift_fresh"
-        " item _local_scalar_dense",
+        " as_strided to _unsafe_view new_empty detach alias narrow flatten diagonal real empty resize set_data is_pinned result_type lift_fresh"
+        " item _local_scalar_dense resolve_conj resolve_neg",
     )
 )
 """Operations that compute nothing: they cost the host time, and launch no kernel."""
