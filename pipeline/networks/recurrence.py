@@ -4,10 +4,12 @@ Legend: N answers, longest first, S words of the longest, R real words of all in
 (`pipeline.networks.packing`), n answers that have a word i, m that have another one after it, K modalities, L steps of
 one, A attention size, G context vector, H decoder units.
 
-The loop is the search's: `attend` (equations 6 to 8) from s_{i-1}, then an LSTM step (5). Automatic differentiation
-would run some hundred small operations a word, and add up gradients as large as the memories at each. Here the backward
-loop holds only what depends on the word after it; all that is a sum over words, the gradients of every weight and of
-the mixed steps, is one product after the loop; and an answer that has ended is in no operation at all.
+The loop is the search's: `attend` (equations 6 to 8) from s_{i-1}, then an LSTM step (5). On a GPU it runs with all
+modalities side by side (`pipeline.networks.joined`), where a word takes a quarter of the operations. Automatic
+differentiation would run some hundred small operations a word, and add up gradients as large as the memories at each.
+Here the backward loop holds only what depends on the word after it; all that is a sum over words, the gradients of
+every weight and of the mixed steps, is one product after the loop; and an answer that has ended is in no operation at
+all.
 
 >>> memory = Memory(torch.zeros(2, 5, 3), torch.zeros(2, 5, 4 + 3), torch.ones(2, 5, dtype=torch.bool))
 >>> weights = Weights(torch.zeros(2 * 3, 6), *(torch.zeros(size) for size in ((1, 3), (1, 4), (1, 3), (3,))))
@@ -26,9 +28,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from pipeline.networks import joined
 from pipeline.networks.additive import Attended, Memory, Trace, Weights, attend
+from pipeline.networks.given import Given
 from pipeline.networks.lstm_step import Layer, Move, move, move_gradient
 from pipeline.tensors import full_precision
+
+JOINED = {"cpu": False, "cuda": True}
+"""Whether all modalities are attended at once. A GPU waits for the host, which starts every operation; a CPU computes
+each modality in its cache, and only what belongs to it."""
 
 
 class Word(NamedTuple):
@@ -37,40 +45,6 @@ class Word(NamedTuple):
     attended: Attended
     trace: Trace
     moves: list[Move]
-
-
-class Given(NamedTuple):
-    """What a loop runs on. products: (R, 4H). hidden, cell: (N, layers, H), the first states."""
-
-    products: Tensor
-    hidden: Tensor
-    cell: Tensor
-    memories: list[Memory]
-    weights: Weights
-    layers: list[Layer]
-
-    @classmethod
-    def of(cls, tensors: Sequence[Tensor], modalities: int) -> "Given":
-        """The tensors that `flat` put in a row."""
-        products, hidden, cell, *rest = tensors
-        memories, rest = rest[: 3 * modalities], rest[3 * modalities :]
-        weights, layers = rest[: len(Weights._fields)], rest[len(Weights._fields) :]
-        return cls(
-            *(products, hidden, cell),
-            [Memory(*memories[place : place + 3]) for place in range(0, len(memories), 3)],
-            Weights(*weights),
-            [Layer(*layers[place : place + 3]) for place in range(0, len(layers), 3)],
-        )
-
-    def flat(self) -> list[Tensor]:
-        """All tensors in a row."""
-        memories = [tensor for memory in self.memories for tensor in (memory.keys, memory.mixed, memory.mask)]
-        layers = [tensor for layer in self.layers for tensor in layer]
-        return [self.products, self.hidden, self.cell, *memories, *self.weights, *layers]
-
-    def first(self, rows: int) -> list[Memory]:
-        """The memories of the first ``rows`` answers."""
-        return [memory.map(lambda tensor: tensor[:rows]) for memory in self.memories]
 
 
 def run(
@@ -92,9 +66,17 @@ def run(
     with torch.autocast(products.device.type, enabled=False):
         tensors = [full_precision(tensor) for tensor in given.flat()]
         if not torch.is_grad_enabled():
-            return _forward(tuple(sizes), Given.of(tensors, len(memories)), None)
+            return _loop(tuple(sizes), Given.of(tensors, len(memories)), keep=False)[:2]
         result: tuple[Tensor, Tensor] = _Loop.apply(tuple(sizes), len(memories), *tensors)
         return result
+
+
+def _loop(sizes: tuple[int, ...], given: Given, *, keep: bool) -> tuple[Tensor, Tensor, list[Word] | joined.Kept]:
+    """The loop as the device has it; the last of its results, with ``keep``, is what a gradient needs."""
+    if JOINED[given.products.device.type]:
+        return joined.forward(sizes, given, keep=keep)
+    words: list[Word] = []
+    return *_forward(sizes, given, words if keep else None), words
 
 
 def _forward(sizes: tuple[int, ...], given: Given, words: list[Word] | None) -> tuple[Tensor, Tensor]:
@@ -126,16 +108,19 @@ def _slices(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
 class _Loop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, sizes: tuple[int, ...], modalities: int, *tensors: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.sizes, ctx.modalities, ctx.words = sizes, modalities, []
-        states, contexts = _forward(sizes, Given.of(tensors, modalities), ctx.words)
-        ctx.save_for_backward(states, *tensors)
+        states, contexts, ctx.kept = _loop(sizes, Given.of(tensors, modalities), keep=True)
+        ctx.sizes, ctx.modalities = sizes, modalities
+        ctx.save_for_backward(states, contexts, *tensors)
         return states, contexts
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        states, *tensors = ctx.saved_tensors
-        return (None, None, *_backward(ctx.sizes, Given.of(tensors, ctx.modalities), states, ctx.words, *gradients))
+        states, contexts, *tensors = ctx.saved_tensors
+        given = Given.of(tensors, ctx.modalities)
+        if isinstance(ctx.kept, joined.Kept):
+            return (None, None, *joined.backward(ctx.sizes, given, states, contexts, ctx.kept, *gradients))
+        return (None, None, *_backward(ctx.sizes, given, states, ctx.kept, *gradients))
 
 
 class _Sums:

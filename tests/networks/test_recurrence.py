@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.networks import recurrence
 from pipeline.networks.additive import Memory, Weights
 from pipeline.networks.lstm_step import Layer
 from pipeline.networks.packed_lstm import packed_lstm
@@ -46,14 +47,34 @@ def loop(lengths: list[int], layers: int) -> tuple[Callable[..., Any], list[Tens
     return function, tensors
 
 
+@pytest.fixture(params=[False, True], ids=["apart", "joined"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The modalities one after the other, as on a CPU, and all at once, as on a GPU."""
+    monkeypatch.setitem(recurrence.JOINED, "cpu", request.param)
+
+
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("lengths", [[3, 2, 2], [4], [1, 1], [4, 1, 1]])
-def test_gradients_of_the_decoders_loop(lengths: list[int], layers: int) -> None:
+def test_gradients_of_the_decoders_loop(lengths: list[int], layers: int, form: None) -> None:
     function, tensors = loop(lengths, layers)
     assert torch.autograd.gradcheck(function, tensors)
 
 
-def test_without_gradients_the_loop_gives_the_same() -> None:
+@pytest.mark.parametrize("layers", [1, 3])
+def test_both_forms_of_the_loop_are_equal(layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values and gradients, but for those of padding, which is nowhere read."""
+    function, tensors = loop([4, 3, 3, 1], layers)
+    found = []
+    for joined in (False, True):
+        monkeypatch.setitem(recurrence.JOINED, "cpu", joined)
+        values = function(*tensors)
+        slopes = torch.autograd.grad([value.sin().sum() for value in values], tensors)
+        found.append([*values, *slopes])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
+
+
+def test_without_gradients_the_loop_gives_the_same(form: None) -> None:
     function, tensors = loop([3, 2, 2], 2)
     with torch.no_grad():
         plain = function(*tensors)

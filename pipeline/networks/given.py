@@ -1,0 +1,43 @@
+"""What the decoder's loop runs on (`pipeline.networks.recurrence`)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from pipeline.networks.additive import Memory, Weights
+from pipeline.networks.lstm_step import Layer
+
+
+class Given(NamedTuple):
+    """What a loop runs on. products: (R, 4H). hidden, cell: (N, layers, H), the first states."""
+
+    products: Tensor
+    hidden: Tensor
+    cell: Tensor
+    memories: list[Memory]
+    weights: Weights
+    layers: list[Layer]
+
+    @classmethod
+    def of(cls, tensors: Sequence[Tensor], modalities: int) -> "Given":
+        """The tensors that `flat` put in a row."""
+        products, hidden, cell, *rest = tensors
+        memories, rest = rest[: 3 * modalities], rest[3 * modalities :]
+        weights, layers = rest[: len(Weights._fields)], rest[len(Weights._fields) :]
+        return cls(
+            *(products, hidden, cell),
+            [Memory(*memories[place : place + 3]) for place in range(0, len(memories), 3)],
+            Weights(*weights),
+            [Layer(*layers[place : place + 3]) for place in range(0, len(layers), 3)],
+        )
+
+    def flat(self) -> list[Tensor]:
+        """All tensors in a row."""
+        memories = [tensor for memory in self.memories for tensor in (memory.keys, memory.mixed, memory.mask)]
+        layers = [tensor for layer in self.layers for tensor in layer]
+        return [self.products, self.hidden, self.cell, *memories, *self.weights, *layers]
+
+    def first(self, rows: int) -> list[Memory]:
+        """The memories of the first ``rows`` answers."""
+        return [memory.map(lambda tensor: tensor[:rows]) for memory in self.memories]
