@@ -10,8 +10,10 @@ from pipeline.progress import log
 def resolve_device(name: str) -> torch.device:
     """The device called ``name``: `auto` is CUDA where there is one, else the CPU.
 
-    Raises `UserError` for a name PyTorch does not know and for a CUDA device this machine does not have.
+    From here on float32 is float32: left alone, convolutions and LSTM layers on a GPU would compute in TF32. Raises
+    `UserError` for a name PyTorch does not know and for a CUDA device this machine does not have.
     """
+    torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

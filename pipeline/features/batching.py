@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Protocol, TypeVar
@@ -31,6 +32,35 @@ PART = 1024
 """Results of a video that are held: of a longer one they are given in parts."""
 
 
+@dataclass(frozen=True)
+class Coming:
+    """Values on their way to the host. copied: when they have come, None for those that were there."""
+
+    values: Tensor
+    copied: torch.cuda.Event | None
+
+    @classmethod
+    def of(cls, values: Tensor) -> "Coming":
+        """Values on any device."""
+        if not values.is_cuda:
+            return cls(values, None)
+        host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)
+        copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        copied.record()
+        return cls(host, copied)
+
+    @property
+    def late(self) -> int:
+        """Parts that may be on their way at once, this one among them, before the first is waited for."""
+        return 0 if self.copied is None else 1
+
+    def arrived(self) -> Tensor:
+        """The values, on the host."""
+        if self.copied is not None:
+            self.copied.synchronize()
+        return self.values
+
+
 def compute_in_batches(
     videos: Iterable[Source[Input]], size: int, dims: int, compute: Callable[[Sequence[Input]], Tensor]
 ) -> Iterator[tuple[str, Tensor]]:
@@ -39,10 +69,11 @@ def compute_in_batches(
     A video of more than `PART` inputs comes in parts, one after the other, so that its length costs no memory.
     ``compute`` maps a batch of at most ``size`` inputs, in the order of the videos, to (N, dims). A batch is made of
     inputs of one shape: where the shape changes from one video to the next, a smaller batch ends. Results stay on the
-    device until their part is complete, so that the device need not wait for the copies.
+    device until their part is complete; from a GPU they come a part late, so that it has work while they are copied.
     """
     waiting: deque[tuple[str, int]] = deque()
     rows: deque[Tensor] = deque()
+    coming: deque[tuple[str, Coming]] = deque()
     batch: list[Input] = []
 
     def flush() -> None:
@@ -51,16 +82,25 @@ def compute_in_batches(
 
     def take(count: int) -> Tensor:
         values = [rows.popleft() for _ in range(count)]
-        return torch.stack(values).cpu() if values else torch.empty(0, dims)
+        return torch.stack(values) if values else torch.empty(0, dims)
 
     def complete() -> Iterator[tuple[str, Tensor]]:
         while waiting and len(rows) >= waiting[0][1]:
             video_id, count = waiting.popleft()
-            yield video_id, take(count)
+            yield from passed(video_id, take(count))
         if waiting and len(rows) >= PART:
             video_id, count = waiting[0]
             waiting[0] = video_id, count - len(rows)
-            yield video_id, take(len(rows))
+            yield from passed(video_id, take(len(rows)))
+
+    def passed(video_id: str, values: Tensor) -> Iterator[tuple[str, Tensor]]:
+        coming.append((video_id, Coming.of(values)))
+        while coming and len(coming) > coming[-1][1].late:
+            yield arrived()
+
+    def arrived() -> tuple[str, Tensor]:
+        video_id, values = coming.popleft()
+        return video_id, values.arrived()
 
     for video_id, count, inputs in videos:
         waiting.append((video_id, count))
@@ -75,6 +115,8 @@ def compute_in_batches(
     if batch:
         flush()
     yield from complete()
+    while coming:
+        yield arrived()
 
 
 def by_video(results: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Iterator[NDArray[np.float32]]]]:

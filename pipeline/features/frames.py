@@ -21,6 +21,7 @@ from pipeline.features.weights import load_i3d
 from pipeline.features.windows import Window, centre_times, cut_windows, join_windows, row_count
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
+from pipeline.tensors import sent_to
 
 PIECE, PIECE_BYTES = 32, 32 << 20
 """Frames of a clip that are read at once, and how large a piece of several may be: at 224 x 224 pixels it is 5 MB."""
@@ -111,7 +112,8 @@ class FrameExtractor:
         with torch.inference_mode():
             if isinstance(self.network, I3D):
                 return window_features(self.network, frames, table)
-            return self.network.features(frames[torch.tensor(table, device=frames.device)])
+            (numbers,) = sent_to(frames.device, torch.tensor(table))
+            return self.network.features(frames[numbers])
 
 
 def _piece(frames: h5py.Dataset) -> int:

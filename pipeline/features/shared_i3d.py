@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from pipeline.features.i3d import I3D, STAGES, Unit3D, autocast, same_padding, scaled
 from pipeline.features.sharing import Part, Piece, make_plan
 from pipeline.features.windows import Table
+from pipeline.tensors import sent_to
 
 PIECE_BYTES = {"cpu": 12 << 20, "cuda": 1 << 30}
 """Largest result computed at once. The C library returns freed memory beyond some ten MiB to the system, and getting
@@ -34,7 +35,7 @@ def window_features(network: I3D, frames: Tensor, table: Table) -> Tensor:
     with autocast(frames.device):
         maps, table, places = _layer(network.Conv3d_1a_7x7, first, frames, table, tuple(range(len(frames))))
         maps, table, _ = _layer(network.Conv3d_2c_3x3, [network.MaxPool3d_3a_3x3], maps, table, places)
-    numbers = torch.tensor(table, device=maps.device)
+    (numbers,) = sent_to(maps.device, torch.tensor(table))
     size = numbers.shape[1] * maps[0, ..., 0].numel() * WIDEST * maps.element_size()
     # Two windows at least: PyTorch computes convolutions of a single input without oneDNN, several times slower.
     pieces = max(1, min(len(table) // 2, len(table) * size // PIECE_BYTES[maps.device.type]))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pipeline.features.i3d import same_padding
 from pipeline.features.windows import Table
+from pipeline.tensors import sent_to
 
 PADDING = -1
 Taps = tuple[int, ...]
@@ -100,7 +101,7 @@ def _together(outputs: Sequence[Taps], places: Sequence[int], most: int) -> Iter
 
 def _piece(outputs: Sequence[Taps], base: int, device: torch.device) -> Piece:
     def tensor(numbers: object) -> Tensor:
-        return torch.tensor(numbers, device=device)
+        return sent_to(device, torch.tensor(numbers))[0]
 
     maps = sorted({number for taps in outputs for number in taps} - {PADDING})
     local = {number: i for i, number in enumerate(maps)}

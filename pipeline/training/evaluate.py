@@ -6,6 +6,7 @@ import torch
 from lightning.fabric import Fabric
 
 from pipeline.networks.base import Decoded, DialogNetwork
+from pipeline.training.feed import ahead, prepared
 from pipeline.training.losses import cross_entropy, real_words
 from pipeline.training.processes import summed
 from pipeline.training.split import Split
@@ -20,8 +21,10 @@ def perplexity(fabric: Fabric, network: DialogNetwork, split: Split, batch_turns
     # Both sums stay on the device until the end: one wait for it in all.
     sums = torch.zeros(2, dtype=torch.float64, device=fabric.device)
     with torch.no_grad(), fabric.autocast():
-        for units in split.in_order(batch_turns)[fabric.global_rank :: fabric.world_size]:
-            batch = split.read(units).to(fabric.device)
+        batches = split.in_order(batch_turns)[fabric.global_rank :: fabric.world_size]
+        pinned = fabric.device.type == "cuda"
+        for read in ahead(lambda units: prepared(split.read(units), pinned), batches):
+            batch = read.to(fabric.device)
             assert batch.targets is not None
             decoded: Decoded = network(batch.views["model"], batch.targets)
             targets = real_words(batch.targets)

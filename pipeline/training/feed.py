@@ -76,13 +76,18 @@ class Feed:
         words = sum(split.words[unit] for unit in units)
         batch = split.read(own or units[:1])
         return Step(
-            batch.map(Tensor.pin_memory) if self._pinned else batch,
+            prepared(batch, self._pinned),
             share=sum(split.words[unit] for unit in own) / words,
             words=words,
             turns=sum(split.turns[unit] for unit in units),
             video_ids=tuple(split.video_ids(units)),
             last=place.last,
         )
+
+
+def prepared(batch: Batch, pinned: bool) -> Batch:
+    """The batch for its way to the device: ``pinned``, in page-locked memory, which a GPU reads while it computes."""
+    return batch.map(Tensor.pin_memory) if pinned else batch
 
 
 def ahead(read: Callable[[A], T], places: Iterable[A]) -> Generator[T, None, None]:

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from pipeline.features import batching
-from pipeline.features.batching import Source, by_video, compute_in_batches
+from pipeline.features.batching import Coming, Source, by_video, compute_in_batches
 
 
-def test_rows_return_to_their_videos() -> None:
+@pytest.mark.parametrize("late", [0, 1], ids=["at once", "a video late, as from a GPU"])
+def test_rows_return_to_their_videos(late: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Coming, "late", late)
     sizes = {"a": 3, "b": 0, "c": 1, "d": 7, "e": 0}
     batches: list[int] = []
 

@@ -40,3 +40,9 @@ def test_without_a_compiler_the_log_says_so(
     assert "nowhere" in said
     torch.compiler.reset()
     assert can_compile(torch.device("cpu"))
+
+
+def test_float32_is_not_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    resolve_device("cpu")
+    assert not torch.backends.cudnn.allow_tf32
