@@ -16,6 +16,7 @@ from benchmarks.gpu.goals import FAST, GOALS
 from benchmarks.results import Row
 from benchmarks.trainees import Recipe
 from pipeline.features import i3d
+from pipeline.networks import recurrence
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 CPU = torch.device("cpu")
@@ -136,6 +137,11 @@ class Card:
         """Windows of 16 frames: (count, 16, side, side, 3) uint8."""
         clips = [self.frames(16, side, seed) for seed in range(min(count, 8))]
         return torch.stack([clips[place % len(clips)] for place in range(count)])
+
+
+def as_on_a_gpu() -> contextlib.AbstractContextManager[object]:
+    """The forms of computing that GPUs have, on a CPU too."""
+    return mock.patch.dict(recurrence.JOINED, cpu=True)
 
 
 @contextlib.contextmanager

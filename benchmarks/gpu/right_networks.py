@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from benchmarks.agreement import gradients, relative_difference
 from benchmarks.answering import ANSWERS, FEATURES, every_answer, sizes
-from benchmarks.gpu.card import CPU, Card, precision
+from benchmarks.gpu.card import CPU, Card, as_on_a_gpu, precision
 from benchmarks.gpu.goals import BFLOAT16, EXACT, FLOAT32, RIGHT, at_most
 from benchmarks.results import Goal, Row
 from benchmarks.searching import same
@@ -32,6 +32,7 @@ def measure(card: Card) -> Iterator[Row]:
     """Values and gradients in float32, values in bfloat16; answers in float32, and again."""
     with precision("float32"):
         yield from _lstm(card)
+        yield from _loop(card)
         for name in FEATURES:
             yield from _network(card, name)
         for loss in LOSSES:
@@ -79,15 +80,43 @@ def _lstm(card: Card) -> Iterator[Row]:
     yield error("LSTM layers: gradient", joined(others), joined(slopes), FLOAT32)
 
 
+def _loop(card: Card) -> Iterator[Row]:
+    """The decoder's loop, whose gradient is written out, beside the search's steps under automatic differentiation."""
+    network, batch = made_network(card, "attention"), made_batch(card)
+    exact = deepcopy(network).double()
+    expected = stepwise(exact, doubled(batch))
+    slopes = gradients(exact, expected.square().mean())
+    there = batch.to(card.device)
+    here = network.to(card.device)
+    assert there.targets is not None
+    with as_on_a_gpu():
+        found = here(there.views["model"], there.targets).logits
+        others = gradients(here, found.square().mean())
+    yield error("decoder's loop", found, expected, FLOAT32)
+    yield error("decoder's loop: gradient", joined(others), joined(slopes), FLOAT32)
+
+
+def stepwise(network: DialogNetwork, batch: Batch) -> Tensor:
+    """Scores of every real word, a word of all answers at a time."""
+    assert batch.targets is not None
+    encoded = network.encode(batch.views["model"])
+    state, logits = network.start(encoded), []
+    for words in batch.targets.ids.unbind(1):
+        prediction = network.predict(encoded, state)
+        logits.append(prediction.logits)
+        state = network.advance(state, prediction, words)
+    return torch.stack(logits, 1)[batch.targets.mask()]
+
+
 def _network(card: Card, name: str) -> Iterator[Row]:
     network, batch = made_network(card, name), made_batch(card, name)
     learner = Learner("ce", deepcopy(network))
-    expected, slopes = learned(learner.double(), doubled(batch))
+    expected, slopes = learned(learner.double(), doubled(batch), torch.float64)
     here, there = Learner("ce", network).to(card.device), batch.to(card.device)
     for dtype, limit in ((torch.float32, FLOAT32), (torch.bfloat16, BFLOAT16)):
         label = f"{name} network, {str(dtype).removeprefix('torch.')}"
-        with mixed(card.device, dtype):
-            found, others = learned(here, there)
+        with as_on_a_gpu():
+            found, others = learned(here, there, dtype)
         yield error(label, found, expected, limit)
         yield error(f"{label}: gradient", joined(others), joined(slopes), limit)
     yield from _search(card, name, network, batch)
@@ -109,19 +138,23 @@ def _loss(card: Card, loss: Loss) -> Iterator[Row]:
     exact = Learner(loss, deepcopy(student), deepcopy(teacher)).double()
     here = Learner(loss, student, teacher).to(card.device)
     sides: list[tuple[Tensor, dict[str, Tensor]]] = []
-    for learner, seen in ((exact, doubled(batch)), (here, batch.to(card.device))):
-        summed = total(learner(seen).learned, 1.0)
-        sides.append((summed, gradients(learner.learned(), summed)))
+    forms: tuple[contextlib.AbstractContextManager[object], ...] = (contextlib.nullcontext(), as_on_a_gpu())
+    for learner, seen, form in zip((exact, here), (doubled(batch), batch.to(card.device)), forms, strict=True):
+        with form:
+            summed = total(learner(seen).learned, 1.0)
+            sides.append((summed, gradients(learner.learned(), summed)))
     (expected, slopes), (found, others) = sides
     yield error(f"loss {loss}", found, expected, FLOAT32)
     yield error(f"loss {loss}: gradient", joined(others), joined(slopes), FLOAT32)
 
 
-def learned(learner: Learner, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-    """Logits of every real word, and the gradient of their cross entropy."""
+def learned(learner: Learner, batch: Batch, dtype: torch.dtype) -> tuple[Tensor, dict[str, Tensor]]:
+    """Logits of every real word, and the gradient of their cross entropy; under mixed precision as in training."""
     assert batch.targets is not None
-    logits = learner.model(batch.views["model"], batch.targets).logits
-    return logits, gradients(learner.model, learner(batch).learned["ce"])
+    with mixed(batch.targets.ids.device, dtype):
+        logits = learner.model(batch.views["model"], batch.targets).logits
+        loss = learner(batch).learned["ce"]
+    return logits, gradients(learner.model, loss)
 
 
 def doubled(batch: Batch) -> Batch:

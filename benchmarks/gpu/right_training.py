@@ -6,7 +6,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from benchmarks.gpu.card import Card, precision
+from benchmarks.gpu.card import Card, as_on_a_gpu, precision
 from benchmarks.gpu.goals import BFLOAT16, EXACT, FLOAT32, RIGHT, at_most
 from benchmarks.gpu.right_networks import doubled, error, made_batch, made_network, mixed
 from benchmarks.results import Row
@@ -26,7 +26,8 @@ def measure(card: Card) -> Iterator[Row]:
     with precision("float32"):
         expected, weights = trained(deepcopy(network).double(), doubled(batch), FIRST, torch.float64)
         single = deepcopy(network).to(card.device)
-        losses, found = trained(single, there, FIRST, torch.float32)
+        with as_on_a_gpu():
+            losses, found = trained(single, there, FIRST, torch.float32)
         yield error(f"{FIRST} steps of training: losses", torch.tensor(losses), torch.tensor(expected), FLOAT32)
         yield error(f"{FIRST} steps of training: weights", found, weights, FLOAT32)
         steps = card.sizes.curve

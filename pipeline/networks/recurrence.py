@@ -118,9 +118,11 @@ class _Loop(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         states, contexts, *tensors = ctx.saved_tensors
         given = Given.of(tensors, ctx.modalities)
-        if isinstance(ctx.kept, joined.Kept):
-            return (None, None, *joined.backward(ctx.sizes, given, states, contexts, ctx.kept, *gradients))
-        return (None, None, *_backward(ctx.sizes, given, states, ctx.kept, *gradients))
+        # Off here too: a caller may take gradients under automatic mixed precision.
+        with torch.autocast(states.device.type, enabled=False):
+            if isinstance(ctx.kept, joined.Kept):
+                return (None, None, *joined.backward(ctx.sizes, given, states, contexts, ctx.kept, *gradients))
+            return (None, None, *_backward(ctx.sizes, given, states, ctx.kept, *gradients))
 
 
 class _Sums:

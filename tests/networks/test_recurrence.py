@@ -74,6 +74,17 @@ def test_both_forms_of_the_loop_are_equal(layers: int, monkeypatch: pytest.Monke
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 
+def test_gradients_under_mixed_precision_are_those_without(form: None) -> None:
+    function, tensors = loop([3, 2, 2], 1)
+    given = [tensor.detach().float().requires_grad_() for tensor in tensors]
+    found = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            found.append(torch.autograd.grad([value.sum() for value in function(*given)], given))
+    for one, other in zip(*found, strict=True):
+        assert one.dtype == other.dtype and torch.equal(one, other)
+
+
 def test_without_gradients_the_loop_gives_the_same(form: None) -> None:
     function, tensors = loop([3, 2, 2], 2)
     with torch.no_grad():
