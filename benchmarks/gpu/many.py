@@ -77,6 +77,9 @@ def _train(card: Card, results: Path, places: list[Place]) -> None:
     config["training"] |= {"precision": "float32"}
     config["systems"][epoch.SYSTEM]["sizes"] |= {"dropout": 0.0}
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    if not card.cuda:
+        # Processes with several threads each would wait for each other.
+        environment["OMP_NUM_THREADS"] = "1"
     started = []
     try:
         for place in places:
