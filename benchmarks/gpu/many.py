@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 from pipeline.training.processes import Place
 
 PROCESSES = 2
-DIALOGS, QUICK_DIALOGS = 192, 14
+DIALOGS, QUICK_DIALOGS = 96, 14
 TERMS = ("train_ce", "validation_perplexity")
 
 
