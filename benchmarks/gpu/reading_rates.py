@@ -37,7 +37,7 @@ def measure(card: Card) -> Iterator[Row]:
             yield from read[video_id]
 
         def extract() -> int:
-            return sum(len(values) for _, values, _ in extractor.rows(shard))
+            return sum(len(times) for _, _, times in extractor.rows(shard))
 
         with mock.patch.object(extractor, "_read", at_hand):
             times = interleaved({"at hand": extract}, card.sizes.repeats, card.device)
@@ -53,7 +53,7 @@ def measure_sound(card: Card) -> Iterator[Row]:
     """`SoundExtractor`: resampling from 44.1 kHz, log-mel and the network with random weights."""
     extractor = SoundExtractor(VGGishFeature(network="vggish"), card.device)
     with DecodedShard(sound_shard(card)) as shard:
-        count = sum(len(values) for _, values, _ in extractor.rows(shard))
+        count = sum(len(times) for _, _, times in extractor.rows(shard))
         calls = {"sound": lambda: list(extractor.rows(shard))}
         took = interleaved(calls, card.sizes.repeats, card.device)["sound"]
     yield Row(FAST, SOUND, "patches/s", count / took, note=f"{count} patches")
