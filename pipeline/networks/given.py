@@ -1,4 +1,14 @@
-"""What the decoder's loop runs on (`pipeline.networks.recurrence`)."""
+"""What the decoder's loop runs on (`pipeline.networks.recurrence`).
+
+>>> import torch
+>>> memory = Memory(torch.zeros(2, 5, 3), torch.zeros(2, 5, 4 + 3), torch.ones(2, 5, dtype=torch.bool))
+>>> weights = Weights(torch.zeros(2 * 3, 6), *(torch.zeros(size) for size in ((1, 3), (1, 4), (1, 3), (3,))))
+>>> layers = [Layer(torch.zeros(4 * 6, 4), torch.zeros(4 * 6), torch.zeros(4 * 6, 6))]
+>>> given = Given(torch.zeros(3, 4 * 6), torch.zeros(2, 1, 6), torch.zeros(2, 1, 6), [memory], weights, layers)
+>>> same = Given.of(given.flat(), modalities=1)
+>>> len(given.flat()), same.memories[0].mask.shape, given.first(1)[0].keys.shape
+(14, torch.Size([2, 5]), torch.Size([1, 5, 3]))
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -6,6 +6,17 @@ operations. What a word makes is written where the end of the loop wants it.
 
 Legend: N answers, n of them have a word i, m another one after it, W words, R real words in packed order, K modalities,
 S steps of all modalities, A attention size, G context vector, H decoder units.
+
+>>> from pipeline.networks.additive import Memory, Weights
+>>> from pipeline.networks.lstm_step import Layer
+>>> memory = Memory(torch.zeros(2, 5, 3), torch.zeros(2, 5, 4 + 3), torch.ones(2, 5, dtype=torch.bool))
+>>> weights = Weights(torch.zeros(2 * 3, 6), *(torch.zeros(size) for size in ((1, 3), (1, 4), (1, 3), (3,))))
+>>> layers = [Layer(torch.zeros(4 * 6, 4), torch.zeros(4 * 6), torch.zeros(4 * 6, 6))]
+>>> zero = torch.zeros(2, 1, 6)
+>>> given = Given(torch.zeros(3, 4 * 6), zero, zero, [memory], weights, layers)
+>>> states, contexts, kept = forward((2, 1), given, keep=True)
+>>> states.shape, contexts.shape, kept.shares.shape
+(torch.Size([3, 6]), torch.Size([3, 4]), torch.Size([2, 2, 5, 1]))
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,7 +62,7 @@ class Joint(NamedTuple):
         return cls(keys, mixed, bias, real.any(1, keepdim=True).to(keys.dtype), owner, own.to(keys.dtype))
 
 
-class Layer(NamedTuple):
+class States(NamedTuple):
     """A decoder layer's states before every word, packed (R, .): ``hidden``, ``cell``, and for every word but the first
     of an answer how they came about: ``gates`` after sigmoid and tanh (R, 4H), ``squashed`` tanh of the cell.
     """
@@ -70,7 +81,7 @@ class Kept(NamedTuple):
     """
 
     joint: Joint
-    layers: list[Layer]
+    layers: list[States]
     hidden: list[Tensor]
     shares: Tensor
     content: Tensor
@@ -156,12 +167,12 @@ def _previous(sizes: Sequence[int]) -> Tensor:
     return torch.cat([torch.arange(start, start + size) for start, size in zip((0, *starts), sizes, strict=False)])
 
 
-def _layer(given: Given, place: int) -> Layer:
+def _layer(given: Given, place: int) -> States:
     """A layer's first states, and room for the others."""
     rows, answers, size = len(given.products), len(given.hidden), given.hidden.shape[2]
     hidden, cell, squashed = (given.products.new_empty(rows, size) for _ in range(3))
     hidden[:answers], cell[:answers] = given.hidden[:, place], given.cell[:, place]
-    return Layer(hidden, cell, given.products.new_empty(rows, 4 * size), squashed)
+    return States(hidden, cell, given.products.new_empty(rows, 4 * size), squashed)
 
 
 def _attend(given: Given, kept: Kept, state: Tensor, context: Tensor, begin: int, shares: Tensor) -> Tensor:
@@ -183,7 +194,7 @@ def _attend(given: Given, kept: Kept, state: Tensor, context: Tensor, begin: int
     return hidden
 
 
-def _move(given: Given, layers: Sequence[Layer], contexts: Tensor, begin: int, end: int, following: int) -> None:
+def _move(given: Given, layers: Sequence[States], contexts: Tensor, begin: int, end: int, following: int) -> None:
     """Equation 5: the states of the word after, from those at ``begin``."""
     before, after = slice(begin, begin + following), slice(end, end + following)
     below = contexts[before]
@@ -213,7 +224,7 @@ class _Factors(NamedTuple):
     forget: Tensor
 
     @classmethod
-    def of(cls, layer: Layer, previous: Tensor, first: int) -> "_Factors":
+    def of(cls, layer: States, previous: Tensor, first: int) -> "_Factors":
         """Of a layer; rows of first words have none and stay zero."""
         enter, forget, candidate, output = layer.gates.chunk(4, 1)
         earlier = layer.cell.index_select(0, previous)
