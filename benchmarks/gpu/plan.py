@@ -29,7 +29,7 @@ STEPS = (
     Step(RIGHT, "networks", "benchmarks.gpu.right_networks", 45),
     Step(RIGHT, "features", "benchmarks.gpu.right_features", 60),
     Step(RIGHT, "training", "benchmarks.gpu.right_training", 40),
-    Step(RIGHT, "marked tests", "benchmarks.gpu.marked", 60),
+    Step(RIGHT, "marked tests", "benchmarks.gpu.marked", 80),
     Step(FAST, "machine", "benchmarks.gpu.limits", 20),
     Step(FAST, "i3d", "benchmarks.gpu.i3d_rates", 40),
     Step(FAST, "flow", "benchmarks.gpu.flow_rates", 60),
