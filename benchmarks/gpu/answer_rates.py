@@ -21,4 +21,4 @@ def measure(card: Card) -> Iterator[Row]:
     network, batch = bench.trained("attention"), next(iter(batched(bench.dataset("attention")))).to(card.device)
     count = launches(lambda: every_answer(network, [batch], ANSWERS), card.device)
     yield Row(FAST, "search: launches a batch", "launches", count, note=f"{batch.turns} turns")
-    yield card.peak("answers")
+    yield from card.peak("answers")

@@ -111,14 +111,12 @@ class Card:
         wanted = None if self.quick or not self.cuda else GOALS.get((FAST, row.what))
         return replace(row, goal=wanted)
 
-    def peak(self, what: str) -> Row:
-        """Most memory allocated on the device since the last call; of a CPU nothing is known of it: 0."""
-        found = 0.0
+    def peak(self, what: str) -> Iterator[Row]:
+        """Most memory allocated on the GPU since the last call; no row on a CPU."""
         if self.cuda:
-            found = torch.cuda.max_memory_allocated(self.device) / 2**20
+            yield Row(FAST, f"{what}: peak memory", "MiB", torch.cuda.max_memory_allocated(self.device) / 2**20)
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self.device)
-        return Row(FAST, f"{what}: peak memory", "MiB", found)
 
     def generator(self, seed: int = 1) -> torch.Generator:
         """Random numbers on the device."""

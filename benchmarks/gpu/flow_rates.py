@@ -34,7 +34,7 @@ def measure(card: Card) -> Iterator[Row]:
         yield Row(FAST, f"TV-L1, batch {batch}", "pairs/s", rates[batch], reference)
     best = max(rates, key=lambda batch: rates[batch])
     yield card.fast(Row(FAST, BEST, "pairs/s", rates[best], reference, note=f"batch {best}"))
-    yield card.peak("TV-L1")
+    yield from card.peak("TV-L1")
 
 
 def measure_raft(card: Card) -> Iterator[Row]:
@@ -47,7 +47,7 @@ def measure_raft(card: Card) -> Iterator[Row]:
     method = RaftSmall(path, card.device)
     took = interleaved({"raft": lambda: method(frames)}, card.sizes.repeats, card.device)["raft"]
     yield Row(FAST, "RAFT small", "pairs/s", (len(frames) - 1) / took)
-    yield card.peak("RAFT small")
+    yield from card.peak("RAFT small")
 
 
 def _opencv_rate(card: Card) -> float:

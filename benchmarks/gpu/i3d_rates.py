@@ -29,7 +29,7 @@ def measure(card: Card) -> Iterator[Row]:
             rate = matrix_rate(card, name)
             for batch in card.sizes.batches if name == "bfloat16" else [_usual(card)]:
                 yield _row(card, f"I3D, {name}, batch {batch}", network.features, batch, rate)
-    yield card.peak("I3D")
+    yield from card.peak("I3D")
     with precision("bfloat16"), torch.inference_mode():
         rate = matrix_rate(card, "bfloat16")
         first = network.to(memory_format=torch.contiguous_format)
@@ -49,7 +49,7 @@ def measure_compiled(card: Card) -> Iterator[Row]:
         took = seconds(lambda: compiled(windows), card.device)
         yield Row(FAST, f"{COMPILED}: first call", "s", took)
         yield _row(card, f"{COMPILED}, batch {batch}", compiled, batch, matrix_rate(card, "bfloat16"))
-    yield card.peak("I3D, compiled")
+    yield from card.peak("I3D, compiled")
 
 
 def _usual(card: Card) -> int:

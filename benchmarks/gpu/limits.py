@@ -22,7 +22,7 @@ def measure(card: Card) -> Iterator[Row]:
     for name in ("bfloat16", "tf32", "float32"):
         with precision(name):
             yield Row(FAST, f"matrix product, {name}", "TFLOP/s", matrix_rate(card, name) / 1e12)
-    yield card.peak("machine")
+    yield from card.peak("machine")
 
 
 def matrix_rate(card: Card, name: str) -> float:

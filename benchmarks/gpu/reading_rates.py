@@ -46,7 +46,7 @@ def measure(card: Card) -> Iterator[Row]:
     took = times["read"]
     yield card.fast(Row(FAST, DENSE, "windows/s", count / took, note=f"{took:.1f} s"))
     yield card.fast(Row(FAST, WAITING, "share", max(0.0, 1 - times["at hand"] / took), note="beside frames in memory"))
-    yield card.peak("I3D from shards")
+    yield from card.peak("I3D from shards")
 
 
 def measure_sound(card: Card) -> Iterator[Row]:
@@ -57,7 +57,7 @@ def measure_sound(card: Card) -> Iterator[Row]:
         calls = {"sound": lambda: list(extractor.rows(shard))}
         took = interleaved(calls, card.sizes.repeats, card.device)["sound"]
     yield Row(FAST, SOUND, "patches/s", count / took, note=f"{count} patches")
-    yield card.peak("VGGish")
+    yield from card.peak("VGGish")
 
 
 def frames_shard(card: Card) -> Path:

@@ -26,10 +26,9 @@ def measure(card: Card) -> Iterator[Row]:
     last = epoch.curves(results)[-1]
     note = f"estimated from {workload.turns:,} turns"
     took = epoch.TURNS / last["turns_per_second"]
-    yield Row(FAST, "epoch from shards", "s", took, note=f"{note}; {epoch.TURNS:,} turns, ce")
     yield card.fast(Row(FAST, "epoch from shards: waiting", "share", last["data_wait"]))
     yield card.fast(Row(FAST, EPOCH.format("ce"), "s", took, note=f"from shards; {note}"))
-    yield card.peak("training, ce")
+    yield from card.peak("training, ce")
 
 
 def measure_losses(card: Card) -> Iterator[Row]:
@@ -40,7 +39,7 @@ def measure_losses(card: Card) -> Iterator[Row]:
         if row.what in ("st", "joint"):
             note = f"estimated from {card.sizes.losses} batches"
             yield Row(FAST, EPOCH.format(row.what), "s", epoch.TURNS / row.ours, note=note)
-    yield card.peak("training, every loss side by side")
+    yield from card.peak("training, every loss side by side")
 
 
 def _step(card: Card) -> Iterator[Row]:

@@ -55,15 +55,22 @@ def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("lengths", [[3, 2, 2], [4], [1, 1], [4, 1, 1]])
-def test_gradients_of_the_decoders_loop(lengths: list[int], layers: int, form: None) -> None:
+def test_gradients_of_the_decoders_loop(lengths: list[int], layers: int) -> None:
     function, tensors = loop(lengths, layers)
     assert torch.autograd.gradcheck(function, tensors)
 
 
-@pytest.mark.parametrize("layers", [1, 3])
-def test_both_forms_of_the_loop_are_equal(layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Values and gradients, but for those of padding, which is nowhere read."""
-    function, tensors = loop([4, 3, 3, 1], layers)
+@pytest.mark.parametrize(("lengths", "layers"), [([3, 2, 2], 1), ([4, 1, 1], 2)])
+def test_gradients_of_the_joined_loop(lengths: list[int], layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recurrence.JOINED, "cpu", True)
+    function, tensors = loop(lengths, layers)
+    assert torch.autograd.gradcheck(function, tensors)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("lengths", [[4, 3, 3, 1], [4], [1, 1]])
+def test_both_forms_of_the_loop_are_equal(lengths: list[int], layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    function, tensors = loop(lengths, layers)
     found = []
     for joined in (False, True):
         monkeypatch.setitem(recurrence.JOINED, "cpu", joined)
