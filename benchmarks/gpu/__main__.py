@@ -19,6 +19,7 @@ from benchmarks.gpu.goals import CHARADES, MUST, verdict
 from benchmarks.gpu.plan import LEFT_OUT, MINUTES, QUICK_LIMIT, STEPS, STOPPED, Step
 from benchmarks.gpu.records import row_of
 from benchmarks.results import Row
+from pipeline.errors import UserError
 from pipeline.files import write_json
 
 FACTS = ("gpu", "cpu", "cores", "torch", "python", "date")
@@ -35,7 +36,12 @@ class Record:
     steps: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, step: Step, message: runner.Message) -> None:
-        """A message of a step: facts of the machine, a row, or how it ended."""
+        """A message of a step: facts of the machine, a row, or how it ended.
+
+        Raises `UserError` for a device that is not there: no other step would find it.
+        """
+        if "refused" in message:
+            raise UserError(message["refused"])
         if "machine" in message:
             if not self.machine:
                 self.machine = message["machine"]
@@ -69,8 +75,16 @@ class Record:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the check; returns the exit status."""
-    chosen = _parse(arguments)
+    try:
+        return _check(_parse(arguments))
+    except (UserError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _check(chosen: argparse.Namespace) -> int:
     record = Record(chosen)
+    record.write()
     wanted = [step for step in STEPS if chosen.steps is None or step.name in chosen.steps]
 
     def limit(step: Step) -> float:

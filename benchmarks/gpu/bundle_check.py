@@ -4,6 +4,7 @@ Nothing is installed and nothing is read from a network. The wheels are unpacked
 removed afterwards; what the Python that runs this has already goes before them, OpenCV apart.
 """
 
+import importlib.util
 import json
 import os
 import runpy
@@ -13,6 +14,8 @@ import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+NEEDED = ("torch", "h5py", "numpy", "safetensors", "lightning")
+"""What the bundle takes from the machine."""
 
 
 def main() -> None:
@@ -21,6 +24,9 @@ def main() -> None:
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     if here != facts["python"]:
         sys.exit(f"error: this bundle is for Python {facts['python']}, this is {here}; make one with --python {here}")
+    lacking = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if lacking:
+        sys.exit(f"error: {sys.executable}: no {', '.join(lacking)} here; run this with a Python that has them")
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
     sys.argv[0] = str(HERE / "check.py")

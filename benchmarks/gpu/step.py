@@ -7,8 +7,9 @@ import argparse
 import importlib
 import json
 import os
-import sys
+import signal
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from benchmarks import machine
 from benchmarks.gpu.card import Card, LeftOutError
 from benchmarks.gpu.plan import LEFT_OUT
 from pipeline.devices import resolve_device
+from pipeline.errors import UserError
 
 
 def main() -> None:
@@ -32,14 +34,22 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     chosen = parser.parse_args()
     measure = getattr(importlib.import_module(chosen.module), chosen.function)
-    sys.stdin.readline()
+    # Standard input ends when the process that started this one does, however it does.
+    if not os.read(0, 1):
+        return
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with os.fdopen(chosen.pipe, "w", encoding="utf-8", buffering=1) as pipe:
 
         def tell(**message: Any) -> None:
             pipe.write(json.dumps(message) + "\n")
 
         try:
-            _run(measure, chosen.device, chosen.quick, tell)
+            device = resolve_device(chosen.device)
+        except UserError as error:
+            tell(refused=str(error))
+            return
+        try:
+            _run(measure, device, chosen.quick, tell)
             tell(ended="")
         except LeftOutError as reason:
             tell(ended=f"{LEFT_OUT}: {reason}")
@@ -48,8 +58,13 @@ def main() -> None:
             tell(ended=" ".join(f"{type(error).__name__}: {error}".split())[:300])
 
 
-def _run(measure: Callable[[Card], Any], name: str, quick: bool, tell: Callable[..., None]) -> None:
-    device = resolve_device(name)
+def _end_with_parent() -> None:
+    """End this process, and all that it has started, with the one that started it."""
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _run(measure: Callable[[Card], Any], device: torch.device, quick: bool, tell: Callable[..., None]) -> None:
     if quick and device.type == "cpu":
         torch.set_num_threads(1)
     tell(machine={**machine.facts(device, machine.available_cores()), **_card_facts(device)})

@@ -1,10 +1,14 @@
 """The check with steps that hang, die or are wrong: what the others found is kept, and the exit status says it."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.gpu import __main__ as check
 from benchmarks.gpu.plan import Step
@@ -26,6 +30,16 @@ def run(
 
 def ended(found: dict) -> dict[str, str]:
     return {step["step"]: step["ended"] for step in found["steps"]}
+
+
+def gone(process: int) -> bool:
+    """Whether a process ends soon: it may be killed, and not yet buried by the one that inherits it."""
+    for _ in range(200):
+        state = Path(f"/proc/{process}/stat")
+        if not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_what_a_step_does_ends_that_step_alone(
@@ -63,14 +77,7 @@ def test_a_step_that_hangs_is_ended_with_all_it_started(tmp_path: Path, monkeypa
     status, found = run(["hangs", "fine"], tmp_path / "out.json", monkeypatch, limit=12)
     assert ended(found) == {"hangs": "stopped at its limit of 12 s", "fine": ""}
     child = next(int(row["ours"]) for row in found["rows"] if row["what"] == "child")
-    for _ in range(100):
-        state = Path(f"/proc/{child}/stat")
-        # Killed, and perhaps not yet buried by the process that inherits it.
-        if not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z":
-            break
-        time.sleep(0.05)
-    else:
-        pytest.fail(f"process {child} is still there")
+    assert gone(child)
     # A rate that was not reached in time is no wrong number.
     assert status == 0
 
@@ -79,3 +86,40 @@ def test_without_time_steps_are_left_out(tmp_path: Path, monkeypatch: pytest.Mon
     status, found = run(["fine"], tmp_path / "out.json", monkeypatch, "--minutes", "0")
     assert (status, ended(found)) == (0, {"fine": "left out: no time was left"})
     assert found["rows"] == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here is a CUDA device")
+def test_a_device_that_is_not_there_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(HERE))
+    monkeypatch.setattr(check, "STEPS", tuple(Step("right", name, "gpu_steps", 60, "fine") for name in "ab"))
+    assert check.main(["--device", "cuda", "--json", str(tmp_path / "out.json")]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "error: device: 'cuda' is asked for, this machine has 0 CUDA devices; give auto or cpu\n"
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert check.main(["--json", str(tmp_path / "file" / "out.json")]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert said.err.startswith("error: ") and str(tmp_path / "file") in said.err
+
+
+def test_steps_end_with_the_check(tmp_path: Path) -> None:
+    """Killed, it can end nothing itself."""
+    program = (
+        "from benchmarks.gpu import __main__ as check; from benchmarks.gpu.plan import Step;"
+        "check.STEPS = tuple(Step('fast', name, 'gpu_steps', 60, name) for name in ('hangs', 'fine'));"
+        "check.main(['--device', 'cpu', '--quick'])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout is not None
+    child = next(int(line.split(" | ")[3].replace(",", "")) for line in process.stdout if "| child |" in line)
+    process.kill()
+    process.wait()
+    assert gone(child)
+    process.stdout.close()
