@@ -11,7 +11,8 @@ from benchmarks.gpu.records import row_of
 from benchmarks.own_process import ROOT
 from benchmarks.results import Row
 from pipeline.errors import UserError
-from pipeline.files import read_json, write_text
+from pipeline.files import write_text
+from pipeline.texts import read_json
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- gpu figures: begin -->", "<!-- gpu figures: end -->"
