@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from benchmarks.gpu.goals import FLOAT32, MANY, at_most
 from benchmarks.own_process import ROOT
 from benchmarks.results import Row
 from pipeline.errors import UserError
+from pipeline.layout import Layout
 from pipeline.training.processes import Place
 
 PROCESSES = 2
@@ -34,6 +36,9 @@ def measure(card: Card) -> Iterator[Row]:
     found, rates = {}, {}
     where = {0: "on the CPU, gloo", 1: "on one card, gloo"}.get(cards, "on a card each, NCCL")
     for count in (1, PROCESSES):
+        # What is finished would stay as it is.
+        for folder in (Layout(results).model(epoch.SYSTEM), Layout(results).state(epoch.SYSTEM)):
+            shutil.rmtree(folder, ignore_errors=True)
         began = time.monotonic()
         _train(card, results, _places(count, apart=cards >= PROCESSES))
         took = time.monotonic() - began
