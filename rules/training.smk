@@ -34,6 +34,7 @@ rule train:
         BENCHMARKS / "train" / "{system}.tsv"
     wildcard_constraints:
         system=one_of(PLAN.trained),
+    priority: 1  # what is left at the end is then short: answers and scores
     conda:
         environment("envs/training.yaml")
     threads: PLAN.config.processes
