@@ -213,9 +213,10 @@ def _stream_frames(
         for block in decoder.blocks(width * height * 3, block_frames(width, height)):
             _append(group, "frames", block.reshape(-1, height, width, 3))
             count += len(block)
-    if len(decoder.times) < count:
-        raise UnreadableError("frames", f"{count} frames, but times of {len(decoder.times)} only", decoder.words)
-    return decoder.times[:count], decoder
+    times = decoder.times
+    if len(times) < count:
+        raise UnreadableError("frames", f"{count} frames, but times of {len(times)} only", decoder.words)
+    return times[:count], decoder
 
 
 def _decode_changing(
