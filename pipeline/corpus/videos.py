@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.progress import shown
 
 SUFFIXES = frozenset(
     f".{name}"
@@ -175,6 +176,5 @@ def _is_utf8(text: str) -> bool:
 
 
 def _printable(name: str) -> str:
-    """A name on one line, with what is not text in it as escapes."""
-    text = os.fsencode(name).decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """A name on one line, its bytes that are not UTF-8 as escapes."""
+    return shown(os.fsencode(name).decode(errors="backslashreplace"))
