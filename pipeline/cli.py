@@ -200,8 +200,9 @@ def ask(
 
         avsd ask clip.mp4 --system jst -c config.yaml -c configs/charades.yaml
     """
-    from pipeline.answers.ask import Request, Told
-    from pipeline.answers.ask import ask as run
+    from pipeline.asking.command import Request
+    from pipeline.asking.command import ask as run
+    from pipeline.asking.conversation import Told
     from pipeline.report.attention_page import write_page
 
     if not questions and not interactive and not sys.stdin.isatty():

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from pipeline.answers.ask import Request, _questions
-from pipeline.answers.ask_history import read_history
+from pipeline.asking.command import Request, _questions
+from pipeline.asking.history import read_history
 from pipeline.cli import main
 from pipeline.config import load, parse
 from pipeline.corpus.captions import convert_captions, read_captions

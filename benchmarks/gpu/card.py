@@ -16,7 +16,7 @@ from benchmarks.gpu.goals import FAST, GOALS
 from benchmarks.results import Row
 from benchmarks.trainees import Recipe
 from pipeline.features import i3d
-from pipeline.networks import recurrence
+from pipeline.networks.parts import recurrence
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 CPU = torch.device("cpu")

@@ -16,8 +16,8 @@ from benchmarks.searching import same
 from pipeline.config import Loss
 from pipeline.dataset.batch import Batch
 from pipeline.networks.base import DialogNetwork
-from pipeline.networks.lstm import LSTM
-from pipeline.networks.packing import Packing
+from pipeline.networks.parts.lstm import LSTM
+from pipeline.networks.parts.packing import Packing
 from pipeline.networks.registry import build_network
 from pipeline.training.learner import Learner
 from pipeline.training.losses import total

@@ -25,17 +25,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.networks.additive import Memory, MultimodalAttention, attend_hypotheses
 from pipeline.networks.base import Decoded, DialogNetwork, Prediction
-from pipeline.networks.encoders import FeatureProjection, HistoryEncoder, WordEncoder
 from pipeline.networks.inputs import Inputs
-from pipeline.networks.lstm import LSTM
-from pipeline.networks.lstm_step import Layer
-from pipeline.networks.packing import Packing
-from pipeline.networks.recurrence import run
+from pipeline.networks.parts.additive import Memory, MultimodalAttention, attend_hypotheses
+from pipeline.networks.parts.encoders import FeatureProjection, HistoryEncoder, WordEncoder
+from pipeline.networks.parts.lstm import LSTM
+from pipeline.networks.parts.lstm_step import Layer
+from pipeline.networks.parts.packing import Packing
+from pipeline.networks.parts.recurrence import run
+from pipeline.networks.parts.standard import Standardisation
+from pipeline.networks.parts.words import WordScores, bridge, embedding
 from pipeline.networks.sizes import AttentionSizes
-from pipeline.networks.standard import Standardisation
-from pipeline.networks.words import WordScores, bridge, embedding
 from pipeline.tensors import Sequences, TensorGroup
 
 QUESTION, HISTORY = "question", "history"

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pipeline.networks.inputs import Inputs
-from pipeline.networks.standard import Standardisation
+from pipeline.networks.parts.standard import Standardisation
 from pipeline.tensors import Sequences, TensorGroup
 
 

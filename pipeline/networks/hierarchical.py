@@ -37,15 +37,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pipeline.networks import gru
-from pipeline.networks.additive import AdditiveAttention, Attended, Memory, look
 from pipeline.networks.base import Decoded, DialogNetwork, Prediction
-from pipeline.networks.encoders import Steps
 from pipeline.networks.inputs import Inputs
-from pipeline.networks.packing import Packing, pick
+from pipeline.networks.parts import gru
+from pipeline.networks.parts.additive import AdditiveAttention, Attended, Memory, look
+from pipeline.networks.parts.encoders import Steps
+from pipeline.networks.parts.packing import Packing, pick
+from pipeline.networks.parts.standard import Standardisation
+from pipeline.networks.parts.words import WordScores, embedding, source
 from pipeline.networks.sizes import HierarchicalSizes
-from pipeline.networks.standard import Standardisation
-from pipeline.networks.words import WordScores, embedding, source
 from pipeline.tensors import FeatureSequences, Sequences, TensorGroup
 from pipeline.vocabulary import START
 
@@ -72,8 +72,8 @@ class State(TensorGroup):
 class HierarchicalAttention(AdditiveAttention):
     """Parameters of the attention within modalities and over them.
 
-    As in `pipeline.networks.additive`, U_k and V_Bk are applied to a modality's steps once a sequence, not to c_k at
-    every word.
+    As in `pipeline.networks.parts.additive`, U_k and V_Bk are applied to a modality's steps once a sequence, not to
+    c_k at every word.
     """
 
     def __init__(self, widths: Mapping[str, int], state: int, attention: int, context: int) -> None:

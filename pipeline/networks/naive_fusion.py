@@ -23,15 +23,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.networks.additive import masked_softmax
 from pipeline.networks.base import Decoded, DialogNetwork, Prediction
-from pipeline.networks.encoders import FeatureProjection, HistoryEncoder, WordEncoder
 from pipeline.networks.inputs import Inputs
-from pipeline.networks.lstm import LSTM
-from pipeline.networks.packing import Packing
+from pipeline.networks.parts.additive import masked_softmax
+from pipeline.networks.parts.encoders import FeatureProjection, HistoryEncoder, WordEncoder
+from pipeline.networks.parts.lstm import LSTM
+from pipeline.networks.parts.packing import Packing
+from pipeline.networks.parts.standard import Standardisation
+from pipeline.networks.parts.words import WordScores, bridge, embedding
 from pipeline.networks.sizes import NaiveFusionSizes
-from pipeline.networks.standard import Standardisation
-from pipeline.networks.words import WordScores, bridge, embedding
 from pipeline.tensors import FeatureSequences, Sequences, TensorGroup
 from pipeline.vocabulary import START
 

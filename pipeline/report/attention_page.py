@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from pipeline import __version__
-from pipeline.answers.ask import Told
+from pipeline.asking.conversation import Told
 from pipeline.files import write_text
 from pipeline.report.attention import attention_figure
 

@@ -16,7 +16,7 @@ from benchmarks.gpu.goals import GOALS, verdict
 from benchmarks.gpu.launches import launches
 from benchmarks.gpu.plan import STEPS
 from benchmarks.results import Row
-from pipeline.networks import lstm
+from pipeline.networks.parts import lstm
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = torch.device("cpu")

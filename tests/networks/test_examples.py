@@ -9,9 +9,10 @@ import pytest
 import pipeline.networks
 
 MODULES = [
-    "pipeline.networks",
-    *(f"pipeline.networks.{module.name}" for module in pkgutil.iter_modules(pipeline.networks.__path__)),
-]
+    module.name
+    for module in pkgutil.walk_packages(pipeline.networks.__path__, "pipeline.networks.")
+    if not module.ispkg
+] + ["pipeline.networks"]
 
 
 @pytest.mark.parametrize("name", MODULES)

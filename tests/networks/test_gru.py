@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.networks import gru
-from pipeline.networks.packing import Packing
+from pipeline.networks.parts import gru
+from pipeline.networks.parts.packing import Packing
 
 
 @pytest.mark.parametrize("layers", [1, 2])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pipeline.networks import additive
+from pipeline.networks.parts import additive
 
 
 @pytest.mark.parametrize("values", [2**17, 1])  # All turns at once, and one turn at a time.

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.networks.lstm import LSTM
-from pipeline.networks.packing import Packing, pick
+from pipeline.networks.parts.lstm import LSTM
+from pipeline.networks.parts.packing import Packing, pick
 
 
 def reference(lstm: LSTM, row: torch.Tensor) -> torch.Tensor:

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.networks import recurrence
-from pipeline.networks.additive import Memory, Weights
-from pipeline.networks.lstm_step import Layer
-from pipeline.networks.packed_lstm import packed_lstm
-from pipeline.networks.packing import Packing
-from pipeline.networks.recurrence import run
+from pipeline.networks.parts import recurrence
+from pipeline.networks.parts.additive import Memory, Weights
+from pipeline.networks.parts.lstm_step import Layer
+from pipeline.networks.parts.packed_lstm import packed_lstm
+from pipeline.networks.parts.packing import Packing
+from pipeline.networks.parts.recurrence import run
 
 ATTENTION, CONTEXT, HIDDEN = 3, 2, 4
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.answers.ask import Told
 from pipeline.answers.explain import Explanation, Modality
 from pipeline.answers.explain_clip import Clip
+from pipeline.asking.conversation import Told
 from pipeline.corpus.dialogs import Turn
 from pipeline.report.attention import COLUMNS, attention_figure, cells
 from pipeline.report.attention_page import write_page

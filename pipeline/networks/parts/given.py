@@ -1,4 +1,4 @@
-"""What the decoder's loop runs on (`pipeline.networks.recurrence`).
+"""What the decoder's loop runs on (`pipeline.networks.parts.recurrence`).
 
 >>> import torch
 >>> memory = Memory(torch.zeros(2, 5, 3), torch.zeros(2, 5, 4 + 3), torch.ones(2, 5, dtype=torch.bool))
@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from pipeline.networks.additive import Memory, Weights
-from pipeline.networks.lstm_step import Layer
+from pipeline.networks.parts.additive import Memory, Weights
+from pipeline.networks.parts.lstm_step import Layer
 
 
 class Given(NamedTuple):

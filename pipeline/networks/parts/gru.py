@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
-from pipeline.networks.packing import Packing
+from pipeline.networks.parts.packing import Packing
 
 
 class GRU(nn.Module):

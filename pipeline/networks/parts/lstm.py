@@ -2,7 +2,7 @@
 
 Legend: N sequences, R real steps of all of them, D input size, H units.
 
-On a GPU a packed sequence goes to cuDNN as it is, on a CPU through `pipeline.networks.packed_lstm`.
+On a GPU a packed sequence goes to cuDNN as it is, on a CPU through `pipeline.networks.parts.packed_lstm`.
 
 >>> packing = Packing.of(torch.tensor([3, 0, 2]), padded=4)
 >>> lstm = LSTM(inputs=5, hidden=3, layers=2, bidirectional=True)
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
-from pipeline.networks.packed_lstm import packed_lstm
-from pipeline.networks.packing import Packing, pick
+from pipeline.networks.parts.packed_lstm import packed_lstm
+from pipeline.networks.parts.packing import Packing, pick
 
 
 class LSTM(nn.Module):

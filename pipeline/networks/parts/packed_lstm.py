@@ -1,7 +1,7 @@
 """One LSTM layer over packed sequences on a CPU, with its gradient written out.
 
-Legend: N sequences, longest first, R real steps of all in packed order (`pipeline.networks.packing`), n sequences that
-have a step t, D input size, H units.
+Legend: N sequences, longest first, R real steps of all in packed order (`pipeline.networks.parts.packing`), n sequences
+that have a step t, D input size, H units.
 
     i, f, o = sigmoid(W x_t + U h_{t-1} + b);  c~ = tanh(the same);  c_t = f c_{t-1} + i c~;  h_t = o tanh(c_t)
 

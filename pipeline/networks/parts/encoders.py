@@ -25,9 +25,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pipeline.networks.lstm import LSTM
-from pipeline.networks.packing import Packing, pick
-from pipeline.networks.words import source
+from pipeline.networks.parts.lstm import LSTM
+from pipeline.networks.parts.packing import Packing, pick
+from pipeline.networks.parts.words import source
 from pipeline.tensors import FeatureSequences, Sequences, sent_to
 
 

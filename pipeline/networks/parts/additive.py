@@ -6,7 +6,7 @@ attention size, G context vector.
 Both W_ck and V_Bk act on c_k alone, a weighted sum of steps: they are applied to the steps once a sequence, beside
 the keys, and not to c_k at every word. ``mixed`` holds both products, G + A values a step.
 
->>> from pipeline.networks.packing import Packing
+>>> from pipeline.networks.parts.packing import Packing
 >>> attention = MultimodalAttention({"question": 6, "i3d_rgb": 8}, state=5, attention=4, context=3)
 >>> packing = Packing.of(torch.tensor([2, 1]), 2)  # Two turns, of two words and one.
 >>> question = attention.remember("question", Steps(torch.ones(3, 6), packing))
@@ -25,7 +25,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pipeline.networks.encoders import Steps
+from pipeline.networks.parts.encoders import Steps
 from pipeline.tensors import TensorGroup
 
 WORKING_VALUES = 2**17

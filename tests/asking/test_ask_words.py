@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.answers.ask_history import given_history, read_history
-from pipeline.answers.ask_words import as_in_corpus, question_in_corpus, unknown_words
+from pipeline.asking.history import given_history, read_history
+from pipeline.asking.words import as_in_corpus, question_in_corpus, unknown_words
 from pipeline.corpus.dialogs import Turn
 from pipeline.errors import UserError
 from pipeline.files import write_json

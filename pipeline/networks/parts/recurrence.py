@@ -1,11 +1,11 @@
 """The attention network's loop over the words of all answers, with its gradient written out.
 
 Legend: N answers, longest first, S words of the longest, R real words of all in packed order
-(`pipeline.networks.packing`), n answers that have a word i, m that have another one after it, K modalities, L steps of
-one, A attention size, G context vector, H decoder units.
+(`pipeline.networks.parts.packing`), n answers that have a word i, m that have another one after it, K modalities,
+L steps of one, A attention size, G context vector, H decoder units.
 
 The loop is the search's: `attend` (equations 6 to 8) from s_{i-1}, then an LSTM step (5). On a GPU it runs with all
-modalities side by side (`pipeline.networks.joined`), where a word takes a quarter of the operations. Automatic
+modalities side by side (`pipeline.networks.parts.joined`), where a word takes a quarter of the operations. Automatic
 differentiation would run some hundred small operations a word, and add up gradients as large as the memories at each.
 Here the backward loop holds only what depends on the word after it; all that is a sum over words, the gradients of
 every weight and of the mixed steps, is one product after the loop; and an answer that has ended is in no operation at
@@ -28,10 +28,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from pipeline.networks import joined
-from pipeline.networks.additive import Attended, Memory, Trace, Weights, attend
-from pipeline.networks.given import Given
-from pipeline.networks.lstm_step import Layer, Move, move, move_gradient
+from pipeline.networks.parts import joined
+from pipeline.networks.parts.additive import Attended, Memory, Trace, Weights, attend
+from pipeline.networks.parts.given import Given
+from pipeline.networks.parts.lstm_step import Layer, Move, move, move_gradient
 from pipeline.tensors import full_precision
 
 JOINED = {"cpu": False, "cuda": True}

@@ -1,14 +1,14 @@
 """The decoder's loop with all modalities side by side, for a device that waits for operations to be started.
 
-The equations and the results, to rounding, of `pipeline.networks.recurrence`. The steps of all modalities stand in a
-row; every query scores every step, and a bias takes away those of other modalities: more is computed, by fewer
+The equations and the results, to rounding, of `pipeline.networks.parts.recurrence`. The steps of all modalities stand
+in a row; every query scores every step, and a bias takes away those of other modalities: more is computed, by fewer
 operations. What a word makes is written where the end of the loop wants it.
 
 Legend: N answers, n of them have a word i, m another one after it, W words, R real words in packed order, K modalities,
 S steps of all modalities, A attention size, G context vector, H decoder units.
 
->>> from pipeline.networks.additive import Memory, Weights
->>> from pipeline.networks.lstm_step import Layer
+>>> from pipeline.networks.parts.additive import Memory, Weights
+>>> from pipeline.networks.parts.lstm_step import Layer
 >>> memory = Memory(torch.zeros(2, 5, 3), torch.zeros(2, 5, 4 + 3), torch.ones(2, 5, dtype=torch.bool))
 >>> weights = Weights(torch.zeros(2 * 3, 6), *(torch.zeros(size) for size in ((1, 3), (1, 4), (1, 3), (3,))))
 >>> layers = [Layer(torch.zeros(4 * 6, 4), torch.zeros(4 * 6), torch.zeros(4 * 6, 6))]
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pipeline.networks.given import Given
+from pipeline.networks.parts.given import Given
 from pipeline.tensors import sent_to
 
 # PyTorch's own gradients: gradient x (1 - y^2); gradient x y (1 - y); of a softmax. One operation each.

@@ -2,26 +2,22 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from pipeline.answers.ask_history import given_history, read_history
-from pipeline.answers.ask_system import Answerer, open_answerer
-from pipeline.answers.ask_video import VIDEO, VideoFeature, check_features, video_features, warn_of_other_settings
-from pipeline.answers.ask_words import as_in_corpus, question_in_corpus, unknown_words
-from pipeline.answers.explain import Explanation, explanation
-from pipeline.answers.explain_clip import Clip, read_clip
-from pipeline.answers.search import search
-from pipeline.config import Answers, Config
+from pipeline.answers.explain_clip import read_clip
+from pipeline.asking.conversation import Conversation, Told, name_unknown
+from pipeline.asking.history import given_history, read_history
+from pipeline.asking.system import Answerer, open_answerer
+from pipeline.asking.video import check_features, video_features, warn_of_other_settings
+from pipeline.asking.words import as_in_corpus
+from pipeline.config import Config
 from pipeline.corpus.descriptions import read_descriptions
-from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn
-from pipeline.dataset.dialogs import DialogDataset
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
-from pipeline.networks.inputs import Inputs
 from pipeline.progress import log
 from pipeline.texts import check_text
 
@@ -46,82 +42,8 @@ class Request:
     explain: bool = False
 
 
-@dataclass(frozen=True)
-class Told:
-    """What explains the answers so far: the system, the video's file, what stood before the first question."""
-
-    system: str
-    label: str
-    video: str
-    description: str
-    history: tuple[Turn, ...]
-    clip: Clip
-    answers: tuple[Explanation, ...]
-
-
 Show = Callable[[Told], None]
 """Takes the explanations of all answers so far, after each one."""
-
-
-@dataclass
-class Conversation:
-    """A dialog about one video: every answer enters the history.
-
-    turns: those so far, as in the corpus. features: the video's, by name.
-    """
-
-    answerer: Answerer
-    features: Mapping[str, VideoFeature]
-    settings: Answers
-    device: torch.device
-    description: str
-    turns: list[Turn]
-    explanations: list[Explanation] = field(default_factory=list)
-
-    def ask(self, question: str, explain: bool = False) -> str:
-        """The answer to ``question``, a person's words; with its explanation in `explanations` if wanted.
-
-        Raises `UserError` for a blank question, and when the network's scores are not finite numbers.
-        """
-        vocabulary = self.answerer.vocabulary
-        words = question_in_corpus(question, vocabulary)
-        if not words:
-            raise UserError("the question is blank, expected words")
-        _name_unknown(words, self.answerer)
-        inputs = self._inputs(words)
-        network = self.answerer.system.network
-        with torch.no_grad():
-            try:
-                best = search(network, network.encode(inputs), self.settings)[0][0]
-            except ArithmeticError as error:
-                raise UserError(f"{self.answerer.name}: {error}; check the weights of model and features") from None
-        answer = vocabulary.decode(best.ids)
-        if explain:
-            self.explanations.append(self._explanation(words, answer, inputs))
-        self.turns.append(Turn(words, answer))
-        return answer
-
-    def _inputs(self, question: str) -> Inputs:
-        dialog = Dialog(VIDEO, "", self.description, (*self.turns, Turn(question, UNDISCLOSED)))
-        view = self.answerer.view
-        if view.description != "none":
-            # Whatever it is at test, here it is the text given.
-            view = replace(view, description="summary")
-        dataset = DialogDataset([dialog], self.answerer.vocabulary, self.features, {"model": view})
-        return dataset.batch([(0, [len(self.turns)])], with_targets=False).to(self.device).views["model"]
-
-    def _explanation(self, question: str, answer: str, inputs: Inputs) -> Explanation:
-        seen = self.answerer.view
-        return explanation(
-            self.answerer.system.network,
-            self.answerer.vocabulary,
-            inputs,
-            question,
-            answer,
-            self.description if seen.description != "none" else "",
-            [f"{turn.question} {turn.answer}" for turn in self.turns] if seen.history else (),
-            {name: feature.times for name, feature in self.features.items()},
-        )
 
 
 def ask(config: Config, request: Request, show: Show | None = None) -> None:
@@ -171,7 +93,7 @@ def _conversation(config: Config, request: Request, answerer: Answerer, device: 
     if turns and not answerer.view.history:
         log(f"{answerer.name} does not see the dialog so far: every question stands alone")
     description = _description(request, answerer)
-    _name_unknown(" ".join([description, *(f"{turn.question} {turn.answer}" for turn in turns)]), answerer)
+    name_unknown(" ".join([description, *(f"{turn.question} {turn.answer}" for turn in turns)]), answerer)
     features = video_features(request.video, config, answerer.dims)
     warn_of_other_settings(config, features)
     return Conversation(answerer, features, config.answers, device, description, turns)
@@ -189,11 +111,6 @@ def _description(request: Request, answerer: Answerer) -> str:
     if kind != "none":
         log(f"{answerer.name} reads a description ({kind}); without --description every question stands alone")
     return ""
-
-
-def _name_unknown(text: str, answerer: Answerer) -> None:
-    if unknown := unknown_words(text, answerer.vocabulary):
-        log(f"not in the vocabulary of {answerer.name}: {', '.join(unknown)}")
 
 
 def _questions(request: Request) -> Iterator[str]:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.answers.ask import Request, Told, ask
-from pipeline.answers.ask_video import VideoFeature, video_features, warn_of_other_settings
 from pipeline.answers.generate import answer
+from pipeline.asking.command import Request, ask
+from pipeline.asking.conversation import Told
+from pipeline.asking.video import VideoFeature, video_features, warn_of_other_settings
 from pipeline.config import Config, merge, parse
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.errors import UserError
@@ -174,7 +175,7 @@ def test_as_the_pipeline_answers(
         made.update(video_features(*arguments))
         return made
 
-    monkeypatch.setattr("pipeline.answers.ask.video_features", kept)
+    monkeypatch.setattr("pipeline.asking.command.video_features", kept)
     (dialog,) = [each for each in dialogs() if each.video_id == name]
     answer(world, "whole", "trial")
     stored = read_json(Layout(world.results).answers("whole", "trial"))["dialogs"]

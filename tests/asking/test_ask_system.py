@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.answers.ask_system import choose, trained_systems
+from pipeline.asking.system import choose, trained_systems
 from pipeline.config import Config, parse
 from pipeline.errors import UserError
 from pipeline.files import write_json

@@ -1,0 +1,1 @@
+"""A trained system asked about any video: the dialog about it, and the command that holds it."""

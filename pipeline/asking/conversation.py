@@ -1,0 +1,99 @@
+"""A dialog about one video: features made once, every answer enters the history."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from pipeline.answers.explain import Explanation, explanation
+from pipeline.answers.explain_clip import Clip
+from pipeline.answers.search import search
+from pipeline.asking.system import Answerer
+from pipeline.asking.video import VIDEO, VideoFeature
+from pipeline.asking.words import question_in_corpus, unknown_words
+from pipeline.config import Answers
+from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn
+from pipeline.dataset.dialogs import DialogDataset
+from pipeline.errors import UserError
+from pipeline.networks.inputs import Inputs
+from pipeline.progress import log
+
+
+@dataclass(frozen=True)
+class Told:
+    """What explains the answers so far: the system, the video's file, what stood before the first question."""
+
+    system: str
+    label: str
+    video: str
+    description: str
+    history: tuple[Turn, ...]
+    clip: Clip
+    answers: tuple[Explanation, ...]
+
+
+@dataclass
+class Conversation:
+    """A dialog about one video: every answer enters the history.
+
+    turns: those so far, as in the corpus. features: the video's, by name.
+    """
+
+    answerer: Answerer
+    features: Mapping[str, VideoFeature]
+    settings: Answers
+    device: torch.device
+    description: str
+    turns: list[Turn]
+    explanations: list[Explanation] = field(default_factory=list)
+
+    def ask(self, question: str, explain: bool = False) -> str:
+        """The answer to ``question``, a person's words; with its explanation in `explanations` if wanted.
+
+        Raises `UserError` for a blank question, and when the network's scores are not finite numbers.
+        """
+        vocabulary = self.answerer.vocabulary
+        words = question_in_corpus(question, vocabulary)
+        if not words:
+            raise UserError("the question is blank, expected words")
+        name_unknown(words, self.answerer)
+        inputs = self._inputs(words)
+        network = self.answerer.system.network
+        with torch.no_grad():
+            try:
+                best = search(network, network.encode(inputs), self.settings)[0][0]
+            except ArithmeticError as error:
+                raise UserError(f"{self.answerer.name}: {error}; check the weights of model and features") from None
+        answer = vocabulary.decode(best.ids)
+        if explain:
+            self.explanations.append(self._explanation(words, answer, inputs))
+        self.turns.append(Turn(words, answer))
+        return answer
+
+    def _inputs(self, question: str) -> Inputs:
+        dialog = Dialog(VIDEO, "", self.description, (*self.turns, Turn(question, UNDISCLOSED)))
+        view = self.answerer.view
+        if view.description != "none":
+            # Whatever it is at test, here it is the text given.
+            view = replace(view, description="summary")
+        dataset = DialogDataset([dialog], self.answerer.vocabulary, self.features, {"model": view})
+        return dataset.batch([(0, [len(self.turns)])], with_targets=False).to(self.device).views["model"]
+
+    def _explanation(self, question: str, answer: str, inputs: Inputs) -> Explanation:
+        seen = self.answerer.view
+        return explanation(
+            self.answerer.system.network,
+            self.answerer.vocabulary,
+            inputs,
+            question,
+            answer,
+            self.description if seen.description != "none" else "",
+            [f"{turn.question} {turn.answer}" for turn in self.turns] if seen.history else (),
+            {name: feature.times for name, feature in self.features.items()},
+        )
+
+
+def name_unknown(text: str, answerer: Answerer) -> None:
+    """Say which words of ``text`` the vocabulary lacks."""
+    if unknown := unknown_words(text, answerer.vocabulary):
+        log(f"not in the vocabulary of {answerer.name}: {', '.join(unknown)}")

@@ -1,0 +1,1 @@
+"""What the dialog networks are made of: encoders, attention, recurrent layers, the decoder's loop."""
