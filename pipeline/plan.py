@@ -231,14 +231,14 @@ class Plan:
         """Files of the user's that a system's training reads beside the corpus, with its teacher's descriptions."""
         system = self.config.systems[name]
         seen = [system, *([] if system.teacher is None else [self.config.systems[system.teacher]])]
-        described = [each.description.file("train") for each in seen]
+        described = [each.told("train") for each in seen]
         started = [] if system.init_from is None else [system.init_from / "model.safetensors"]
-        return [*dict.fromkeys(path for path in described if path is not None), *started]
+        return [*dict.fromkeys(path for path in described if isinstance(path, Path)), *started]
 
     def answer_files(self, name: str) -> list[Path]:
         """Files of the user's that answering with a system reads beside the corpus."""
-        path = self.config.systems[name].description.file("test")
-        return [] if path is None else [path]
+        told = self.config.systems[name].told("test")
+        return [told] if isinstance(told, Path) else []
 
     # ---- settings: exactly what a step's result depends on, as inline JSON ---------------------------------------
 
@@ -261,7 +261,7 @@ class Plan:
     def _said(self, name: str) -> dict[str, Any]:
         """What a model card says of a system beside what its weights depend on."""
         system = self.config.systems[name]
-        return {"label": system.label, "description": {"test": system.description.test}}
+        return {**system.kind(), "label": system.label, **system.tested_with()}
 
     def scene_settings(self) -> str:
         """For `avsd corpus scenes`."""
@@ -308,7 +308,9 @@ class Plan:
 
     def answer_settings(self, name: str) -> str:
         """For `avsd answer`."""
-        return _json({"answers": self.config.answers, **self._with_features(answering_entries(self.config, name))})
+        return _json(
+            {"answers": self.config.answers_of(name), **self._with_features(answering_entries(self.config, name))}
+        )
 
     def explain_settings(self, name: str) -> str:
         """For `avsd explain`."""
