@@ -48,7 +48,8 @@ wildcard_constraints:
     shard=r"\d{4}",
     feature=r"\w+",
     system=r"\w+",
-    test_set="trial|official",
+    test_set="trial|official|training|validation",
+    references=r"[\w.]+",
 
 
 # A parameter function that asks for `threads` is not among the reasons to run a job again: folders and devices are
@@ -162,12 +163,15 @@ def teacher_model(wildcards):
     return [] if teacher is None else model_files([teacher])
 
 
+# With what other systems have written that this one reads.
 def files_for_training(wildcards):
-    return PLAN.training_files(wildcards.system)
+    read = answer_files(PLAN.read_in_training(wildcards.system))
+    return PLAN.training_files(wildcards.system) + read
 
 
 def files_for_answering(wildcards):
-    return PLAN.answer_files(wildcards.system)
+    read = answer_files(PLAN.read_at_test(wildcards.system, wildcards.test_set))
+    return PLAN.answer_files(wildcards.system) + read
 
 
 def training_settings(wildcards):
@@ -200,6 +204,19 @@ def against_options(wildcards):
         f"--against {shlex.quote(str(path))} {trials}"
         for path in other_answers(wildcards)
     ]
+
+
+def references(wildcards):
+    return LAYOUT.references(PLAN.references(wildcards.system, wildcards.test_set))
+
+
+def paraphrases(wildcards):
+    references = PLAN.references(wildcards.system, wildcards.test_set)
+    return LAYOUT.paraphrases(references) / "paraphrases.gz"
+
+
+def score_options(wildcards):
+    return PLAN.score_options(wildcards.system)
 
 
 def truth_option(wildcards):

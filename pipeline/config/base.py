@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from pipeline.config.textual import textual
 
-SPLITS = ("training", "validation", "trial", "official")
+LEARNED_FROM = ("training", "validation")
+"""Splits that a training reads."""
+SPLITS = (*LEARNED_FROM, "trial", "official")
 TestSet = Literal["trial", "official"]
 TEST_SETS: tuple[TestSet, ...] = ("trial", "official")
 

@@ -9,7 +9,8 @@ from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
 from pipeline.config.corpus import Corpus, Dialogs, Vocabulary
 from pipeline.config.features import Feature, I3DFeature, Media
-from pipeline.config.systems import ANSWER, System, Training
+from pipeline.config.folds import with_folds
+from pipeline.config.systems import ANSWER, DescribedBy, System, Training
 from pipeline.networks.sizes import SIZES, Sizes
 from pipeline.tasks.registry import TASKS
 
@@ -54,6 +55,11 @@ class Config(Section):
     scoring: Scoring = Field(Scoring(), description="metrics")
     report: Report = Field(Report(), description="the page")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _written_out(cls, values: Any) -> Any:
+        return with_folds(values) if isinstance(values, dict) else values
+
     @field_validator("networks")
     @classmethod
     def _known_networks(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -70,6 +76,7 @@ class Config(Section):
             self._check_system(name, system)
         for name in self.run:
             self._check_without(name)
+            self._check_readings(name)
         if self.scoring.against is not None and self.scoring.against not in self.systems:
             raise ValueError(f"scoring.against: {self.scoring.against!r} is not in systems ({', '.join(self.systems)})")
         if self.report.explain is not None and self.report.explain not in self.systems:
@@ -111,6 +118,17 @@ class Config(Section):
         for lost in self.systems[name].without:
             if lost not in inputs:
                 raise ValueError(f"systems.{name}.without: {lost!r} is not an input of the model ({', '.join(inputs)})")
+
+    def _check_readings(self, name: str) -> None:
+        for when in ("train", "test"):
+            told = self.systems[name].told(when)
+            if not isinstance(told, DescribedBy):
+                continue
+            key, other = f"systems.{name}.description.{when}.system", self.systems.get(told.system)
+            if other is None:
+                raise ValueError(f"{key}: {told.system!r} is not in systems")
+            if other.asked or other.model is not None:
+                raise ValueError(f"{key}: {told.system!r} does not describe videos; name a system with task: describe")
 
     def trained(self, name: str) -> tuple[str, System]:
         """The system whose trained model ``name`` answers with (itself, unless `model` names another)."""
