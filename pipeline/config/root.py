@@ -76,15 +76,27 @@ class Config(Section):
         for feature in system.features:
             if feature not in self.features:
                 raise ValueError(f"systems.{name}.features: {feature!r} is not in features")
+        self._check_inputs(name)
         if system.network is not None:
-            if system.history and not type(self.sizes(name)).takes_history:
-                raise ValueError(f"systems.{name}.history: {system.network} has no encoder for the dialog so far")
             self.training_of(name)
         if system.loss in ("st_context", "joint"):
             assert system.teacher is not None
             own, taught = (self.sizes(each).context_size for each in (name, system.teacher))
             if own != taught:
                 raise ValueError(f"systems.{name}.loss: {system.loss} compares context vectors, {own} with {taught}")
+
+    def _check_inputs(self, name: str) -> None:
+        """Whether the network of the system ``name`` reads what it is given."""
+        model, trained = self.trained(name)
+        network, kind = trained.network, type(self.sizes(model))
+        if trained.history and not kind.takes_history:
+            raise ValueError(f"systems.{name}.history: {network} has no encoder for the dialog so far")
+        if kind.takes_question:
+            return
+        if not trained.features:
+            raise ValueError(f"systems.{name}.features: {network} sees features alone: give at least one")
+        if {trained.description.train, self.systems[name].description.test} != {"none"}:
+            raise ValueError(f"systems.{name}.description: {network} sees features alone and reads no description")
 
     def _check_without(self, name: str) -> None:
         inputs = (*self.trained(name)[1].features, "history")

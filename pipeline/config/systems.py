@@ -64,7 +64,9 @@ class System(Section):
 
     label: str = Field(description="name in tables and report")
     task: Literal["answer"] = Field("answer", description="what the system does")
-    network: str | None = Field(None, description="attention, naive_fusion or hierarchical; null when `model` is given")
+    network: str | None = Field(
+        None, description="attention, naive_fusion, hierarchical or captioner; null when `model` is given"
+    )
     sizes: dict[str, Any] = Field({}, description="overrides of the network's sizes")
     features: tuple[str, ...] = Field((), description="features it sees; may be empty")
     history: bool = Field(True, description="whether it sees the dialog so far")

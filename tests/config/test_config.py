@@ -51,6 +51,14 @@ def test_charades_has_the_papers_settings():
         ({"systems": {"st": {"model": "jst"}}}, "give either network"),
         ({"systems": {"st": {"features": ["c3d"]}}}, "systems.st.features: 'c3d' is not in features"),
         ({"systems": {"best": {"history": True}}}, "systems.best.history: hierarchical has no encoder for the dialog"),
+        (
+            {"systems": {"best": {"network": "captioner", "sizes": {}, "features": []}}},
+            "systems.best.features: captioner sees features alone: give at least one",
+        ),
+        (
+            {"systems": {"best": {"network": "captioner", "sizes": {}}}},
+            "systems.best.description: captioner sees features alone and reads no description",
+        ),
         ({"systems": {"jst": {"sizes": {"context": 7}}}}, "systems.jst.loss: joint compares context vectors, 7"),
         ({"systems": {"st": {"sizes": {"width": 3}}}}, "width"),
         ({"systems": {"without_vggish": {"without": ["smell"]}}}, "'smell' is not an input of the model"),
