@@ -9,8 +9,8 @@ from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
 from pipeline.config.corpus import Corpus, Dialogs, Vocabulary
 from pipeline.config.features import Feature, I3DFeature, Media
-from pipeline.config.systems import System, Training
-from pipeline.networks.sizes import SIZES, Sizes
+from pipeline.config.systems import REPRESENTING, System, Training
+from pipeline.networks.sizes import SIZES, CaptionerSizes, Sizes
 
 
 class Config(Section):
@@ -79,11 +79,22 @@ class Config(Section):
         self._check_inputs(name)
         if system.network is not None:
             self.training_of(name)
+        if system.loss in REPRESENTING:
+            self._check_representations(name, system)
         if system.loss in ("st_context", "joint"):
             assert system.teacher is not None
             own, taught = (self.sizes(each).context_size for each in (name, system.teacher))
             if own != taught:
                 raise ValueError(f"systems.{name}.loss: {system.loss} compares context vectors, {own} with {taught}")
+
+    def _check_representations(self, name: str, system: System) -> None:
+        """Whether L_rep has two representations to compare, and an adaptor to teach."""
+        assert system.teacher is not None
+        own, taught = (self.sizes(each) for each in (name, system.teacher))
+        if not (isinstance(own, CaptionerSizes) and isinstance(taught, CaptionerSizes)):
+            raise ValueError(f"systems.{name}.loss: {system.loss} goes with network captioner, the teacher's too")
+        if not own.adaptor:
+            raise ValueError(f"systems.{name}.loss: {system.loss} trains an adaptor: give sizes {{adaptor: true}}")
 
     def _check_inputs(self, name: str) -> None:
         """Whether the network of the system ``name`` reads what it is given."""

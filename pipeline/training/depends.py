@@ -36,6 +36,7 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
         **_named("sizes", entry["sizes"]),
         **_named("training", training_values(config, name)),
         **_seen("model", entry),
+        **({"frozen parts": entry["freeze"]} if "freeze" in entry else {}),
     }
     for split, dialogs in materials.dialogs.items():
         values[f"{split} dialogs"] = _dialog_hash(dialogs)
