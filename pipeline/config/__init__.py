@@ -10,10 +10,11 @@ from pipeline.config.corpus import Corpus, Dialogs, SceneCounts, Scenes, Vocabul
 from pipeline.config.features import Feature, FlowSettings, FrameMedia, I3DFeature, Inputs, Media, VGGishFeature
 from pipeline.config.reading import load, merge, parse
 from pipeline.config.root import Config, network_sizes
-from pipeline.config.systems import Description, Loss, System, SystemDescription, Training
+from pipeline.config.systems import REPRESENTING, Description, Loss, System, SystemDescription, Training
 
 __all__ = [
     "OTHER_NAMES",
+    "REPRESENTING",
     "SPLITS",
     "TEST_SETS",
     "Answers",

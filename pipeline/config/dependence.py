@@ -14,7 +14,8 @@ from pipeline.config.systems import plain
 
 LOSSES: dict[str, tuple[str, ...]] = {
     "lambda_context": ("st_context", "joint"),
-    "label_smoothing": ("ce", "joint"),
+    "lambda_representation": ("rep", "rep_ce"),
+    "label_smoothing": ("ce", "joint", "rep_ce"),
     "student_from_teacher": ("st", "st_context", "joint"),
     "joint_teacher_from_scratch": ("joint",),
     "joint_shared_pass": ("joint",),
@@ -76,6 +77,7 @@ def trained_entry(config: Config, name: str) -> dict[str, Any]:
         "teacher": system.teacher,
         "init_from": plain(system.init_from),
         "sizes": sizes_values(config, name),
+        **({"freeze": sorted(set(system.freeze))} if system.freeze else {}),
     }
 
 

@@ -9,8 +9,9 @@ from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
 from pipeline.config.corpus import Corpus, Dialogs, Vocabulary
 from pipeline.config.features import Feature, I3DFeature, Media
+from pipeline.config.fitting import check
 from pipeline.config.folds import with_folds
-from pipeline.config.systems import ANSWER, DescribedBy, System, Training
+from pipeline.config.systems import ANSWER, System, Training
 from pipeline.networks.sizes import SIZES, Sizes
 from pipeline.tasks.registry import TASKS
 
@@ -69,66 +70,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _systems_fit(self) -> Self:
-        for name in self.run:
-            if name not in self.systems:
-                raise ValueError(f"run: {name!r} is not in systems ({', '.join(self.systems)})")
-        for name, system in self.systems.items():
-            self._check_system(name, system)
-        for name in self.run:
-            self._check_without(name)
-            self._check_readings(name)
-        if self.scoring.against is not None and self.scoring.against not in self.systems:
-            raise ValueError(f"scoring.against: {self.scoring.against!r} is not in systems ({', '.join(self.systems)})")
-        if self.report.explain is not None and self.report.explain not in self.systems:
-            raise ValueError(f"report.explain: {self.report.explain!r} is not in systems ({', '.join(self.systems)})")
-        for name in self.extract:
-            if name not in self.features:
-                raise ValueError(f"extract: {name!r} is not in features ({', '.join(self.features)})")
+        check(self)
         return self
-
-    def _check_system(self, name: str, system: System) -> None:
-        for key in ("teacher", "model"):
-            other = getattr(system, key)
-            if other is None:
-                continue
-            if other not in self.systems:
-                raise ValueError(f"systems.{name}.{key}: {other!r} is not in systems")
-            if self.systems[other].model is not None:
-                raise ValueError(f"systems.{name}.{key}: {other!r} has no model of its own")
-            if self.systems[other].task != system.task:
-                raise ValueError(f"systems.{name}.{key}: {other!r} has another task ({self.systems[other].task})")
-            if key == "teacher" and self.systems[other].teacher is not None:
-                raise ValueError(f"systems.{name}.teacher: {other!r} is itself a student")
-        for feature in system.features:
-            if feature not in self.features:
-                raise ValueError(f"systems.{name}.features: {feature!r} is not in features")
-        if system.network is not None:
-            if system.looks_back() and not type(self.sizes(name)).takes_history:
-                raise ValueError(f"systems.{name}.history: {system.network} has no encoder for the dialog so far")
-            self.training_of(name)
-        self.answers_of(name)
-        if system.loss in ("st_context", "joint"):
-            assert system.teacher is not None
-            own, taught = (self.sizes(each).context_size for each in (name, system.teacher))
-            if own != taught:
-                raise ValueError(f"systems.{name}.loss: {system.loss} compares context vectors, {own} with {taught}")
-
-    def _check_without(self, name: str) -> None:
-        inputs = (*self.trained(name)[1].features, "history")
-        for lost in self.systems[name].without:
-            if lost not in inputs:
-                raise ValueError(f"systems.{name}.without: {lost!r} is not an input of the model ({', '.join(inputs)})")
-
-    def _check_readings(self, name: str) -> None:
-        for when in ("train", "test"):
-            told = self.systems[name].told(when)
-            if not isinstance(told, DescribedBy):
-                continue
-            key, other = f"systems.{name}.description.{when}.system", self.systems.get(told.system)
-            if other is None:
-                raise ValueError(f"{key}: {told.system!r} is not in systems")
-            if other.asked or other.model is not None:
-                raise ValueError(f"{key}: {told.system!r} does not describe videos; name a system with task: describe")
 
     def trained(self, name: str) -> tuple[str, System]:
         """The system whose trained model ``name`` answers with (itself, unless `model` names another)."""

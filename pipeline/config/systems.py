@@ -18,6 +18,8 @@ class Reading(NamedTuple):
 
 Loss = Literal["ce", "st", "st_context", "joint"]
 """Losses of systems that answer."""
+REPRESENTING = ("rep", "rep_ce")
+"""Losses that compare representations; their students start from their teacher where it fits: all but the adaptor."""
 Manual = Literal["none", "summary", "caption", "both"]
 """A person's description of the video, or none."""
 
@@ -84,6 +86,7 @@ class Training(Section):
     learning_rate: float = Field(1e-3, gt=0, description="Adam's; halved when validation perplexity did not fall")
     clip: float = Field(5.0, gt=0, description="gradient norm is clipped at this")
     lambda_context: float = Field(1.0, ge=0, description="weight of the context-vector loss in L'_ST and L_JST")
+    lambda_representation: float = Field(1.0, ge=0, description="weight of L_rep in the losses rep and rep_ce")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the hard targets in training; 0: none")
     patience: int | None = Field(None, ge=1, description="end after so many epochs without improvement")
     student_from_teacher: bool = Field(False, description="start a student from its teacher's weights")
@@ -111,10 +114,13 @@ class System(Section):
     sizes: dict[str, Any] = Field({}, description="overrides of the network's sizes")
     features: tuple[str, ...] = Field((), description="features it sees; may be empty")
     loss: str = Field("ce", description="what is minimised")
-    teacher: str | None = Field(None, description="the system that teaches it")
+    teacher: str | None = Field(None, description="the system that teaches it (all losses but ce)")
     init_from: Path | None = Field(
         None,
         description="a trained model's folder to start from: weights that fit by name and size, words by spelling",
+    )
+    freeze: tuple[str, ...] = Field(
+        (), description="parts of the network, by name, that stay as they were started: `adaptor`, `embedding` ..."
     )
     model: str | None = Field(None, description="another system whose trained model this one is tested with")
     without: tuple[str, ...] = Field(
@@ -166,9 +172,11 @@ class System(Section):
         if (self.model is None) == (self.network is None):
             raise ValueError("give either network (a system of its own) or model (another system's model)")
         if (self.loss != "ce") != (self.teacher is not None):
-            raise ValueError("teacher goes with the losses other than ce")
+            raise ValueError("teacher goes with every loss but ce")
         if self.model is not None and self.init_from is not None:
             raise ValueError("init_from goes with network: a system that answers with another's model learns nothing")
+        if self.freeze and (self.model is not None or self.loss == "rep"):
+            raise ValueError("freeze goes with network, and not with the loss rep, which trains the adaptor alone")
         return self
 
 

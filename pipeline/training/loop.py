@@ -60,7 +60,7 @@ class Loop:
         self.rows: list[Row] = []
         self.best: dict[str, Tensor] = {}
         learner.to(fabric.device)
-        optimizer = torch.optim.Adam(learner.learned().parameters(), lr=settings.learning_rate, fused=True)
+        optimizer = torch.optim.Adam(learner.learning(), lr=settings.learning_rate, fused=True)
         if state is not None:
             self._take_up(state, optimizer)
         self.module, self.optimizer = fabric.setup(learner, optimizer)
@@ -102,15 +102,14 @@ class Loop:
 
     def _learn(self, step: Step) -> None:
         """One step of Adam; the loss terms are added to the epoch's sums."""
+        settings = self.settings
         losses: Losses = self.module(step.batch.to(self.fabric.device))
         self.optimizer.zero_grad()
         # Each process's loss is a mean over its own words, and the gradient becomes the mean over the processes: these
         # weights make of it the gradient of the mean over all words.
         weight = step.share * self.fabric.world_size
-        self.fabric.backward(weight * total(losses.learned, self.settings.lambda_context))
-        norm = self.fabric.clip_gradients(
-            self.module, self.optimizer, max_norm=self.settings.clip, error_if_nonfinite=False
-        )
+        self.fabric.backward(weight * total(losses.learned, settings.lambda_context, settings.lambda_representation))
+        norm = self.fabric.clip_gradients(self.module, self.optimizer, max_norm=settings.clip, error_if_nonfinite=False)
         assert norm is not None
         terms = {**losses.learned, **losses.monitored}
         *values, length = self._told(step, torch.stack([term.detach() for term in terms.values()]), norm)
