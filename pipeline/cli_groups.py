@@ -41,14 +41,22 @@ def corpus_import(out: Out, config: Configuration = DEFAULT) -> None:
 
 @corpus_app.command("captions")
 def corpus_captions(
-    captions: Annotated[Path, typer.Argument(help="JSON: a caption, or a list of them, by video id; or COCO layout.")],
+    captions: Annotated[Path, typer.Argument(help="File of captions (below), or a folder with How2's.")],
     out: Out,
     question: Annotated[str, typer.Option(help="What every caption answers.")] = "what happens in the video ?",
+    ids: Annotated[Path | None, typer.Option(help="How2's file of ids, for a text file of sentences alone.")] = None,
 ) -> None:
-    """Turn captions of another corpus into dialogs, for the pretraining of a system (its `init_from`)."""
-    from pipeline.corpus.captions import convert_captions
+    """Turn captions of another corpus into dialogs, for the pretraining of a system (its `init_from`).
 
-    convert_captions(captions, question, out)
+    **Layouts**, told apart by what is in the file: `{video id: sentence or [sentence, ...]}`; COCO (`annotations` with
+    `image_id` and `caption`, `images` with `id` and `file_name`); MSR-VTT (`videos` with `video_id`, `sentences` with
+    `video_id` and `caption`); How2 (`text.en` with `id`, `text.id.en`, or `desc.tok.txt`).
+
+    Sentences are brought to the dialogs' form. Broken entries are named, counted and left out.
+    """
+    from pipeline.corpus.captions.dialogs import convert_captions
+
+    convert_captions(captions, ids, question, out)
 
 
 @corpus_app.command("stats")

@@ -5,7 +5,7 @@ docs/configuration.md are generated from these models, and a test fails when the
 """
 
 from pipeline.config.answers import OTHER_NAMES, Answers, Filter, Report, Scoring
-from pipeline.config.base import SPLITS, TEST_SETS, TestSet
+from pipeline.config.base import SPLITS, TEST_SETS, Split, TestSet
 from pipeline.config.corpus import Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
 from pipeline.config.features import Feature, FlowSettings, FrameMedia, I3DFeature, Inputs, Media, VGGishFeature
 from pipeline.config.reading import load, merge, parse
@@ -33,6 +33,7 @@ __all__ = [
     "SceneCounts",
     "Scenes",
     "Scoring",
+    "Split",
     "System",
     "SystemDescription",
     "TestSet",

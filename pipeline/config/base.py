@@ -7,8 +7,11 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pipeline.config.textual import textual
 
 SPLITS = ("training", "validation", "trial", "official")
-TestSet = Literal["trial", "official"]
-TEST_SETS: tuple[TestSet, ...] = ("trial", "official")
+TestSet = Literal["trial", "official", "test"]
+TEST_SETS: tuple[TestSet, ...] = ("trial", "official", "test")
+"""The challenge's two test sets, and the one of a corpus of captions."""
+Split = Literal["training", "validation", "test"]
+"""Splits of a corpus of captions."""
 
 
 class Section(BaseModel):

@@ -13,6 +13,7 @@ from pipeline.texts import read_json
 UNDISCLOSED = "__UNDISCLOSED__"
 # Ids become file names, shard rows and `<video>_<turn>` names.
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
+SAFE_ID = "letters, digits, '-', '_' and '.' (not in front)"
 _LAYOUT = '{"dialogs": [{"image_id", "caption", "summary", "dialog": [{"question", "answer"}]}]}'
 
 
@@ -87,10 +88,15 @@ def write_dialogs(path: Path, dialogs: Sequence[Dialog]) -> None:
     write_json(path, {"type": "scene_aware_dialog", "version": "0.1", "dialogs": content})
 
 
+def is_safe_id(video_id: str) -> bool:
+    """Whether a video's id is safe as a file name."""
+    return _SAFE_ID.fullmatch(video_id) is not None
+
+
 def check_video_id(video_id: str, where: str) -> None:
     """Raise a `UserError` that begins with ``where`` unless ``video_id`` is safe as a file name."""
-    if not _SAFE_ID.fullmatch(video_id):
-        raise UserError(f"{where}: unsafe id {video_id!r}; expected letters, digits, '-', '_' and '.' (not in front)")
+    if not is_safe_id(video_id):
+        raise UserError(f"{where}: unsafe id {video_id!r}; expected {SAFE_ID}")
 
 
 def read_entries(path: Path) -> list[Entry]:
