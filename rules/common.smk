@@ -1,5 +1,5 @@
 # The plan of this configuration, and the input functions that several rules share. Lists and parameters come from
-# pipeline/plan.py, which is typed and tested; here they only meet Snakemake's wildcards.
+# pipeline/plan/, which is typed and tested; here they only meet Snakemake's wildcards.
 
 import shlex
 import sys

@@ -1,0 +1,29 @@
+"""What a configuration asks for: the jobs, the files each of them reads, and the settings it depends on.
+
+The rules take every list and every parameter from here; nothing here knows Snakemake. Building a `Plan` reads no
+dialog and opens no video: it looks only at which files exist, so a whole run can be planned before the data are real.
+"""
+
+from typing import Any, Self
+
+from pipeline.config import Config, parse
+from pipeline.plan.checks import check_files
+from pipeline.plan.settings import Settings
+
+__all__ = ["Plan"]
+
+
+class Plan(Settings):
+    """The jobs a configuration implies (`jobs`), with their files (`files`) and settings (`settings`).
+
+    Raises `UserError` naming the first file of the user's that is missing.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        check_files(self)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        """The plan of a configuration given as a plain mapping."""
+        return cls(parse(values))

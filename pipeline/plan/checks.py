@@ -1,0 +1,50 @@
+"""Whether the files of the user's that a plan names are there. None is opened."""
+
+from pathlib import Path
+
+from pipeline.corpus.importing import training_file
+from pipeline.errors import UserError
+from pipeline.plan.files import Files
+
+
+def check_files(files: Files) -> None:
+    """Raises `UserError` naming the first file of the user's that is missing."""
+    if files.config.nodes > 1:
+        raise UserError(
+            f"nodes: {files.config.nodes}, but the workflow trains a system on one machine; train it by hand on "
+            "several (`srun avsd train SYSTEM`), and the workflow goes on from its model"
+        )
+    for feature in files.gathered:
+        files.shards(feature)  # which raises where there is nothing to gather
+    if files.config.corpus.source == "files":
+        if files.config.run:
+            _check_dialogs(files)
+        if files.computed:
+            _check_videos(files)
+    for feature in files.computed:
+        _check(files.own_weights(feature), f"features.{feature}", "weights file")
+    for name in files.trained:
+        _check(files.training_files(name), f"systems.{name}")
+    for name in files.config.run:
+        _check(files.answer_files(name), f"systems.{name}")
+
+
+def _check(paths: list[Path], key: str, kind: str = "file") -> None:
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{path}: no such {kind} ({key} in the configuration)")
+
+
+def _check_dialogs(files: Files) -> None:
+    training_file(files.config.dialogs)
+    for key, path in files.dialog_files().items():
+        _check([path], f"dialogs.{key}")
+
+
+def _check_videos(files: Files) -> None:
+    if files.config.videos is None:
+        names = ", ".join(files.computed)
+        raise UserError(f"videos: not set; give the folder of videos that {names} are computed from")
+    if not any(files.shards(feature) for feature in files.computed):
+        note = f"; {files.note}" if files.note else ""
+        raise UserError(f"{files.config.videos}: no video in this folder (videos in the configuration){note}")

@@ -1,0 +1,136 @@
+"""The files that jobs read of the user's and of each other: dialogs, videos and npy by shard, weights, descriptions."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.config import Dialogs
+from pipeline.corpus.shards import by_shard, npy_in, shard_name
+from pipeline.corpus.videos import Videos, find_videos
+from pipeline.errors import UserError
+from pipeline.layout import kinetics_path
+from pipeline.plan.jobs import Jobs
+from pipeline.versions import STAGES
+
+
+class Files(Jobs):
+    """The jobs, with the files each of them reads. A folder is looked through when first asked for."""
+
+    def generated_dialogs(self) -> dict[str, Path]:
+        """Dialog files of the generated scenes, by key of `dialogs`."""
+        return {key: self.layout.scenes / f"{key}.json" for key in Dialogs.model_fields}
+
+    def dialog_files(self) -> dict[str, Path]:
+        """Dialog files by key of `dialogs`: the user's, or the generated ones."""
+        if self.config.corpus.source == "scenes":
+            return self.generated_dialogs()
+        given = self.config.dialogs.model_dump()
+        return {key: path for key, path in given.items() if path is not None}
+
+    @property
+    def truth(self) -> list[Path]:
+        """Ground truth of the dialogs, where there is one: generated scenes have it."""
+        return [self.layout.scenes / "truth.json"] if self.config.corpus.source == "scenes" else []
+
+    @cached_property
+    def _found(self) -> Videos | None:
+        """What is in the user's folder of videos; None where there is none."""
+        folder = self.config.videos
+        if folder is None or self.config.corpus.source == "scenes":
+            return None
+        return find_videos(folder, self.config.videos_recursive)
+
+    @cached_property
+    def _videos(self) -> dict[str, list[Path]]:
+        """The user's videos by shard."""
+        return by_shard(self._found.files if self._found else {}, self.config.corpus.shards)
+
+    @property
+    def note(self) -> str | None:
+        """One line about what a run leaves out of the user's folder of videos; None where it leaves nothing out."""
+        return self._found.note if self.computed and self._found else None
+
+    def videos(self, shard: str) -> list[Path]:
+        """The user's videos of a shard whose paths have no braces; for generated scenes the folder they are all in."""
+        if self.config.corpus.source == "scenes":
+            return [self.layout.scenes / "videos"]
+        return [path for path in self._videos.get(shard, []) if not _braced(path)]
+
+    def decoding(self, shard: str) -> int | list[int | str]:
+        """What decoding a shard depends on besides its settings and `videos`: the stage's version.
+
+        In the path of an input, braces would be wildcards. A video that has them counts by size and time of change.
+        """
+        others = [path for path in self._videos.get(shard, []) if _braced(path)]
+        marks = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in others]
+        return [STAGES["decode"], *marks] if marks else STAGES["decode"]
+
+    @cached_property
+    def _npy(self) -> dict[str, dict[str, list[Path]]]:
+        """Npy files of the gathered features by feature and shard."""
+        return {name: by_shard(self._npy_in(name), self.config.corpus.shards) for name in self.gathered}
+
+    def _npy_in(self, feature: str) -> dict[str, Path]:
+        folder = self.config.features[feature].npy
+        assert folder is not None
+        try:
+            return npy_in(folder)
+        except UserError as error:
+            raise UserError(f"features.{feature}.npy: {error}") from None
+
+    def npy_files(self, feature: str, shard: str) -> list[Path]:
+        """The npy files of a gathered feature that belong to a shard."""
+        return self._npy[feature].get(shard, [])
+
+    def shards(self, feature: str) -> list[str]:
+        """The shards of a feature that hold anything."""
+        if feature in self.gathered:
+            return list(self._npy[feature])
+        if self.config.corpus.source == "scenes":
+            return [shard_name(index) for index in range(self.config.corpus.shards)]
+        return list(self._videos)
+
+    def feature_shards(self, features: Iterable[str]) -> list[Path]:
+        """Every shard file of some features."""
+        return [self.layout.feature_shard(name, shard) for name in features for shard in self.shards(name)]
+
+    @property
+    def unread(self) -> list[Path]:
+        """Lists of unreadable videos, one a computed feature and shard."""
+        return [self.layout.unread_shard(name, shard) for name in self.computed for shard in self.shards(name)]
+
+    @property
+    def quarantine(self) -> list[Path]:
+        """Lists of unreadable videos, one a shard, of all computed features together."""
+        shards = dict.fromkeys(shard for name in self.computed for shard in self.shards(name))
+        return [self.layout.quarantine_shard(shard) for shard in shards]
+
+    def weights(self, feature: str) -> list[Path]:
+        """Weights files a computed feature needs: fetched ones and the user's."""
+        settings = self.config.features[feature]
+        fetched = [kinetics_path(self.config.resources)] if getattr(settings, "weights", None) == "kinetics" else []
+        return fetched + self.own_weights(feature)
+
+    def own_weights(self, feature: str) -> list[Path]:
+        """Weights files of the user's that a computed feature needs."""
+        settings = self.config.features[feature]
+        flow = getattr(settings, "flow", None) if settings.network == "i3d_flow" else None
+        given = (getattr(settings, "weights", None), getattr(settings, "pca", None), getattr(flow, "weights", None))
+        return [path for path in given if isinstance(path, Path)]
+
+    def training_files(self, name: str) -> list[Path]:
+        """Files of the user's that a system's training reads beside the corpus, with its teacher's descriptions."""
+        system = self.config.systems[name]
+        seen = [system, *([] if system.teacher is None else [self.config.systems[system.teacher]])]
+        described = [each.description.file("train") for each in seen]
+        started = [] if system.init_from is None else [system.init_from / "model.safetensors"]
+        return [*dict.fromkeys(path for path in described if path is not None), *started]
+
+    def answer_files(self, name: str) -> list[Path]:
+        """Files of the user's that answering with a system reads beside the corpus."""
+        path = self.config.systems[name].description.file("test")
+        return [] if path is None else [path]
+
+
+def _braced(path: Path) -> bool:
+    return "{" in str(path)

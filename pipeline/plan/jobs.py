@@ -1,0 +1,109 @@
+"""What is to be made: features, trained systems, answers and their test sets, tables."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.config import TEST_SETS, Config, TestSet
+from pipeline.layout import Layout
+
+
+class Jobs:
+    """Lists of what a configuration asks for. They follow from it alone; no file of the user's is looked at."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.layout = Layout(config.results)
+
+    @cached_property
+    def trained(self) -> list[str]:
+        """Systems that are trained: those of `run`, the models they answer with, and teachers before students."""
+        order: dict[str, None] = {}
+        for name in self.config.run:
+            model, system = self.config.trained(name)
+            if system.teacher is not None:
+                order.setdefault(system.teacher)
+            order.setdefault(model)
+        return list(order)
+
+    @cached_property
+    def features(self) -> list[str]:
+        """Features that are made: those of `extract` and those any trained system sees."""
+        wanted = [*self.config.extract, *(f for name in self.trained for f in self.config.systems[name].features)]
+        return list(dict.fromkeys(wanted))
+
+    @cached_property
+    def computed(self) -> list[str]:
+        """Features computed from decoded videos."""
+        return [name for name in self.features if self.config.features[name].npy is None]
+
+    @cached_property
+    def gathered(self) -> list[str]:
+        """Features gathered from the user's npy files."""
+        return [name for name in self.features if self.config.features[name].npy is not None]
+
+    def system_features(self, name: str) -> list[str]:
+        """Features a trained system's training or answering reads: its own and its teacher's."""
+        system = self.config.trained(name)[1]
+        teacher = () if system.teacher is None else self.config.systems[system.teacher].features
+        return list(dict.fromkeys([*system.features, *teacher]))
+
+    @property
+    def video_folder(self) -> Path | None:
+        """The folder that is decoded: the user's, or the generated one."""
+        return self.layout.scenes / "videos" if self.config.corpus.source == "scenes" else self.config.videos
+
+    @cached_property
+    def test_sets(self) -> list[TestSet]:
+        """Test sets of the corpus."""
+        if not self.config.run:
+            return []
+        if self.config.corpus.source == "scenes":
+            return list(TEST_SETS)
+        return [name for name in TEST_SETS if getattr(self.config.dialogs, name) is not None]
+
+    @property
+    def splits(self) -> list[str]:
+        """Splits of the corpus that canonical dialogs are written of."""
+        return ["training", "validation", *self.test_sets]
+
+    def scored(self, test_set: str) -> list[str]:
+        """Systems of `run` that answer this test set."""
+        return [name for name in self.config.run if test_set in self.config.systems[name].test_sets]
+
+    @cached_property
+    def answered(self) -> list[tuple[str, str]]:
+        """Every (system, test set) pair; none where the corpus has no test set."""
+        return [(name, test_set) for test_set in self.test_sets for name in self.scored(test_set)]
+
+    def compared(self, test_set: str) -> list[Path]:
+        """The answers that all others of this test set are compared with: one file, or none where it has none."""
+        other = self.config.scoring.against
+        return [self.layout.answers(other, test_set)] if other in self.scored(test_set) else []
+
+    def compared_with(self, name: str, test_set: str) -> list[Path]:
+        """The answers that those of the system ``name`` are compared with: one file, or none."""
+        trials, own = self.config.scoring.randomisations, self.layout.answers(name, test_set)
+        return [path for path in self.compared(test_set) if trials > 0 and path != own]
+
+    @property
+    def explained(self) -> tuple[str, str] | None:
+        """The system and the test set whose attention the report shows; None where there is nothing to show.
+
+        It takes the videos, and a network that sees features of them.
+        """
+        name = self.config.report.explain
+        test_set = next((test_set for system, test_set in self.answered if system == name), None)
+        if name is None or test_set is None or self.video_folder is None or not self.system_features(name):
+            return None
+        return name, test_set
+
+    @property
+    def tables(self) -> list[str]:
+        """The paper's tables: Table 1 of the corpus, Tables 2 and 3 of scores."""
+        return ["table1", "table2", "table3"]
+
+    @property
+    def gpu(self) -> int:
+        """GPUs a job that can use one asks for: 1 with a CUDA device, or with `auto` on a machine that has one."""
+        has_one = self.config.device == "auto" and Path("/dev/nvidia0").exists()
+        return int(has_one or self.config.device.startswith("cuda"))

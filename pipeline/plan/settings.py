@@ -1,0 +1,118 @@
+"""The settings each step depends on, and those it does not, as inline JSON for the commands."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.dependence import (
+    answering_entries,
+    corpus_values,
+    feature_values,
+    media_values,
+    taught_entry,
+    trained_entry,
+    training_values,
+)
+from pipeline.plan.files import Files
+
+MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos", "videos_recursive")
+"""Where a run happens and how: no result depends on these, so they are no reason to run a step again."""
+
+
+class Settings(Files):
+    """The jobs, with exactly the settings that the result of each depends on (`config.dependence`)."""
+
+    def machine(self, name: str | None = None, feature: str | None = None) -> str:
+        """Where things are, the device, how many bad videos are put up with.
+
+        And what else a card says of the system ``name``, how large a batch of ``feature`` is. Inputs are followed as
+        files, so no result depends on these settings.
+        """
+        places = {key: getattr(self.config, key) for key in MACHINE_KEYS}
+        bad = {"media": {"max_bad_fraction": self.config.media.max_bad_fraction}}
+        said = {} if name is None else {"systems": {name: self._said(name)}}
+        batch = {} if feature is None else {"features": {feature: self._batch(feature)}}
+        return _json({**places, **bad, **said, **batch, "videos": self.video_folder, "dialogs": self.dialog_files()})
+
+    def _batch(self, feature: str) -> dict[str, Any]:
+        settings = self.config.features[feature]
+        return {"network": settings.network, "batch": settings.batch}
+
+    def _said(self, name: str) -> dict[str, Any]:
+        """What a model card says of a system beside what its weights depend on."""
+        system = self.config.systems[name]
+        return {"label": system.label, "description": {"test": system.description.test}}
+
+    def scene_settings(self) -> str:
+        """For `avsd corpus scenes`."""
+        return _json({"corpus": {"scenes": self.config.corpus.scenes}})
+
+    def corpus_settings(self) -> str:
+        """For `avsd corpus import`."""
+        return _json({"corpus": corpus_values(self.config)})
+
+    def decode_settings(self, feature: str) -> str:
+        """For `avsd decode`: of the feature only its network, which says whether it needs frames or sound."""
+        settings = {"network": self.config.features[feature].network}
+        return _json({**self._decoded(feature), "features": {feature: settings}})
+
+    def extract_settings(self, feature: str) -> str:
+        """For `avsd extract`: what was decoded belongs to it, since the decoded shard may be gone."""
+        return _json({**self._decoded(feature), "features": {feature: feature_values(self.config, feature)}})
+
+    def _decoded(self, feature: str) -> dict[str, Any]:
+        """Settings that a decoded shard depends on: its videos and, for frames, the feature's media settings."""
+        decoded: dict[str, Any] = {"corpus": {"shards": self.config.corpus.shards}}
+        if self.config.features[feature].inputs == "frames":
+            decoded["media"] = media_values(self.config, feature)
+        return decoded
+
+    def npy_settings(self, feature: str) -> str:
+        """For `avsd features import`, as its arguments."""
+        settings = self.config.features[feature]
+        shards = self.config.corpus.shards
+        return f"{shlex.quote(str(settings.npy))} --shards {shards} --dtype {settings.dtype}"
+
+    def vocabulary_settings(self) -> str:
+        """For `avsd vocabulary`: the minimum count, and what is counted."""
+        counted = {**self.config.vocabulary.model_dump(), "descriptions": sorted(self.config.descriptions())}
+        return _json({"vocabulary": counted})
+
+    def training_settings(self, name: str) -> str:
+        """For `avsd train`."""
+        teacher = self.config.systems[name].teacher
+        entries = {name: trained_entry(self.config, name)}
+        if teacher is not None:
+            entries[teacher] = taught_entry(self.config, teacher)
+        return _json({"training": training_values(self.config, name), **self._with_features(entries)})
+
+    def answer_settings(self, name: str) -> str:
+        """For `avsd answer`."""
+        return _json({"answers": self.config.answers, **self._with_features(answering_entries(self.config, name))})
+
+    def explain_settings(self, name: str) -> str:
+        """For `avsd explain`."""
+        return _json(self._with_features(answering_entries(self.config, name)))
+
+    def report_settings(self) -> str:
+        """For `avsd tables` and `avsd report`: everything."""
+        return _json(self.config.model_dump(exclude=set(MACHINE_KEYS)))
+
+    def _with_features(self, entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        """Entries of systems, and the bare features they name."""
+        names = dict.fromkeys(feature for entry in entries.values() for feature in entry.get("features", ()))
+        return {"systems": entries, "features": {f: {"network": self.config.features[f].network} for f in names}}
+
+
+def _json(value: Any) -> str:
+    """Compact JSON of plain values, paths and configuration sections."""
+    return json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    return value.model_dump(mode="json")
