@@ -56,9 +56,8 @@ def test_layouts_in_json(tmp_path: Path, content: object) -> None:
 
 
 def test_splits_of_msr_vtt(tmp_path: Path) -> None:
-    content = msr_vtt(
-        {"v1": "train", "v2": "validate", "v3": "test", "v4": None}, *((f"v{n}", "a") for n in range(1, 5))
-    )
+    splits: dict[str, object] = {"v1": "train", "v2": "validate", "v3": "test", "v4": None}
+    content = msr_vtt(splits, *((name, "a") for name in splits))
     assert read_captions(written(tmp_path, content)).splits == {"v1": "training", "v2": "validation", "v3": "test"}
 
 
@@ -149,8 +148,8 @@ def test_broken_lines_of_how2(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     path = how2(tmp_path, desc_tok_txt=f"{ID}_0 a man\nno id here\n\n{ID}_1\n") / "desc.tok.txt"
     assert read_captions(path).sentences == {f"{ID}_0": ("a man",)}
     assert broken_lines(capsys, path) == [
-        "line 2: it begins with 'no', expected a segment's id (11 characters, perhaps _7)",
-        "line 3: it begins with '', expected a segment's id (11 characters, perhaps _7)",
+        "line 2: it begins with 'no', expected a segment's id (11 characters, or _7 behind)",
+        "line 3: it begins with '', expected a segment's id (11 characters, or _7 behind)",
         "line 4: the sentence is '', expected words",
     ]
 
