@@ -32,11 +32,15 @@ def corpus_scenes(out: Out, config: Configuration = DEFAULT, workers: int = 1) -
 
 @corpus_app.command("import")
 def corpus_import(out: Out, config: Configuration = DEFAULT) -> None:
-    """Check the dialog files of the configuration and write canonical ones: splits, references, statistics."""
+    """Check the dialog or caption files of the configuration; write canonical ones: splits, references, statistics."""
+    from pipeline.corpus.captions.importing import import_captions
     from pipeline.corpus.importing import import_dialogs
 
     settings = load(config)
-    import_dialogs(settings.corpus, settings.dialogs, out)
+    if settings.corpus.source == "captions":
+        import_captions(settings.corpus, settings.captions, out)
+    else:
+        import_dialogs(settings.corpus, settings.dialogs, out)
 
 
 @corpus_app.command("captions")

@@ -31,6 +31,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("corpus.scenes", config.Scenes),
     ("corpus.scenes.counts", config.SceneCounts),
     ("dialogs", config.Dialogs),
+    ("captions", config.Captions),
     ("media", config.Media),
     ("features.NAME (i3d_rgb, i3d_flow, i3d_r50)", config.I3DFeature),
     ("features.NAME.flow", config.FlowSettings),

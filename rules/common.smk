@@ -48,7 +48,7 @@ wildcard_constraints:
     shard=r"\d{4}",
     feature=r"\w+",
     system=r"\w+",
-    test_set="trial|official",
+    test_set="trial|official|test",
 
 
 # A parameter function that asks for `threads` is not among the reasons to run a job again: folders and devices are

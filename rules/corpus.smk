@@ -28,7 +28,7 @@ rule scenes:
 
 rule corpus:
     input:
-        **PLAN.dialog_files(),
+        **PLAN.corpus_files(),
     output:
         statistics=LAYOUT.corpus / "statistics.json",
         dialogs=[LAYOUT.dialogs(split) for split in PLAN.splits],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pipeline.config import Config
+from pipeline.config import TEST_SETS, Config
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.layout import Layout
@@ -67,7 +67,7 @@ def trained_systems(config: Config) -> list[str]:
 
 
 def choose(config: Config, described: bool) -> str:
-    """The trained system with the best CIDEr on the trial set (else on the official one), and a log line that says so.
+    """The trained system with the best CIDEr on the trial set (else on another one), and a log line that says so.
 
     Where not all candidates were scored, the lowest validation perplexity decides. Candidates keep all their inputs;
     they read a description at test if one is at hand (``described``) and none if not, as far as there are such.
@@ -79,7 +79,7 @@ def choose(config: Config, described: bool) -> str:
         )
     whole = [name for name in there if not config.systems[name].without] or there
     fitting = [name for name in whole if (config.systems[name].description.test != "none") == described] or whole
-    for test_set in ("trial", "official"):
+    for test_set in TEST_SETS:
         scores = [_score(config, name, test_set) for name in fitting]
         figures = {name: score for name, score in zip(fitting, scores, strict=True) if score is not None}
         if len(figures) == len(fitting):

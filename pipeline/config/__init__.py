@@ -5,18 +5,20 @@ docs/configuration.md are generated from these models, and a test fails when the
 """
 
 from pipeline.config.answers import OTHER_NAMES, Answers, Filter, Report, Scoring
-from pipeline.config.base import SPLITS, TEST_SETS, Split, TestSet
-from pipeline.config.corpus import Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
+from pipeline.config.base import CHALLENGE, SPLITS, TEST_SETS, Split, TestSet
+from pipeline.config.corpus import Captions, Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
 from pipeline.config.features import Feature, FlowSettings, FrameMedia, I3DFeature, Inputs, Media, VGGishFeature
 from pipeline.config.reading import load, merge, parse
 from pipeline.config.root import Config, network_sizes
 from pipeline.config.systems import Description, Loss, System, SystemDescription, Training
 
 __all__ = [
+    "CHALLENGE",
     "OTHER_NAMES",
     "SPLITS",
     "TEST_SETS",
     "Answers",
+    "Captions",
     "Config",
     "Corpus",
     "Description",

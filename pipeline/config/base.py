@@ -8,8 +8,10 @@ from pipeline.config.textual import textual
 
 SPLITS = ("training", "validation", "trial", "official")
 TestSet = Literal["trial", "official", "test"]
-TEST_SETS: tuple[TestSet, ...] = ("trial", "official", "test")
-"""The challenge's two test sets, and the one of a corpus of captions."""
+CHALLENGE: tuple[TestSet, ...] = ("trial", "official")
+"""The challenge's test sets, Tables 2 and 3."""
+TEST_SETS: tuple[TestSet, ...] = (*CHALLENGE, "test")
+"""Those, and the one of a corpus of captions."""
 Split = Literal["training", "validation", "test"]
 """Splits of a corpus of captions."""
 

@@ -24,12 +24,25 @@ LOSSES: dict[str, tuple[Loss, ...]] = {
 
 def corpus_values(config: Config) -> dict[str, Any]:
     """Settings that the canonical dialogs depend on beside the files."""
+    if config.corpus.source == "captions":
+        return _captions_values(config)
     scenes = config.corpus.source == "scenes"
     given = {key for key in Dialogs.model_fields if scenes or getattr(config.dialogs, key) is not None}
     unread = {"scenes", "shards"}
     unread |= {"holdout"} if "validation" in given else set()
     unread |= set() if "trial" in given else {"keep_trial_in_validation"}
-    return config.corpus.model_dump(mode="json", exclude=unread)
+    return {"corpus": config.corpus.model_dump(mode="json", exclude=unread)}
+
+
+def _captions_values(config: Config) -> dict[str, Any]:
+    captions = config.captions
+    all_given = captions.validation is not None and (captions.test is not None or not captions.tested)
+    unread = {"scenes", "shards", "keep_trial_in_validation", *(["holdout"] if all_given else [])}
+    files = {"training", "validation", "test", "ids"}
+    return {
+        "corpus": config.corpus.model_dump(mode="json", exclude=unread),
+        "captions": captions.model_dump(mode="json", exclude=files),
+    }
 
 
 def media_values(config: Config, feature: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
-from pipeline.config.corpus import Corpus, Dialogs, Vocabulary
+from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary
 from pipeline.config.features import Feature, I3DFeature, Media
 from pipeline.config.systems import System, Training
 from pipeline.networks.sizes import SIZES, Sizes
@@ -18,9 +18,10 @@ class Config(Section):
 
     results: Path = Field(Path("results"), description="folder for everything the workflow makes")
     resources: Path = Field(Path("resources"), description="folder for fetched weights; shared by experiments")
-    videos: Path | None = Field(None, description="the user's videos: a folder (with source: files)")
+    videos: Path | None = Field(None, description="the user's videos: a folder (with source: files or captions)")
     videos_recursive: bool = Field(False, description="take the videos of the folders inside that folder too")
     dialogs: Dialogs = Field(Dialogs(), description="the user's dialog files (with source: files)")
+    captions: Captions = Field(Captions(), description="the user's captions (with source: captions)")
     run: tuple[str, ...] = Field((), description="systems to train, answer with and score; empty: features only")
     extract: tuple[str, ...] = Field((), description="features to compute even if no system uses them")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 ...")

@@ -16,9 +16,9 @@ def check_files(files: Files) -> None:
         )
     for feature in files.gathered:
         files.shards(feature)  # which raises where there is nothing to gather
-    if files.config.corpus.source == "files":
+    if files.config.corpus.source != "scenes":
         if files.config.run:
-            _check_dialogs(files)
+            _check_corpus(files)
         if files.computed:
             _check_videos(files)
     for feature in files.computed:
@@ -35,10 +35,17 @@ def _check(paths: list[Path], key: str, kind: str = "file") -> None:
             raise UserError(f"{path}: no such {kind} ({key} in the configuration)")
 
 
-def _check_dialogs(files: Files) -> None:
-    training_file(files.config.dialogs)
-    for key, path in files.dialog_files().items():
-        _check([path], f"dialogs.{key}")
+def _check_corpus(files: Files) -> None:
+    if files.config.corpus.source == "files":
+        training_file(files.config.dialogs)
+        for key, path in files.dialog_files().items():
+            _check([path], f"dialogs.{key}")
+        return
+    if files.config.captions.training is None:
+        raise UserError("captions.training: not set; give a file of captions, or a folder with How2's")
+    for key, path in files.caption_files().items():
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder (captions.{key} in the configuration)")
 
 
 def _check_videos(files: Files) -> None:

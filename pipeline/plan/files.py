@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.config import Dialogs
+from pipeline.config import Captions, Dialogs
+from pipeline.corpus.captions.reading import caption_files
 from pipeline.corpus.shards import by_shard, npy_in, shard_name
 from pipeline.corpus.videos import Videos, find_videos
 from pipeline.errors import UserError
@@ -24,8 +25,18 @@ class Files(Jobs):
         """Dialog files by key of `dialogs`: the user's, or the generated ones."""
         if self.config.corpus.source == "scenes":
             return self.generated_dialogs()
-        given = self.config.dialogs.model_dump()
-        return {key: path for key, path in given.items() if path is not None}
+        return _given(self.config.dialogs) if self.config.corpus.source == "files" else {}
+
+    def caption_files(self) -> dict[str, Path]:
+        """The user's caption files by key of `captions`; none where the corpus is another."""
+        return _given(self.config.captions) if self.config.corpus.source == "captions" else {}
+
+    def corpus_files(self) -> dict[str, Path | list[Path]]:
+        """The files that canonical dialogs are made of, by key of `dialogs` or `captions`."""
+        read = self.caption_files()
+        ids = read.pop("ids", None)
+        captions = {key: caption_files(path, ids if key == "training" else None) for key, path in read.items()}
+        return {**self.dialog_files(), **captions}
 
     @property
     def truth(self) -> list[Path]:
@@ -130,6 +141,11 @@ class Files(Jobs):
         """Files of the user's that answering with a system reads beside the corpus."""
         path = self.config.systems[name].description.file("test")
         return [] if path is None else [path]
+
+
+def _given(section: Dialogs | Captions) -> dict[str, Path]:
+    """The files of a section that are set."""
+    return {key: path for key in type(section).model_fields if isinstance(path := getattr(section, key), Path)}
 
 
 def _braced(path: Path) -> bool:

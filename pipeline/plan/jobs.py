@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.config import TEST_SETS, Config, TestSet
+from pipeline.config import CHALLENGE, Config, TestSet
 from pipeline.layout import Layout
 
 
@@ -57,9 +57,10 @@ class Jobs:
         """Test sets of the corpus."""
         if not self.config.run:
             return []
-        if self.config.corpus.source == "scenes":
-            return list(TEST_SETS)
-        return [name for name in TEST_SETS if getattr(self.config.dialogs, name) is not None]
+        if self.config.corpus.source == "captions":
+            return ["test"] if self.config.captions.tested else []
+        scenes = self.config.corpus.source == "scenes"
+        return [name for name in CHALLENGE if scenes or getattr(self.config.dialogs, name) is not None]
 
     @property
     def splits(self) -> list[str]:

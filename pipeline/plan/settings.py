@@ -33,7 +33,8 @@ class Settings(Files):
         bad = {"media": {"max_bad_fraction": self.config.media.max_bad_fraction}}
         said = {} if name is None else {"systems": {name: self._said(name)}}
         batch = {} if feature is None else {"features": {feature: self._batch(feature)}}
-        return _json({**places, **bad, **said, **batch, "videos": self.video_folder, "dialogs": self.dialog_files()})
+        corpus = {"videos": self.video_folder, "dialogs": self.dialog_files(), "captions": self.caption_files()}
+        return _json({**places, **bad, **said, **batch, **corpus})
 
     def _batch(self, feature: str) -> dict[str, Any]:
         settings = self.config.features[feature]
@@ -50,7 +51,7 @@ class Settings(Files):
 
     def corpus_settings(self) -> str:
         """For `avsd corpus import`."""
-        return _json({"corpus": corpus_values(self.config)})
+        return _json(corpus_values(self.config))
 
     def decode_settings(self, feature: str) -> str:
         """For `avsd decode`: of the feature only its network, which says whether it needs frames or sound."""

@@ -75,7 +75,8 @@ def _dialog_hash(dialogs: Sequence[Dialog]) -> str:
     digest = hashlib.sha256()
     for dialog in dialogs:
         turns = [[turn.question, turn.answer] for turn in dialog.turns]
-        digest.update(json.dumps([dialog.video_id, dialog.caption, dialog.summary, turns]).encode())
+        captions = [dialog.captions] if dialog.captions else []
+        digest.update(json.dumps([dialog.video_id, dialog.caption, dialog.summary, turns, *captions]).encode())
     return digest.hexdigest()
 
 

@@ -1,5 +1,6 @@
 """`avsd corpus captions`: another corpus's captions as dialogs, so that a system can be pretrained on them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.corpus.captions.reading import read_captions
@@ -19,6 +20,7 @@ def convert_captions(path: Path, ids: Path | None, question: str, out: Path) -> 
     log(f"{out}: {captions.count} captions of {len(captions.sentences)} videos")
 
 
-def caption_dialog(video_id: str, sentences: tuple[str, ...], question: str) -> Dialog:
-    """A dialog in which every sentence about the video answers ``question``."""
-    return Dialog(video_id, "", "", tuple(Turn(question, sentence) for sentence in sentences))
+def caption_dialog(video_id: str, sentences: Sequence[str], question: str | None, most: int | None = None) -> Dialog:
+    """An entry with ``sentences`` as captions; with a ``question`` each, at most ``most``, is an answer."""
+    turns = () if question is None else tuple(Turn(question, sentence) for sentence in sentences[:most])
+    return Dialog(video_id, "", "", turns, tuple(sentences))
