@@ -30,6 +30,14 @@ def corpus_scenes(out: Out, config: Configuration = DEFAULT, workers: int = 1) -
     generate(load(config).corpus.scenes, out, workers)
 
 
+@corpus_app.command("scene-captions")
+def corpus_scene_captions(out: Out, config: Configuration = DEFAULT) -> None:
+    """Make captions of further scenes, of which there is neither clip nor dialog (JSON)."""
+    from pipeline.corpus.scenes.generate import generate_captions
+
+    generate_captions(load(config).corpus.scenes, out)
+
+
 @corpus_app.command("import")
 def corpus_import(out: Out, config: Configuration = DEFAULT) -> None:
     """Check the dialog or caption files of the configuration; write canonical ones: splits, references, statistics."""

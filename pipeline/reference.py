@@ -39,6 +39,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("vocabulary", config.Vocabulary),
     ("systems.NAME", config.System),
     ("systems.NAME.description", config.SystemDescription),
+    ("systems.NAME.init_from", config.Start),
     ("training", config.Training),
     ("answers", config.Answers),
     ("scoring", config.Scoring),

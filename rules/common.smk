@@ -162,6 +162,54 @@ def teacher_model(wildcards):
     return [] if teacher is None else model_files([teacher])
 
 
+# Another system of the run, or what a pretraining on captions left.
+def started_model(wildcards):
+    start = PLAN.start_model(wildcards.system)
+    return [] if start is None else [start, *finished([start])]
+
+
+def pretraining_plan(wildcards):
+    return PLAN.pretraining[wildcards.system]
+
+
+def pretraining_captions(wildcards):
+    return pretraining_plan(wildcards).corpus_files()["training"]
+
+
+def pretraining_corpus_settings(wildcards):
+    return pretraining_plan(wildcards).corpus_settings()
+
+
+def pretraining_vocabulary_settings(wildcards):
+    return pretraining_plan(wildcards).vocabulary_settings()
+
+
+def pretraining_npy_files(wildcards):
+    return pretraining_plan(wildcards).npy_files(wildcards.feature, wildcards.shard)
+
+
+def pretraining_npy_settings(wildcards):
+    return pretraining_plan(wildcards).npy_settings(wildcards.feature)
+
+
+def pretraining_features(wildcards):
+    plan = pretraining_plan(wildcards)
+    shards = plan.feature_shards(plan.features)
+    return shards + finished(shards)
+
+
+def pretraining_settings(wildcards):
+    return pretraining_plan(wildcards).training_settings(wildcards.system)
+
+
+def pretraining_machine(wildcards, threads):
+    return pretraining_plan(wildcards).machine()
+
+
+def pretraining_system_machine(wildcards, threads):
+    return pretraining_plan(wildcards).machine(wildcards.system)
+
+
 def files_for_training(wildcards):
     return PLAN.training_files(wildcards.system)
 

@@ -10,6 +10,7 @@ from pipeline.config.corpus import Captions, Corpus, Dialogs, SceneCounts, Scene
 from pipeline.config.features import Feature, FlowSettings, FrameMedia, I3DFeature, Inputs, Media, VGGishFeature
 from pipeline.config.reading import load, merge, parse
 from pipeline.config.root import Config, network_sizes
+from pipeline.config.starts import Start
 from pipeline.config.systems import Description, Loss, System, SystemDescription, Training
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Scenes",
     "Scoring",
     "Split",
+    "Start",
     "System",
     "SystemDescription",
     "TestSet",

@@ -15,6 +15,7 @@ class SceneCounts(Section):
     validation: int = Field(40, ge=1, description="validation scenes, apart from the trial scenes it also holds")
     trial: int = Field(40, ge=1, description="trial scenes: also part of validation, as in the real data")
     official: int = Field(40, ge=1, description="official test scenes")
+    captions: int = Field(0, ge=0, description="further scenes of which captions are made: no clip, no dialog")
 
 
 class Scenes(Section):

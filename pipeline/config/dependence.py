@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.config.corpus import Dialogs
 from pipeline.config.features import FrameMedia, I3DFeature
 from pipeline.config.root import Config
+from pipeline.config.starts import Start
 from pipeline.config.systems import Loss, System
 
 LOSSES: dict[str, tuple[Loss, ...]] = {
@@ -87,7 +88,7 @@ def trained_entry(config: Config, name: str) -> dict[str, Any]:
         "description": {"train": _plain(system.description.train)},
         "loss": system.loss,
         "teacher": system.teacher,
-        "init_from": _plain(system.init_from),
+        "init_from": _start(system.init_from),
         "sizes": sizes_values(config, name),
     }
 
@@ -96,6 +97,20 @@ def taught_entry(config: Config, name: str) -> dict[str, Any]:
     """The entry of a teacher, as far as its student's weights depend on it; its own weights are a file."""
     description = {"train": _plain(config.systems[name].description.train)}
     return {**_network(config, name), "description": description, "sizes": sizes_values(config, name)}
+
+
+def started_entry(config: Config, name: str) -> dict[str, Any]:
+    """The entry of a system that another one starts from: its weights are a file, the rest is in no result's way."""
+    return {key: value for key, value in _network(config, name).items() if key != "features"}
+
+
+def _start(start: Start | None) -> dict[str, str] | None:
+    """Where weights come from; of a pretraining only that it is one: its captions and settings are in its model."""
+    if start is None:
+        return None
+    if start.captions is not None:
+        return {"captions": "captions"}
+    return {"model": str(start.model)} if start.system is None else {"system": start.system}
 
 
 def answering_entries(config: Config, name: str) -> dict[str, dict[str, Any]]:

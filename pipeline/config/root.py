@@ -52,6 +52,9 @@ class Config(Section):
                 raise ValueError(f"run: {name!r} is not in systems ({', '.join(self.systems)})")
         for name, system in self.systems.items():
             self._check_system(name, system)
+        for name in self.systems:
+            if name in self.needed(name):
+                raise ValueError(f"systems.{name}.init_from: its training would wait for itself")
         for name in self.run:
             self._check_without(name)
         if self.scoring.against is not None and self.scoring.against not in self.systems:
@@ -64,8 +67,8 @@ class Config(Section):
         return self
 
     def _check_system(self, name: str, system: System) -> None:
-        for key in ("teacher", "model"):
-            other = getattr(system, key)
+        start = None if system.init_from is None else system.init_from.system
+        for key, other in {"teacher": system.teacher, "model": system.model, "init_from.system": start}.items():
             if other is None:
                 continue
             if other not in self.systems:
@@ -77,6 +80,7 @@ class Config(Section):
         for feature in system.features:
             if feature not in self.features:
                 raise ValueError(f"systems.{name}.features: {feature!r} is not in features")
+        self._check_start(name, system)
         if system.network is not None:
             if system.history and not type(self.sizes(name)).takes_history:
                 raise ValueError(f"systems.{name}.history: {system.network} has no encoder for the dialog so far")
@@ -86,6 +90,34 @@ class Config(Section):
             own, taught = (self.sizes(each).context_size for each in (name, system.teacher))
             if own != taught:
                 raise ValueError(f"systems.{name}.loss: {system.loss} compares context vectors, {own} with {taught}")
+
+    def _check_start(self, name: str, system: System) -> None:
+        if system.init_from is None:
+            return
+        for feature in system.init_from.npy:
+            if feature not in system.features:
+                raise ValueError(f"systems.{name}.init_from.npy: {feature!r} is no feature of the system")
+
+    def needed(self, name: str) -> list[str]:
+        """Systems whose models the training of ``name`` reads, directly or not, each after those it needs itself."""
+        seen: set[str] = set()
+        order: list[str] = []
+
+        def visit(system: str) -> None:
+            for other in self._read(system):
+                if other not in seen:
+                    seen.add(other)
+                    visit(other)
+                    order.append(other)
+
+        visit(name)
+        return order
+
+    def _read(self, name: str) -> list[str]:
+        """Systems whose models the training of ``name`` reads: its teacher, and what it starts from."""
+        system = self.systems[name]
+        start = None if system.init_from is None else system.init_from.system
+        return [other for other in (system.teacher, start) if other is not None]
 
     def _check_without(self, name: str) -> None:
         inputs = (*self.trained(name)[1].features, "history")
@@ -99,9 +131,10 @@ class Config(Section):
         return (name, system) if system.model is None else (system.model, self.systems[system.model])
 
     def descriptions(self) -> frozenset[str]:
-        """Description fields whose words are counted: those of `vocabulary`, and any that `run` or a teacher reads."""
-        systems = [self.trained(name)[1] for name in self.run] + [self.systems[name] for name in self.run]
-        systems += [self.systems[system.teacher] for system in systems if system.teacher is not None]
+        """Description fields whose words are counted: of `vocabulary`, and any that `run`, or what it needs, reads."""
+        trained = [self.trained(name)[0] for name in self.run]
+        others = [other for name in trained for other in self.needed(name)]
+        systems = [self.systems[name] for name in (*self.run, *trained, *others)]
         used = {str(kind) for system in systems for kind in (system.description.train, system.description.test)}
         used |= {"summary", "caption"} if "both" in used else set()
         return frozenset(used & {"summary", "caption"}) | frozenset(self.vocabulary.descriptions)

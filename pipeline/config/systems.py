@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.base import TEST_SETS, Section, TestSet
+from pipeline.config.starts import InitFrom
 
 Loss = Literal["ce", "st", "st_context", "joint"]
 Manual = Literal["none", "summary", "caption", "both"]
@@ -71,9 +72,9 @@ class System(Section):
     description: SystemDescription = Field(SystemDescription(), description="in front of the question")
     loss: Loss = Field("ce", description="ce: cross entropy; st: eq. 9; st_context: eq. 10; joint: eq. 11")
     teacher: str | None = Field(None, description="the system that teaches it (losses st, st_context, joint)")
-    init_from: Path | None = Field(
+    init_from: InitFrom = Field(
         None,
-        description="a trained model's folder to start from: weights that fit by name and size, words by spelling",
+        description="what it starts from: a trained model's folder, another system, or a pretraining on captions",
     )
     model: str | None = Field(None, description="another system whose trained model this one answers with")
     without: tuple[str, ...] = Field(

@@ -129,12 +129,21 @@ class Files(Jobs):
         given = (getattr(settings, "weights", None), getattr(settings, "pca", None), getattr(flow, "weights", None))
         return [path for path in given if isinstance(path, Path)]
 
+    def start_model(self, name: str) -> Path | None:
+        """Weights that the workflow makes first for a system to start from: another system's, or of a pretraining."""
+        start = self.config.systems[name].init_from
+        if start is None or start.model is not None:
+            return None
+        folder = self.layout.pretraining(name).model(name) if start.system is None else self.layout.model(start.system)
+        return folder / "model.safetensors"
+
     def training_files(self, name: str) -> list[Path]:
         """Files of the user's that a system's training reads beside the corpus, with its teacher's descriptions."""
         system = self.config.systems[name]
         seen = [system, *([] if system.teacher is None else [self.config.systems[system.teacher]])]
         described = [each.description.file("train") for each in seen]
-        started = [] if system.init_from is None else [system.init_from / "model.safetensors"]
+        start = None if system.init_from is None else system.init_from.model
+        started = [] if start is None else [start / "model.safetensors"]
         return [*dict.fromkeys(path for path in described if path is not None), *started]
 
     def answer_files(self, name: str) -> list[Path]:

@@ -16,13 +16,12 @@ class Jobs:
 
     @cached_property
     def trained(self) -> list[str]:
-        """Systems that are trained: those of `run`, the models they answer with, and teachers before students."""
+        """Systems that are trained: those of `run`, the models they answer with, and before each what it needs."""
         order: dict[str, None] = {}
         for name in self.config.run:
-            model, system = self.config.trained(name)
-            if system.teacher is not None:
-                order.setdefault(system.teacher)
-            order.setdefault(model)
+            model = self.config.trained(name)[0]
+            for each in (*self.config.needed(model), model):
+                order.setdefault(each)
         return list(order)
 
     @cached_property
@@ -66,6 +65,12 @@ class Jobs:
     def splits(self) -> list[str]:
         """Splits of the corpus that canonical dialogs are written of."""
         return ["training", "validation", *self.test_sets]
+
+    @property
+    def pretrained(self) -> list[str]:
+        """Systems that are trained and start from a pretraining on captions."""
+        starts = {name: self.config.systems[name].init_from for name in self.trained}
+        return [name for name, start in starts.items() if start is not None and start.captions is not None]
 
     def scored(self, test_set: str) -> list[str]:
         """Systems of `run` that answer this test set."""

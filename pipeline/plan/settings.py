@@ -1,7 +1,10 @@
 """The settings each step depends on, and those it does not, as inline JSON for the commands."""
 
+from __future__ import annotations
+
 import json
 import shlex
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,13 @@ from pipeline.config.dependence import (
     corpus_values,
     feature_values,
     media_values,
+    started_entry,
     taught_entry,
     trained_entry,
     training_values,
 )
 from pipeline.plan.files import Files
+from pipeline.plan.pretraining import pretraining
 
 MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos", "videos_recursive")
 """Where a run happens and how: no result depends on these, so they are no reason to run a step again."""
@@ -43,11 +48,19 @@ class Settings(Files):
     def _said(self, name: str) -> dict[str, Any]:
         """What a model card says of a system beside what its weights depend on."""
         system = self.config.systems[name]
-        return {"label": system.label, "description": {"test": system.description.test}}
+        said = {"label": system.label, "description": {"test": system.description.test}}
+        captions = None if system.init_from is None else system.init_from.captions
+        return said if captions is None else {**said, "init_from": {"captions": captions}}
 
     def scene_settings(self) -> str:
         """For `avsd corpus scenes`."""
-        return _json({"corpus": {"scenes": self.config.corpus.scenes}})
+        scenes = self.config.corpus.scenes.model_dump(mode="json", exclude={"counts": {"captions"}})
+        return _json({"corpus": {"scenes": scenes}})
+
+    def scene_captions_settings(self) -> str:
+        """For `avsd corpus scene-captions`."""
+        scenes = self.config.corpus.scenes.model_dump(mode="json", include={"seed": True, "counts": {"captions"}})
+        return _json({"corpus": {"scenes": scenes}})
 
     def corpus_settings(self) -> str:
         """For `avsd corpus import`."""
@@ -86,6 +99,9 @@ class Settings(Files):
         entries = {name: trained_entry(self.config, name)}
         if teacher is not None:
             entries[teacher] = taught_entry(self.config, teacher)
+        start = self.config.systems[name].init_from
+        if start is not None and start.system is not None:
+            entries.setdefault(start.system, started_entry(self.config, start.system))
         return _json({"training": training_values(self.config, name), **self._with_features(entries)})
 
     def answer_settings(self, name: str) -> str:
@@ -99,6 +115,11 @@ class Settings(Files):
     def report_settings(self) -> str:
         """For `avsd tables` and `avsd report`: everything."""
         return _json(self.config.model_dump(exclude=set(MACHINE_KEYS)))
+
+    @cached_property
+    def pretraining(self) -> dict[str, Settings]:
+        """By system, the pretraining on captions that it starts from: a run of its own below the results."""
+        return {name: Settings(pretraining(self.config, name)) for name in self.pretrained}
 
     def _with_features(self, entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Entries of systems, and the bare features they name."""

@@ -14,7 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pipeline.config import Config
 from pipeline.errors import UserError
+from pipeline.layout import Layout
 from pipeline.networks.base import DialogNetwork
 from pipeline.systems.system import INFO, WEIGHTS, WORDS
 from pipeline.vocabulary.words import Vocabulary
@@ -27,6 +29,14 @@ class TakenOver:
     taken: tuple[str, ...]
     fresh: tuple[str, ...]
     known: int
+
+
+def start_folder(config: Config, name: str) -> Path | None:
+    """The folder of the model that a system starts from; None where it starts with fresh weights."""
+    start, layout = config.systems[name].init_from, Layout(config.results)
+    if start is None or start.model is not None:
+        return None if start is None else start.model
+    return layout.pretraining(name).model(name) if start.system is None else layout.model(start.system)
 
 
 def take_over(network: DialogNetwork, vocabulary: Vocabulary, folder: Path) -> TakenOver:

@@ -12,6 +12,7 @@ from pipeline.config import Config
 from pipeline.config.dependence import taught_entry, trained_entry, training_values
 from pipeline.corpus.dialogs import Dialog
 from pipeline.layout import Layout
+from pipeline.systems.initial import start_folder
 from pipeline.systems.system import WORDS, weights_hash
 from pipeline.training.materials import Materials
 from pipeline.training.state import Settings
@@ -45,7 +46,7 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
         taught = taught_entry(config, teacher)
         values |= {**_seen("teacher", taught), **_named("teacher.sizes", taught["sizes"])}
         values["weights of the teacher"] = weights_hash(Layout(config.results).model(teacher))
-    if (start := config.systems[name].init_from) is not None:
+    if (start := start_folder(config, name)) is not None:
         values["weights of init_from"] = weights_hash(start)
         values["words of init_from"] = Vocabulary.read(start / WORDS).hash
     return {key: _flat(value) for key, value in values.items()}

@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.networks.base import DialogNetwork
 from pipeline.progress import log
-from pipeline.systems.initial import take_over
+from pipeline.systems.initial import start_folder, take_over
 from pipeline.systems.system import build, finished, load, parameters, recover, save
 from pipeline.training.curves import csv_text
 from pipeline.training.depends import depends, elsewhere
@@ -142,11 +142,11 @@ def _learner(config: Config, name: str, materials: Materials) -> Learner:
     model = build(config, name, words, materials.dims("model"))
     video_ids = [dialog.video_id for dialog in materials.dialogs["training"]]
     standardise(model, materials.stores, video_ids)
-    if system.init_from is not None:
-        taken = take_over(model, materials.vocabulary, system.init_from)
+    if (start := start_folder(config, name)) is not None:
+        taken = take_over(model, materials.vocabulary, start)
         fresh = f"; fresh: {', '.join(taken.fresh)}" if taken.fresh else ""
         log(
-            f"{name}: {len(taken.taken)} parameters taken over from {system.init_from}, {taken.known} of {words} words "
+            f"{name}: {len(taken.taken)} parameters taken over from {start}, {taken.known} of {words} words "
             f"known there{fresh}"
         )
     if system.teacher is None:
