@@ -14,6 +14,7 @@ from pipeline.cli_groups import DEFAULT, Configuration, Out, corpus_app, feature
 from pipeline.config import Config, Feature, load
 from pipeline.errors import UserError
 from pipeline.progress import one_line_errors
+from pipeline.tasks.registry import TASKS, task_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -159,9 +160,10 @@ def answer(
     config: Configuration = DEFAULT,
 ) -> None:
     """Answer the questions of a test set by beam search."""
-    from pipeline.answers.generate import answer as run
-
-    run(load(config), system, test_set)
+    settings = load(config)
+    if system not in settings.systems:
+        raise UserError(f"system {system!r} is not in the configuration ({', '.join(settings.systems)})")
+    task_of(settings, system).write(settings, system, test_set)
 
 
 @app.command()
@@ -254,6 +256,7 @@ def score(
     ] = None,
     randomisations: Annotated[int, typer.Option(min=0, help="Trials of each comparison; 0: none.")] = 1000,
     partial: Annotated[bool, typer.Option(help="Score what is there when answers are missing.")] = False,
+    task: Annotated[str, typer.Option(help=f"What the files hold: {', '.join(TASKS)}.")] = "answer",
     paraphrases: Annotated[
         Path | None, typer.Option(help="Folder of `avsd paraphrases`: METEOR starts faster, scores are the same.")
     ] = None,
@@ -273,10 +276,14 @@ def score(
 
         avsd score answers/*/official.json --references references.json --against answers/ours_none_none/official.json
     """
-    from pipeline.scoring.score import score_files
+    from pipeline.scoring.request import Request
 
-    score_files(
-        hypotheses, references, filter, truth, bootstrap, partial, json or [], against, randomisations, paraphrases
+    if task not in TASKS:
+        raise UserError(f"--task: {task!r} is not known ({', '.join(TASKS)})")
+    TASKS[task].score(
+        Request(
+            hypotheses, references, filter, truth, bootstrap, partial, json or [], against, randomisations, paraphrases
+        )
     )
 
 

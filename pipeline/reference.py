@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from pipeline import config
 from pipeline.networks.sizes import SIZES
+from pipeline.tasks.registry import TASKS
 
 PLAIN = {
     int: "integer",
@@ -37,7 +38,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("features.NAME.flow", config.FlowSettings),
     ("features.NAME (vggish)", config.VGGishFeature),
     ("vocabulary", config.Vocabulary),
-    ("systems.NAME", config.System),
+    *((f"systems.NAME (task: {name})", task.entry) for name, task in TASKS.items()),
     ("systems.NAME.description", config.SystemDescription),
     ("systems.NAME.init_from", config.Start),
     ("training", config.Training),

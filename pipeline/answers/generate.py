@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from pipeline.answers.search import Answer, search
-from pipeline.config import TEST_SETS, Config
+from pipeline.config import TEST_SETS, Answers, Config
 from pipeline.corpus.dialogs import Dialog, read_dialogs
 from pipeline.dataset.batches import ordered_batches
 from pipeline.dataset.dialogs import DialogDataset
@@ -35,6 +35,7 @@ def answer(config: Config, name: str, test_set: str) -> None:
     missing.
     """
     _check(config, name, test_set)
+    settings = config.answers_of(name)
     layout, device = Layout(config.results), resolve_device(config.device)
     vocabulary = Vocabulary.read(layout.vocabulary)
     model = config.trained(name)[0]
@@ -46,9 +47,9 @@ def answer(config: Config, name: str, test_set: str) -> None:
     wanted = [_wanted(dialog, test_set) for dialog in dialogs]
     count, began = sum(map(len, wanted)), time.monotonic()
     found: dict[Key, list[Answer]] = {}
-    batches = list(_batches(dialogs, wanted, config.answers.batch_turns))
+    batches = list(_batches(dialogs, wanted, settings.batch_turns))
     for picks in progress(batches, len(batches), f"{name}: answering {test_set}", "batches"):
-        found |= _answer_batch(system.network, dataset, picks, config, device)
+        found |= _answer_batch(system.network, dataset, picks, settings, device)
     log(f"{name}: {count} {test_set} turns answered, {count / (time.monotonic() - began):.1f} turns/s")
     content = {
         "type": "scene_aware_dialog",
@@ -64,7 +65,7 @@ def _check(config: Config, name: str, test_set: str) -> None:
         raise UserError(f"system {name!r} is not in the configuration ({', '.join(config.systems)})")
     if test_set not in TEST_SETS:
         raise UserError(f"test set {test_set!r} is not known; give one of {', '.join(TEST_SETS)}")
-    settings = config.answers
+    settings = config.answers_of(name)
     if settings.min_length > settings.max_length:
         raise UserError(
             f"answers.min_length is {settings.min_length} and answers.max_length {settings.max_length}: no answer has "
@@ -92,12 +93,12 @@ def _answer_batch(
     network: DialogNetwork,
     dataset: DialogDataset,
     picks: Sequence[tuple[int, Sequence[int]]],
-    config: Config,
+    settings: Answers,
     device: torch.device,
 ) -> dict[Key, list[Answer]]:
     batch = dataset.batch(picks, with_targets=False).to(device)
     try:
-        answers = search(network, network.encode(batch.views["model"]), config.answers)
+        answers = search(network, network.encode(batch.views["model"]), settings)
     except ArithmeticError as error:
         videos = ", ".join(dict.fromkeys(video_id for video_id, _ in batch.keys))
         raise UserError(f"dialogs {videos}: {error}; check the features of these videos") from None
@@ -126,6 +127,6 @@ def _provenance(config: Config, name: str, test_set: str, view: View, info: Mapp
         "vocabulary": info["vocabulary"],
         "test_set": test_set,
         "sees": {"features": view.features, "description": str(view.description), "history": view.history},
-        "answers": config.answers.model_dump(),
+        "answers": config.answers_of(name).model_dump(),
         "stage": STAGES["answers"],
     }

@@ -96,7 +96,7 @@ def _conversation(config: Config, request: Request, answerer: Answerer, device: 
     name_unknown(" ".join([description, *(f"{turn.question} {turn.answer}" for turn in turns)]), answerer)
     features = video_features(request.video, config, answerer.dims)
     warn_of_other_settings(config, features)
-    return Conversation(answerer, features, config.answers, device, description, turns)
+    return Conversation(answerer, features, config.answers_of(answerer.name), device, description, turns)
 
 
 def _description(request: Request, answerer: Answerer) -> str:

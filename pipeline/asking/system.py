@@ -46,8 +46,8 @@ def open_answerer(config: Config, name: str | None, described: bool, device: tor
     if chosen not in config.systems:
         raise UserError(f"system {chosen!r} is not in the configuration ({', '.join(config.systems)})")
     entry = config.systems[chosen]
-    if described and entry.description.test == "none":
-        others = [other for other in trained_systems(config) if config.systems[other].description.test != "none"]
+    if described and entry.told("test") == "none":
+        others = [other for other in trained_systems(config) if config.systems[other].told("test") != "none"]
         instead = f"choose --system {' or '.join(others)}" if others else "no trained system does"
         raise UserError(f"--description: {chosen} sees no description at test; leave it out, or: {instead}")
     folder = Layout(config.results).model(config.trained(chosen)[0])
@@ -56,7 +56,7 @@ def open_answerer(config: Config, name: str | None, described: bool, device: tor
     vocabulary = Vocabulary.read(folder / WORDS)
     system = load(folder, vocabulary, device)
     features = tuple(feature for feature in system.info["feature_dims"] if feature not in entry.without)
-    view = View(features, entry.description.test, system.info["history"] and "history" not in entry.without)
+    view = View(features, entry.told("test"), system.info["history"] and "history" not in entry.without)
     return Answerer(chosen, entry.label, system, vocabulary, view)
 
 
@@ -78,7 +78,7 @@ def choose(config: Config, described: bool) -> str:
             _untrained(config, f"{Layout(config.results).root / 'models'}: no trained system of the configuration")
         )
     whole = [name for name in there if not config.systems[name].without] or there
-    fitting = [name for name in whole if (config.systems[name].description.test != "none") == described] or whole
+    fitting = [name for name in whole if (config.systems[name].told("test") != "none") == described] or whole
     for test_set in TEST_SETS:
         scores = [_score(config, name, test_set) for name in fitting]
         figures = {name: score for name, score in zip(fitting, scores, strict=True) if score is not None}

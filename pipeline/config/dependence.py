@@ -11,9 +11,8 @@ from pipeline.config.corpus import Dialogs
 from pipeline.config.features import FrameMedia, I3DFeature
 from pipeline.config.root import Config
 from pipeline.config.starts import Start
-from pipeline.config.systems import Loss, System
 
-LOSSES: dict[str, tuple[Loss, ...]] = {
+LOSSES: dict[str, tuple[str, ...]] = {
     "lambda_context": ("st_context", "joint"),
     "label_smoothing": ("ce", "joint"),
     "student_from_teacher": ("st", "st_context", "joint"),
@@ -85,7 +84,7 @@ def trained_entry(config: Config, name: str) -> dict[str, Any]:
     system = config.systems[name]
     return {
         **_network(config, name),
-        "description": {"train": _plain(system.description.train)},
+        **system.learned_from(),
         "loss": system.loss,
         "teacher": system.teacher,
         "init_from": _start(system.init_from),
@@ -95,8 +94,11 @@ def trained_entry(config: Config, name: str) -> dict[str, Any]:
 
 def taught_entry(config: Config, name: str) -> dict[str, Any]:
     """The entry of a teacher, as far as its student's weights depend on it; its own weights are a file."""
-    description = {"train": _plain(config.systems[name].description.train)}
-    return {**_network(config, name), "description": description, "sizes": sizes_values(config, name)}
+    return {
+        **_network(config, name),
+        **config.systems[name].learned_from(),
+        "sizes": sizes_values(config, name),
+    }
 
 
 def started_entry(config: Config, name: str) -> dict[str, Any]:
@@ -116,17 +118,19 @@ def _start(start: Start | None) -> dict[str, str] | None:
 def answering_entries(config: Config, name: str) -> dict[str, dict[str, Any]]:
     """The entries of the system ``name`` and of the one it answers with, as far as answers depend on them."""
     system, (model, _) = config.systems[name], config.trained(name)
-    own: dict[str, Any] = {"description": {"test": _plain(system.description.test)}, "without": sorted(system.without)}
+    own: dict[str, Any] = {**system.tested_with(), "without": sorted(system.without)}
     if model == name:
         return {name: {**own, **_network(config, name)}}
-    return {name: {**own, "model": model}, model: _network(config, model)}
+    return {name: {**own, **system.kind(), "model": model}, model: _network(config, model)}
 
 
 def _network(config: Config, name: str) -> dict[str, Any]:
     """What an entry cannot be without. The label is in no result's way; it must be something."""
-    system: System = config.systems[name]
-    return {"label": name, "network": system.network, "features": list(system.features), "history": system.history}
-
-
-def _plain(value: Any) -> str | None:
-    return None if value is None else str(value)
+    system = config.systems[name]
+    return {
+        **system.kind(),
+        "label": name,
+        "network": system.network,
+        "features": list(system.features),
+        **system.made_of(),
+    }

@@ -1,16 +1,33 @@
 """The whole configuration, and whether its parts fit together."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, Union
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
 from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary
 from pipeline.config.features import Feature, I3DFeature, Media
-from pipeline.config.systems import System, Training
+from pipeline.config.systems import ANSWER, System, Training
 from pipeline.networks.sizes import SIZES, Sizes
+from pipeline.tasks.registry import TASKS
+
+
+def _task(value: Any) -> str:
+    """The task of an entry, validated or not: it answers where nothing is said."""
+    return str(value.get("task", ANSWER) if isinstance(value, dict) else getattr(value, "task", ANSWER))
+
+
+if TYPE_CHECKING:
+    Entry = System
+else:
+    Entry = Annotated[
+        Union[tuple(Annotated[task.entry, Tag(name)] for name, task in TASKS.items())],  # noqa: UP007, as many as there are
+        Discriminator(
+            _task, custom_error_type="task", custom_error_message=f"task: expected one of {', '.join(TASKS)}"
+        ),
+    ]
 
 
 class Config(Section):
@@ -33,7 +50,7 @@ class Config(Section):
     vocabulary: Vocabulary = Field(Vocabulary(), description="words and ids")
     networks: dict[str, dict[str, Any]] = Field({}, description="sizes by network, for all systems of it")
     training: Training = Field(Training(), description="the loop")
-    systems: dict[str, System] = Field({}, description="systems by name")
+    systems: dict[str, Entry] = Field({}, description="systems by name")
     answers: Answers = Field(Answers(), description="beam search")
     scoring: Scoring = Field(Scoring(), description="metrics")
     report: Report = Field(Report(), description="the page")
@@ -75,6 +92,8 @@ class Config(Section):
                 raise ValueError(f"systems.{name}.{key}: {other!r} is not in systems")
             if self.systems[other].model is not None:
                 raise ValueError(f"systems.{name}.{key}: {other!r} has no model of its own")
+            if key != "init_from.system" and self.systems[other].task != system.task:
+                raise ValueError(f"systems.{name}.{key}: {other!r} has another task ({self.systems[other].task})")
             if key == "teacher" and self.systems[other].teacher is not None:
                 raise ValueError(f"systems.{name}.teacher: {other!r} is itself a student")
         for feature in system.features:
@@ -82,9 +101,10 @@ class Config(Section):
                 raise ValueError(f"systems.{name}.features: {feature!r} is not in features")
         self._check_start(name, system)
         if system.network is not None:
-            if system.history and not type(self.sizes(name)).takes_history:
+            if system.looks_back() and not type(self.sizes(name)).takes_history:
                 raise ValueError(f"systems.{name}.history: {system.network} has no encoder for the dialog so far")
             self.training_of(name)
+        self.answers_of(name)
         if system.loss in ("st_context", "joint"):
             assert system.teacher is not None
             own, taught = (self.sizes(each).context_size for each in (name, system.teacher))
@@ -135,9 +155,8 @@ class Config(Section):
         trained = [self.trained(name)[0] for name in self.run]
         others = [other for name in trained for other in self.needed(name)]
         systems = [self.systems[name] for name in (*self.run, *trained, *others)]
-        used = {str(kind) for system in systems for kind in (system.description.train, system.description.test)}
-        used |= {"summary", "caption"} if "both" in used else set()
-        return frozenset(used & {"summary", "caption"}) | frozenset(self.vocabulary.descriptions)
+        used: frozenset[str] = frozenset().union(*(system.counted() for system in systems))
+        return used | frozenset(self.vocabulary.descriptions)
 
     def sizes(self, name: str) -> Sizes:
         """Sizes of a trained system: the network's defaults, then `networks`, then the system's own."""
@@ -148,6 +167,10 @@ class Config(Section):
     def training_of(self, name: str) -> Training:
         """Training settings of a system: the section with the system's overrides."""
         return Training.model_validate({**self.training.model_dump(), **self.systems[name].training})
+
+    def answers_of(self, name: str) -> Answers:
+        """Search settings of a system: the section with the system's overrides."""
+        return Answers.model_validate({**self.answers.model_dump(), **self.systems[name].answers})
 
     def media_of(self, name: str) -> Media:
         """Media settings of a feature: the section with the overrides of a feature of frames."""

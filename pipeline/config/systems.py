@@ -1,7 +1,7 @@
-"""Dialog systems and their training: the sections `systems` and `training`."""
+"""What systems of all tasks have, and their training: the sections `systems` and `training`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -9,6 +9,7 @@ from pipeline.config.base import TEST_SETS, Section, TestSet
 from pipeline.config.starts import InitFrom
 
 Loss = Literal["ce", "st", "st_context", "joint"]
+"""Losses of systems that answer."""
 Manual = Literal["none", "summary", "caption", "both"]
 """A person's description of the video, or none."""
 
@@ -31,11 +32,6 @@ class SystemDescription(Section):
 
     train: Description = Field("none", description="in training; a .json file: {video id: automatic description}")
     test: Description = Field("none", description="at test, likewise")
-
-    def file(self, when: Literal["train", "test"]) -> Path | None:
-        """The file of automatic descriptions, if there is one."""
-        value = self.train if when == "train" else self.test
-        return value if isinstance(value, Path) else None
 
 
 class Training(Section):
@@ -60,36 +56,88 @@ class Training(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 on GPUs that have it")
 
 
+ANSWER = "answer"
+"""The task of an entry that names none."""
+
+
 class System(Section):
-    """One dialog system: a row of the tables, or a variant of one that is only tested differently."""
+    """What the entries of all tasks have: a row of the tables, or a variant of one that is only tested differently."""
+
+    asked: ClassVar[bool] = False
+    """Whether a question comes with each example."""
 
     label: str = Field(description="name in tables and report")
-    task: Literal["answer"] = Field("answer", description="what the system does")
-    network: str | None = Field(None, description="attention, naive_fusion or hierarchical; null when `model` is given")
+    task: str = Field(description="what the system does")
+    network: str | None = Field(None, description="its name; null when `model` is given")
     sizes: dict[str, Any] = Field({}, description="overrides of the network's sizes")
     features: tuple[str, ...] = Field((), description="features it sees; may be empty")
-    history: bool = Field(True, description="whether it sees the dialog so far")
-    description: SystemDescription = Field(SystemDescription(), description="in front of the question")
-    loss: Loss = Field("ce", description="ce: cross entropy; st: eq. 9; st_context: eq. 10; joint: eq. 11")
-    teacher: str | None = Field(None, description="the system that teaches it (losses st, st_context, joint)")
+    loss: str = Field("ce", description="what is minimised")
+    teacher: str | None = Field(None, description="the system that teaches it")
     init_from: InitFrom = Field(
         None,
         description="what it starts from: a trained model's folder, another system, or a pretraining on captions",
     )
-    model: str | None = Field(None, description="another system whose trained model this one answers with")
+    model: str | None = Field(None, description="another system whose trained model this one is tested with")
     without: tuple[str, ...] = Field(
         (), description="inputs taken away at test (features, or `history`): what does the model use them for?"
     )
     training: dict[str, Any] = Field({}, description="overrides of the training section")
+    answers: dict[str, Any] = Field({}, description="overrides of the answers section")
     test_sets: tuple[TestSet, ...] = Field(TEST_SETS, description="test sets it answers and is scored on")
     row: str | None = Field(None, description="the paper's row it stands beside in the tables; null: report only")
+
+    def told(self, when: Literal["train", "test"]) -> Description:  # noqa: ARG002, entries that are told something read it
+        """The description that stands in front of what it is asked."""
+        return "none"
+
+    def looks_back(self) -> bool:
+        """Whether it sees the dialog so far."""
+        return False
+
+    def counted(self) -> frozenset[str]:
+        """Description fields whose words it reads or writes."""
+        both = {str(self.told("train")), str(self.told("test"))}
+        return frozenset(fields_of(*both))
+
+    def on_captions(self) -> dict[str, Any]:
+        """Values that are other while it is pretrained on captions: a corpus of sentences, without descriptions."""
+        return {}
+
+    # ---- what of it results depend on, beside what every entry has ------------------------------------------------
+
+    def kind(self) -> dict[str, Any]:
+        """Its task, where an entry must say it."""
+        return {} if self.task == ANSWER else {"task": self.task}
+
+    def made_of(self) -> dict[str, Any]:
+        """Keys that its network is built by."""
+        return {}
+
+    def learned_from(self) -> dict[str, Any]:
+        """Keys that its weights depend on besides."""
+        return {}
+
+    def tested_with(self) -> dict[str, Any]:
+        """Keys that what it writes depends on besides."""
+        return {}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.model is None) == (self.network is None):
             raise ValueError("give either network (a system of its own) or model (another system's model)")
         if (self.loss != "ce") != (self.teacher is not None):
-            raise ValueError("teacher goes with the losses st, st_context and joint")
+            raise ValueError("teacher goes with the losses other than ce")
         if self.model is not None and self.init_from is not None:
             raise ValueError("init_from goes with network: a system that answers with another's model learns nothing")
         return self
+
+
+def plain(value: Any) -> str | None:
+    """A value of an entry as text: a path, or one word of a few."""
+    return None if value is None else str(value)
+
+
+def fields_of(*kinds: str) -> set[str]:
+    """The description fields that ``kinds`` consist of: of `both` there are two, of others than a person's none."""
+    used = set(kinds) | ({"summary", "caption"} if "both" in kinds else set())
+    return used & {"summary", "caption"}

@@ -1,4 +1,4 @@
-"""Automatic descriptions of videos: the file a description model leaves, {video id: sentence}."""
+"""Automatic descriptions of videos: {video id: sentence}, as description models leave them, or a describer here."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,13 +6,18 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.texts import read_json
 
+TYPE = "video_descriptions"
+"""What a describing system's file says it is; its sentences stand under `descriptions`."""
+
 
 def read_descriptions(path: Path) -> Mapping[str, str]:
-    """Sentences by video id; a video may have an empty one.
+    """Sentences by video id; a video may have an empty one. Of a file that a describing system wrote, its sentences.
 
     Raises `UserError` naming the file, and the video whose sentence is no text.
     """
     content = read_json(path)
+    if isinstance(content, dict) and content.get("type") == TYPE:
+        content = content.get("descriptions")
     if not isinstance(content, dict):
         raise UserError(f'{path}: expected automatic descriptions, {{"video id": "sentence", ...}}')
     for video_id, sentence in content.items():

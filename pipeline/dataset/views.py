@@ -14,12 +14,14 @@ from pipeline.dataset.features import lacking
 class View:
     """Features by name, which description stands in front of the question, and whether the dialog so far is seen.
 
-    description: a person's (`both` is the caption followed by the summary), or a file of automatic ones.
+    description: a person's (`both` is the caption followed by the summary), or a file of automatic ones. asked: whether
+    there is a question; where there is none, `<sos>` stands for it, alone.
     """
 
     features: tuple[str, ...]
     description: Description
     history: bool
+    asked: bool = True
 
 
 class Describer:

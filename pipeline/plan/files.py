@@ -141,15 +141,15 @@ class Files(Jobs):
         """Files of the user's that a system's training reads beside the corpus, with its teacher's descriptions."""
         system = self.config.systems[name]
         seen = [system, *([] if system.teacher is None else [self.config.systems[system.teacher]])]
-        described = [each.description.file("train") for each in seen]
+        described = [each.told("train") for each in seen]
         start = None if system.init_from is None else system.init_from.model
         started = [] if start is None else [start / "model.safetensors"]
-        return [*dict.fromkeys(path for path in described if path is not None), *started]
+        return [*dict.fromkeys(path for path in described if isinstance(path, Path)), *started]
 
     def answer_files(self, name: str) -> list[Path]:
         """Files of the user's that answering with a system reads beside the corpus."""
-        path = self.config.systems[name].description.file("test")
-        return [] if path is None else [path]
+        told = self.config.systems[name].told("test")
+        return [told] if isinstance(told, Path) else []
 
 
 def _given(section: Dialogs | Captions) -> dict[str, Path]:

@@ -1,6 +1,6 @@
 """The pretraining on captions that a system starts from, as a configuration of its own."""
 
-from pipeline.config import Captions, Config, Dialogs, Report, Scoring, SystemDescription
+from pipeline.config import Captions, Config, Dialogs, Report, Scoring
 from pipeline.layout import Layout
 
 
@@ -18,7 +18,7 @@ def pretraining(config: Config, name: str) -> Config:
         training=layout.scene_captions if start.made else start.captions,
         ids=start.ids,
         tested=False,
-        question=start.question,
+        question=start.question if system.asked else None,
         marks=True,
     )
     features = tuple(feature for feature in system.features if feature in start.npy)
@@ -26,7 +26,7 @@ def pretraining(config: Config, name: str) -> Config:
         update={
             "label": f"{system.label}, pretraining on captions",
             "features": features,
-            "description": SystemDescription(),
+            **system.on_captions(),
             "loss": "ce",
             "teacher": None,
             "init_from": None,

@@ -48,7 +48,7 @@ class Settings(Files):
     def _said(self, name: str) -> dict[str, Any]:
         """What a model card says of a system beside what its weights depend on."""
         system = self.config.systems[name]
-        said = {"label": system.label, "description": {"test": system.description.test}}
+        said = {**system.kind(), "label": system.label, **system.tested_with()}
         captions = None if system.init_from is None else system.init_from.captions
         return said if captions is None else {**said, "init_from": {"captions": captions}}
 
@@ -106,7 +106,8 @@ class Settings(Files):
 
     def answer_settings(self, name: str) -> str:
         """For `avsd answer`."""
-        return _json({"answers": self.config.answers, **self._with_features(answering_entries(self.config, name))})
+        entries = answering_entries(self.config, name)
+        return _json({"answers": self.config.answers_of(name), **self._with_features(entries)})
 
     def explain_settings(self, name: str) -> str:
         """For `avsd explain`."""

@@ -108,7 +108,7 @@ def systems(config: Config) -> list[dict[str, Any]]:
                 "model": model if model != name else "",
                 "without": ", ".join(config.systems[name].without),
                 "features": ", ".join(trained.features) or "text only",
-                "history": trained.history,
+                "history": trained.looks_back(),
                 "loss": trained.loss,
                 "teacher": trained.teacher or "",
                 "train": train,

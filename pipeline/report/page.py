@@ -16,7 +16,7 @@ from pipeline.report.measures import accuracy_sections, curves_section, lengths_
 from pipeline.report.paper import TABLE_NUMBERS
 from pipeline.report.samples import samples
 from pipeline.report.tables import corpus_table, result_table
-from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.names import METRICS
 
 
 def write_report(config: Config) -> None:

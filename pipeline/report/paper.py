@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.names import METRICS
 
 NONE, MANUAL, AUTOMATIC = "-", "man.", "auto"
 

@@ -10,7 +10,7 @@ from pipeline.report import formats
 from pipeline.report.paper import CORPUS, ROWS, TABLE_NUMBERS, TABLE_TITLES
 from pipeline.report.results import Scores, descriptions, display_names, read_if_there, scored_systems
 from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
-from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.names import METRICS
 from pipeline.scoring.significance import SIGNIFICANT
 
 SCENES_NOTE = (

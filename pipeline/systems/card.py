@@ -19,7 +19,7 @@ def card(info: dict[str, Any]) -> str:
         "Seed": info["training"]["seed"],
         "Commit": info["commit"] or "unknown",
     }
-    lines = [f"# {info['label']}", "", f"System `{info['system']}`: answers questions about a video in a dialog.", ""]
+    lines = [f"# {info['label']}", "", f"System `{info['system']}`: {info['does']}.", ""]
     lines += _table("", "", facts)
     lines += ["", "## Results on validation", "", *_table("Measure", "Value", info["metrics"])]
     lines += ["", "## Training", "", *_table("Setting", "Value", info["training"])]

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.config import Config, network_sizes
 from pipeline.config.dependence import training_values
+from pipeline.config.systems import plain
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_json, write_text
@@ -28,6 +29,7 @@ from pipeline.networks.base import DialogNetwork
 from pipeline.networks.registry import build_network
 from pipeline.systems.card import card
 from pipeline.systems.provenance import git_commit, versions
+from pipeline.tasks.registry import task_of
 from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 
@@ -54,9 +56,9 @@ def view_of(config: Config, name: str, when: Literal["train", "test"]) -> View:
     """
     own, (_, trained) = config.systems[name], config.trained(name)
     if when == "train":
-        return View(trained.features, trained.description.train, trained.history)
+        return View(trained.features, trained.told("train"), trained.looks_back(), trained.asked)
     features = tuple(feature for feature in trained.features if feature not in own.without)
-    return View(features, own.description.test, trained.history and "history" not in own.without)
+    return View(features, own.told("test"), trained.looks_back() and "history" not in own.without, trained.asked)
 
 
 def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping[str, int]) -> DialogNetwork:
@@ -73,7 +75,7 @@ def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping
                 f"and '_', and none of {', '.join(_RESERVED)}"
             )
     dims = {feature: feature_dims[feature] for feature in trained.features}
-    return build_network(trained.network, config.sizes(trained_name), vocabulary_size, dims, trained.history)
+    return build_network(trained.network, config.sizes(trained_name), vocabulary_size, dims, trained.looks_back())
 
 
 def parameters(network: torch.nn.Module) -> int:
@@ -143,11 +145,12 @@ def _info(
         "system": name,
         "label": system.label,
         "task": system.task,
+        "does": task_of(config, name).does,
         "network": system.network,
         "sizes": config.sizes(name).model_dump(),
         "feature_dims": {feature: feature_dims[feature] for feature in system.features},
-        "history": system.history,
-        "description": system.description.model_dump(mode="json"),
+        "history": system.looks_back(),
+        "description": {"train": plain(system.told("train")), "test": plain(system.told("test"))},
         "loss": system.loss,
         "teacher": system.teacher,
         "init_from": None if system.init_from is None else str(system.init_from),

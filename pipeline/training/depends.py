@@ -21,6 +21,8 @@ from pipeline.vocabulary.words import Vocabulary
 
 PLACE = ("device", "precision")
 """Where a state was made: it goes on in the like place only, while a finished model is good anywhere."""
+_OTHERWISE = ("label", "network", "loss", "teacher", "init_from", "sizes")
+"""Keys of an entry that have a name of their own among the values, or are in no result's way."""
 
 
 def depends(config: Config, name: str, materials: Materials, device: torch.device, precision: str) -> Settings:
@@ -63,9 +65,11 @@ def _named(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _seen(role: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """What a network sees; a file of descriptions counts by its content."""
-    description = entry["description"]["train"]
-    told = _file_hash(Path(description)) if description.endswith(".json") else description
-    return {f"{role}.features": entry["features"], f"{role}.history": entry["history"], f"{role}.description": told}
+    values = {key: value for key, value in entry.items() if key not in _OTHERWISE}
+    if "description" in values:
+        told = values["description"]["train"]
+        values["description"] = _file_hash(Path(told)) if told.endswith(".json") else told
+    return {f"{role}.{key}": value for key, value in values.items()}
 
 
 def _flat(value: Any) -> str | int | float | bool | None:

@@ -5,7 +5,6 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from pipeline.config import Loss
 from pipeline.dataset.batch import Batch
 from pipeline.networks.base import Decoded, DialogNetwork
 from pipeline.training.losses import Losses, Terms, context_error, cross_entropy, real_words, soft_cross_entropy
@@ -28,7 +27,7 @@ class Learner(nn.Module):
 
     def __init__(
         self,
-        loss: Loss,
+        loss: str,
         model: DialogNetwork,
         teacher: DialogNetwork | None = None,
         *,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from pipeline.config import Config
 from pipeline.corpus.dialogs import Dialog, read_dialogs
-from pipeline.dataset.dialogs import DialogDataset
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore
 from pipeline.layout import Layout
 from pipeline.systems.system import view_of
+from pipeline.tasks.registry import task_of
 from pipeline.training.split import Split
 from pipeline.vocabulary.words import Vocabulary
 
@@ -38,18 +38,24 @@ class Materials:
 
 def gather(config: Config, name: str) -> Materials:
     """Open what training the system ``name`` reads."""
-    layout, teacher = Layout(config.results), config.systems[name].teacher
+    layout, entry = Layout(config.results), config.systems[name]
+    task, teacher = task_of(config, name), entry.teacher
     views = {"model": view_of(config, name, "train")}
     if teacher is not None:
         views["teacher"] = view_of(config, teacher, "train")
     vocabulary = Vocabulary.read(layout.vocabulary)
     dialogs = {split: _read(layout, split) for split in ("training", "validation")}
     stores = _stores(layout, views)
-    training = DialogDataset(dialogs["training"], vocabulary, stores, views)
+    training = task.examples(entry, dialogs["training"], vocabulary, stores, views)
     # Training batches are read in a thread of their own, so validation has its own stores.
     student = {"model": views["model"]}
-    validation = DialogDataset(
-        dialogs["validation"], vocabulary, _stores(layout, student), student, cache_bytes=VALIDATION_CACHE_BYTES
+    validation = task.examples(
+        entry,
+        dialogs["validation"],
+        vocabulary,
+        _stores(layout, student),
+        student,
+        cache_bytes=VALIDATION_CACHE_BYTES,
     )
     return Materials(
         views, vocabulary, dialogs, stores, Split.of(training, config.training_of(name).batch_by), Split.of(validation)

@@ -14,6 +14,7 @@ from pipeline.networks.base import DialogNetwork
 from pipeline.progress import log
 from pipeline.systems.initial import start_folder, take_over
 from pipeline.systems.system import build, finished, load, parameters, recover, save
+from pipeline.tasks.registry import task_of
 from pipeline.training.curves import csv_text
 from pipeline.training.depends import depends, elsewhere
 from pipeline.training.launch import launch
@@ -65,6 +66,7 @@ def train_at(config: Config, name: str, place: Place) -> None:
         learner,
         materials.training,
         materials.validation,
+        task_of(config, name).measure(),
         settings=settings,
         made_with=made_with,
         folder=layout.state(name),
@@ -109,7 +111,7 @@ def _finish(config: Config, name: str, materials: Materials, loop: Loop) -> None
         vocabulary=materials.vocabulary,
         feature_dims=materials.dims("model"),
         metrics={
-            "validation_perplexity": schedule.best_perplexity,
+            loop.measure.column: schedule.best,
             "best_epoch": schedule.best_epoch,
             "epochs": len(loop.rows),
             "seconds": round(sum(row["seconds"] for row in loop.rows), 1),
@@ -118,7 +120,7 @@ def _finish(config: Config, name: str, materials: Materials, loop: Loop) -> None
         texts={CURVES: csv_text(loop.rows)},
     )
     loop.forget()
-    log(f"{name}: epoch {schedule.best_epoch} kept, validation perplexity {schedule.best_perplexity:.3f}: {folder}")
+    log(f"{name}: epoch {schedule.best_epoch} kept, validation {loop.measure.name} {schedule.best:.3f}: {folder}")
 
 
 def _check(config: Config, name: str) -> None:
@@ -150,7 +152,7 @@ def _learner(config: Config, name: str, materials: Materials) -> Learner:
             f"known there{fresh}"
         )
     if system.teacher is None:
-        return Learner(system.loss, model, label_smoothing=settings.label_smoothing)
+        return task_of(config, name).learner(system, settings, model, None)
     folder = Layout(config.results).model(system.teacher)
     trained = load(folder, materials.vocabulary, torch.device("cpu")).network
     if settings.student_from_teacher:
@@ -158,13 +160,7 @@ def _learner(config: Config, name: str, materials: Materials) -> Learner:
     if system.loss == "joint" and settings.joint_teacher_from_scratch:
         trained = build(config, system.teacher, words, materials.dims("teacher"))
         standardise(trained, materials.stores, video_ids)
-    return Learner(
-        system.loss,
-        model,
-        trained,
-        label_smoothing=settings.label_smoothing,
-        joint_shared_pass=settings.joint_shared_pass,
-    )
+    return task_of(config, name).learner(system, settings, model, trained)
 
 
 def _copy(source: DialogNetwork, target: DialogNetwork, what: str) -> None:

@@ -11,7 +11,7 @@ from pipeline.layout import Layout
 from pipeline.report.paper import ROWS
 from pipeline.report.results import descriptions, display_names
 from pipeline.report.tables import SCENES_NOTE, write_tables
-from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.names import METRICS
 from pipeline.texts import read_json
 
 Configure = Callable[..., Config]
