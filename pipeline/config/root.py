@@ -117,6 +117,10 @@ class Config(Section):
         for feature in system.init_from.npy:
             if feature not in system.features:
                 raise ValueError(f"systems.{name}.init_from.npy: {feature!r} is no feature of the system")
+        if system.init_from.captions is not None and not (system.asked or system.init_from.npy):
+            raise ValueError(
+                f"systems.{name}.init_from.npy: it sees features alone; give those of the captions' videos"
+            )
 
     def needed(self, name: str) -> list[str]:
         """Systems whose models the training of ``name`` reads, directly or not, each after those it needs itself."""

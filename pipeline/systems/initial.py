@@ -39,6 +39,18 @@ def start_folder(config: Config, name: str) -> Path | None:
     return layout.pretraining(name).model(name) if start.system is None else layout.model(start.system)
 
 
+def check_start(config: Config, name: str) -> None:
+    """Raise a `UserError` that says what to do when the model that a system starts from is not there."""
+    start, folder = config.systems[name].init_from, start_folder(config, name)
+    if start is None or folder is None or (folder / WEIGHTS).is_file():
+        return
+    if start.system is not None:
+        how = f"; train it first: `avsd train {start.system}`"
+    else:
+        how = f"; the workflow makes it: `snakemake {folder / WEIGHTS}`" if start.captions is not None else ""
+    raise UserError(f"{folder}: no {WEIGHTS}, so no trained model to start from (systems.{name}.init_from){how}")
+
+
 def take_over(network: DialogNetwork, vocabulary: Vocabulary, folder: Path) -> TakenOver:
     """Copy into ``network`` every parameter of the model in ``folder`` that fits; the others stay as they are.
 

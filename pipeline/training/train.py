@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.networks.base import DialogNetwork
 from pipeline.progress import log
-from pipeline.systems.initial import start_folder, take_over
+from pipeline.systems.initial import check_start, start_folder, take_over
 from pipeline.systems.system import build, finished, load, parameters, recover, save
 from pipeline.tasks.registry import task_of
 from pipeline.training.curves import csv_text
@@ -126,6 +126,7 @@ def _finish(config: Config, name: str, materials: Materials, loop: Loop) -> None
 def _check(config: Config, name: str) -> None:
     if name not in config.systems:
         raise UserError(f"system {name!r} is not in the configuration ({', '.join(config.systems)})")
+    check_start(config, name)
     model = config.systems[name].model
     if model is not None:
         raise UserError(f"system {name!r} answers with the model of {model!r} and has none of its own; train {model!r}")
