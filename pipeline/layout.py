@@ -69,6 +69,11 @@ class Layout:
         """Words and ids."""
         return self.root / "vocabulary.json"
 
+    @property
+    def scene_captions(self) -> Path:
+        """Captions of further generated scenes."""
+        return self.scenes / "captions.json"
+
     def model(self, system: str) -> Path:
         """Folder of a trained system."""
         return self.root / "models" / system
@@ -76,6 +81,10 @@ class Layout:
     def state(self, system: str) -> Path:
         """Folder of a system's resumable training state, apart from the finished model."""
         return self.root / "state" / system
+
+    def pretraining(self, system: str) -> "Layout":
+        """Where a system's pretraining on captions lies: a run of its own."""
+        return Layout(self.root / "captions" / system)
 
     def answers(self, system: str, test_set: str) -> Path:
         """What a system writes for a test set: answers, or whatever its task is."""

@@ -48,7 +48,7 @@ wildcard_constraints:
     shard=r"\d{4}",
     feature=r"\w+",
     system=r"\w+",
-    test_set="trial|official|training|validation",
+    test_set="trial|official|test|training|validation",
     references=r"[\w.]+",
 
 
@@ -164,6 +164,54 @@ def teacher_model(wildcards):
 
 
 # With what other systems have written that this one reads.
+# Another system of the run, or what a pretraining on captions left.
+def started_model(wildcards):
+    start = PLAN.start_model(wildcards.system)
+    return [] if start is None else [start, *finished([start])]
+
+
+def pretraining_plan(wildcards):
+    return PLAN.pretraining[wildcards.system]
+
+
+def pretraining_captions(wildcards):
+    return pretraining_plan(wildcards).corpus_files()["training"]
+
+
+def pretraining_corpus_settings(wildcards):
+    return pretraining_plan(wildcards).corpus_settings()
+
+
+def pretraining_vocabulary_settings(wildcards):
+    return pretraining_plan(wildcards).vocabulary_settings()
+
+
+def pretraining_npy_files(wildcards):
+    return pretraining_plan(wildcards).npy_files(wildcards.feature, wildcards.shard)
+
+
+def pretraining_npy_settings(wildcards):
+    return pretraining_plan(wildcards).npy_settings(wildcards.feature)
+
+
+def pretraining_features(wildcards):
+    plan = pretraining_plan(wildcards)
+    shards = plan.feature_shards(plan.features)
+    return shards + finished(shards)
+
+
+def pretraining_settings(wildcards):
+    return pretraining_plan(wildcards).training_settings(wildcards.system)
+
+
+def pretraining_machine(wildcards, threads):
+    return pretraining_plan(wildcards).machine()
+
+
+def pretraining_system_machine(wildcards, threads):
+    return pretraining_plan(wildcards).machine(wildcards.system)
+
+
 def files_for_training(wildcards):
     read = answer_files(PLAN.read_in_training(wildcards.system))
     return PLAN.training_files(wildcards.system) + read

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pipeline.config import Config, Description
+from pipeline.config import TEST_SETS, Config, Description
 from pipeline.config.systems import Manual
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
@@ -90,7 +90,7 @@ def trained_systems(config: Config) -> list[str]:
 
 
 def choose(config: Config, described: bool) -> str:
-    """The trained system with the best CIDEr on the trial set (else on the official one), and a log line that says so.
+    """The trained system with the best CIDEr on the trial set (else on another one), and a log line that says so.
 
     Where not all candidates were scored, the lowest validation perplexity decides. Candidates keep all their inputs;
     they read a description at test if one is at hand (``described``) and none if not, as far as there are such.
@@ -106,7 +106,7 @@ def _best(config: Config, fitting: Sequence[str]) -> str:
         raise UserError(
             _untrained(config, f"{Layout(config.results).root / 'models'}: no trained system of the configuration fits")
         )
-    for test_set in ("trial", "official"):
+    for test_set in TEST_SETS:
         scores = [_score(config, name, test_set) for name in fitting]
         figures = {name: score for name, score in zip(fitting, scores, strict=True) if score is not None}
         if len(figures) == len(fitting):

@@ -5,19 +5,22 @@ docs/configuration.md are generated from these models, and a test fails when the
 """
 
 from pipeline.config.answers import OTHER_NAMES, Answers, Filter, Report, Scoring
-from pipeline.config.base import SPLITS, TEST_SETS, TestSet
-from pipeline.config.corpus import Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
+from pipeline.config.base import CHALLENGE, SPLITS, TEST_SETS, Split, TestSet
+from pipeline.config.corpus import Captions, Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
 from pipeline.config.features import Feature, FlowSettings, FrameMedia, I3DFeature, Inputs, Media, VGGishFeature
 from pipeline.config.reading import load, merge, parse
 from pipeline.config.root import Config, network_sizes
+from pipeline.config.starts import Start
 from pipeline.config.systems import REPRESENTING, Description, Loss, System, SystemDescription, Training
 
 __all__ = [
+    "CHALLENGE",
     "OTHER_NAMES",
     "REPRESENTING",
     "SPLITS",
     "TEST_SETS",
     "Answers",
+    "Captions",
     "Config",
     "Corpus",
     "Description",
@@ -34,6 +37,8 @@ __all__ = [
     "SceneCounts",
     "Scenes",
     "Scoring",
+    "Split",
+    "Start",
     "System",
     "SystemDescription",
     "TestSet",

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.config.corpus import Dialogs
 from pipeline.config.features import FrameMedia, I3DFeature
 from pipeline.config.root import Config
-from pipeline.config.systems import plain
+from pipeline.config.starts import Start
 
 LOSSES: dict[str, tuple[str, ...]] = {
     "lambda_context": ("st_context", "joint"),
@@ -25,12 +25,25 @@ LOSSES: dict[str, tuple[str, ...]] = {
 
 def corpus_values(config: Config) -> dict[str, Any]:
     """Settings that the canonical dialogs depend on beside the files."""
+    if config.corpus.source == "captions":
+        return _captions_values(config)
     scenes = config.corpus.source == "scenes"
     given = {key for key in Dialogs.model_fields if scenes or getattr(config.dialogs, key) is not None}
     unread = {"scenes", "shards"}
     unread |= {"holdout"} if "validation" in given else set()
     unread |= set() if "trial" in given else {"keep_trial_in_validation"}
-    return config.corpus.model_dump(mode="json", exclude=unread)
+    return {"corpus": config.corpus.model_dump(mode="json", exclude=unread)}
+
+
+def _captions_values(config: Config) -> dict[str, Any]:
+    captions = config.captions
+    all_given = captions.validation is not None and (captions.test is not None or not captions.tested)
+    unread = {"scenes", "shards", "keep_trial_in_validation", *(["holdout"] if all_given else [])}
+    files = {"training", "validation", "test", "ids"}
+    return {
+        "corpus": config.corpus.model_dump(mode="json", exclude=unread),
+        "captions": captions.model_dump(mode="json", exclude=files),
+    }
 
 
 def media_values(config: Config, feature: str) -> dict[str, Any]:
@@ -75,7 +88,7 @@ def trained_entry(config: Config, name: str) -> dict[str, Any]:
         **system.learned_from(),
         "loss": system.loss,
         "teacher": system.teacher,
-        "init_from": plain(system.init_from),
+        "init_from": _start(system.init_from),
         "sizes": sizes_values(config, name),
         **({"freeze": sorted(set(system.freeze))} if system.freeze else {}),
     }
@@ -88,6 +101,20 @@ def taught_entry(config: Config, name: str) -> dict[str, Any]:
         **config.systems[name].learned_from(),
         "sizes": sizes_values(config, name),
     }
+
+
+def started_entry(config: Config, name: str) -> dict[str, Any]:
+    """The entry of a system that another one starts from: its weights are a file, the rest is in no result's way."""
+    return {key: value for key, value in _network(config, name).items() if key != "features"}
+
+
+def _start(start: Start | None) -> dict[str, str] | None:
+    """Where weights come from; of a pretraining only that it is one: its captions and settings are in its model."""
+    if start is None:
+        return None
+    if start.captions is not None:
+        return {"captions": "captions"}
+    return {"model": str(start.model)} if start.system is None else {"system": start.system}
 
 
 def answering_entries(config: Config, name: str) -> dict[str, dict[str, Any]]:

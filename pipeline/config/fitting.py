@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from pipeline.config.needs import needed
 from pipeline.config.systems import REPRESENTING, DescribedBy, System
 from pipeline.networks.sizes import CaptionerSizes
 
@@ -16,11 +17,15 @@ def check(config: "Config") -> None:
     for name, system in config.systems.items():
         _check_others(config, name, system)
         _known(f"systems.{name}.features", system.features, config.features, "features")
+        _check_start(name, system)
         _check_inputs(config, name)
         _check_loss(config, name, system)
         if system.network is not None:
             config.training_of(name)
         config.answers_of(name)
+    for name in config.systems:
+        if name in needed(config, name):
+            raise ValueError(f"systems.{name}.init_from: its training would wait for itself")
     for name in config.run:
         _check_without(config, name)
         _check_readings(config, name)
@@ -37,18 +42,27 @@ def _known(key: str, names: Iterable[str], there: Iterable[str], section: str) -
 
 def _check_others(config: "Config", name: str, system: System) -> None:
     """Whether the teacher, and the system whose model is tested, can be that."""
-    for key in ("teacher", "model"):
-        other = getattr(system, key)
+    start = None if system.init_from is None else system.init_from.system
+    for key, other in {"teacher": system.teacher, "model": system.model, "init_from.system": start}.items():
         if other is None:
             continue
         _known(f"systems.{name}.{key}", [other], config.systems, "systems")
         found = config.systems[other]
         if found.model is not None:
             raise ValueError(f"systems.{name}.{key}: {other!r} has no model of its own")
-        if found.task != system.task:
+        if key != "init_from.system" and found.task != system.task:
             raise ValueError(f"systems.{name}.{key}: {other!r} has another task ({found.task})")
         if key == "teacher" and found.teacher is not None:
             raise ValueError(f"systems.{name}.teacher: {other!r} is itself a student")
+
+
+def _check_start(name: str, system: System) -> None:
+    """Whether a pretraining on captions has what the network sees."""
+    if system.init_from is None:
+        return
+    _known(f"systems.{name}.init_from.npy", system.init_from.npy, system.features, "the system's features")
+    if system.init_from.captions is not None and not (system.asked or system.init_from.npy):
+        raise ValueError(f"systems.{name}.init_from.npy: it sees features alone; give those of the captions' videos")
 
 
 def _check_inputs(config: "Config", name: str) -> None:

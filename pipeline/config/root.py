@@ -7,10 +7,11 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
-from pipeline.config.corpus import Corpus, Dialogs, Vocabulary
+from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary
 from pipeline.config.features import Feature, I3DFeature, Media
 from pipeline.config.fitting import check
 from pipeline.config.folds import with_folds
+from pipeline.config.needs import needed
 from pipeline.config.systems import ANSWER, System, Training
 from pipeline.networks.sizes import SIZES, Sizes
 from pipeline.tasks.registry import TASKS
@@ -37,9 +38,10 @@ class Config(Section):
 
     results: Path = Field(Path("results"), description="folder for everything the workflow makes")
     resources: Path = Field(Path("resources"), description="folder for fetched weights; shared by experiments")
-    videos: Path | None = Field(None, description="the user's videos: a folder (with source: files)")
+    videos: Path | None = Field(None, description="the user's videos: a folder (with source: files or captions)")
     videos_recursive: bool = Field(False, description="take the videos of the folders inside that folder too")
     dialogs: Dialogs = Field(Dialogs(), description="the user's dialog files (with source: files)")
+    captions: Captions = Field(Captions(), description="the user's captions (with source: captions)")
     run: tuple[str, ...] = Field((), description="systems to train, answer with and score; empty: features only")
     extract: tuple[str, ...] = Field((), description="features to compute even if no system uses them")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 ...")
@@ -79,9 +81,11 @@ class Config(Section):
         return (name, system) if system.model is None else (system.model, self.systems[system.model])
 
     def descriptions(self) -> frozenset[str]:
-        """Description fields whose words are counted: those of `vocabulary`, and any that `run` or a teacher reads."""
-        systems = [self.trained(name)[1] for name in self.run] + [self.systems[name] for name in self.run]
-        systems += [self.systems[system.teacher] for system in systems if system.teacher is not None]
+        """Description fields whose words are counted: of `vocabulary`, and any that `run`, or what it needs, reads."""
+        trained = [self.trained(name)[0] for name in self.run]
+        described = [reading.system for name in self.run for reading in self.systems[name].readings("test", "trial")]
+        others = [other for name in (*trained, *described) for other in needed(self, name)]
+        systems = [self.systems[name] for name in (*self.run, *trained, *described, *others)]
         used: frozenset[str] = frozenset().union(*(system.counted() for system in systems))
         return used | frozenset(self.vocabulary.descriptions)
 

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.base import TEST_SETS, Section, TestSet
 from pipeline.config.folds import FOLDS, fold_name
+from pipeline.config.starts import InitFrom
 
 
 class Reading(NamedTuple):
@@ -115,9 +116,9 @@ class System(Section):
     features: tuple[str, ...] = Field((), description="features it sees; may be empty")
     loss: str = Field("ce", description="what is minimised")
     teacher: str | None = Field(None, description="the system that teaches it (all losses but ce)")
-    init_from: Path | None = Field(
+    init_from: InitFrom = Field(
         None,
-        description="a trained model's folder to start from: weights that fit by name and size, words by spelling",
+        description="what it starts from: a trained model's folder, another system, or a pretraining on captions",
     )
     freeze: tuple[str, ...] = Field(
         (), description="parts of the network, by name, that stay as they were started: `adaptor`, `embedding` ..."
@@ -148,6 +149,10 @@ class System(Section):
         """Description fields whose words it reads or writes."""
         both = {str(self.told("train")), str(self.told("test"))}
         return frozenset(fields_of(*both))
+
+    def on_captions(self) -> dict[str, Any]:
+        """Values that are other while it is pretrained on captions: a corpus of sentences, without descriptions."""
+        return {}
 
     # ---- what of it results depend on, beside what every entry has ------------------------------------------------
 

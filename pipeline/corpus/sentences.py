@@ -6,13 +6,19 @@ from typing import Literal
 from pipeline.corpus.dialogs import Dialog
 from pipeline.corpus.references import Key
 
-Target = Literal["summary", "caption", "both"]
+Target = Literal["summary", "caption", "both", "captions"]
 TARGETS: tuple[Target, ...] = ("summary", "caption", "both")
+"""What people wrote about the videos of dialogs; `captions` are those of a corpus of captions."""
 
 
 def sentences(dialog: Dialog, target: Target) -> list[str]:
     """The sentences of a dialog's video; none where the file gives none. `both`: the caption and the summary."""
-    fields = {"summary": (dialog.summary,), "caption": (dialog.caption,), "both": (dialog.caption, dialog.summary)}
+    fields = {
+        "summary": (dialog.summary,),
+        "caption": (dialog.caption,),
+        "both": (dialog.caption, dialog.summary),
+        "captions": dialog.captions,
+    }
     return [text for text in fields[target] if text.strip()]
 
 
@@ -23,5 +29,8 @@ def description_references(dialogs: Sequence[Dialog], target: Target) -> dict[Ke
 
 
 def reference_name(test_set: str, target: Target) -> str:
-    """What the file of references is called that descriptions of a test set are scored against."""
-    return f"{test_set}.{target}"
+    """What the file of references is called that descriptions of a test set are scored against.
+
+    A corpus of captions has no other references.
+    """
+    return test_set if target == "captions" else f"{test_set}.{target}"

@@ -3,8 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.config import TEST_SETS, Config, TestSet
+from pipeline.config import CHALLENGE, Config, TestSet
 from pipeline.config.base import LEARNED_FROM
+from pipeline.config.needs import needed
 from pipeline.config.systems import Reading
 from pipeline.corpus.sentences import TARGETS, reference_name
 from pipeline.layout import Layout
@@ -23,17 +24,11 @@ class Jobs:
         """Systems that are trained: those of `run` and whatever these need, each after what it needs."""
         order: dict[str, None] = {}
         for name in self.config.run:
-            self._train(name, order)
+            described = [r.system for test_set in self.test_sets for r in self.read_at_test(name, test_set)]
+            for model in [*described, self.config.trained(name)[0]]:
+                for each in (*needed(self.config, model), model):
+                    order.setdefault(each)
         return list(order)
-
-    def _train(self, name: str, order: dict[str, None]) -> None:
-        model, system = self.config.trained(name)
-        needed = [reading.system for reading in self.read_in_training(model)]
-        needed += [reading.system for test_set in self.test_sets for reading in self.read_at_test(name, test_set)]
-        for other in [system.teacher, *needed]:
-            if other is not None and other not in order:
-                self._train(other, order)
-        order.setdefault(model)
 
     def read_in_training(self, name: str) -> list[Reading]:
         """What a system's training reads of what others have written, with its teacher's."""
@@ -61,7 +56,8 @@ class Jobs:
     @cached_property
     def reference_files(self) -> list[Path]:
         """All references of the corpus."""
-        descriptions = [reference_name(test_set, target) for test_set in self.test_sets for target in TARGETS]
+        described = [test_set for test_set in self.test_sets if test_set in CHALLENGE]
+        descriptions = [reference_name(test_set, target) for test_set in described for target in TARGETS]
         return [self.layout.references(name) for name in [*self.test_sets, *descriptions]]
 
     @cached_property
@@ -96,14 +92,21 @@ class Jobs:
         """Test sets of the corpus."""
         if not self.config.run:
             return []
-        if self.config.corpus.source == "scenes":
-            return list(TEST_SETS)
-        return [name for name in TEST_SETS if getattr(self.config.dialogs, name) is not None]
+        if self.config.corpus.source == "captions":
+            return ["test"] if self.config.captions.tested else []
+        scenes = self.config.corpus.source == "scenes"
+        return [name for name in CHALLENGE if scenes or getattr(self.config.dialogs, name) is not None]
 
     @property
     def splits(self) -> list[str]:
         """Splits of the corpus that canonical dialogs are written of."""
         return ["training", "validation", *self.test_sets]
+
+    @property
+    def pretrained(self) -> list[str]:
+        """Systems that are trained and start from a pretraining on captions."""
+        starts = {name: self.config.systems[name].init_from for name in self.trained}
+        return [name for name, start in starts.items() if start is not None and start.captions is not None]
 
     def scored(self, test_set: str) -> list[str]:
         """Systems of `run` that answer this test set."""

@@ -14,7 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pipeline.config import Config
 from pipeline.errors import UserError
+from pipeline.layout import Layout
 from pipeline.networks.base import DialogNetwork
 from pipeline.networks.parts.words import WordScores
 from pipeline.systems.system import INFO, WEIGHTS, WORDS
@@ -28,6 +30,26 @@ class TakenOver:
     taken: tuple[str, ...]
     fresh: tuple[str, ...]
     known: int
+
+
+def start_folder(config: Config, name: str) -> Path | None:
+    """The folder of the model that a system starts from; None where it starts with fresh weights."""
+    start, layout = config.systems[name].init_from, Layout(config.results)
+    if start is None or start.model is not None:
+        return None if start is None else start.model
+    return layout.pretraining(name).model(name) if start.system is None else layout.model(start.system)
+
+
+def check_start(config: Config, name: str) -> None:
+    """Raise a `UserError` that says what to do when the model that a system starts from is not there."""
+    start, folder = config.systems[name].init_from, start_folder(config, name)
+    if start is None or folder is None or (folder / WEIGHTS).is_file():
+        return
+    if start.system is not None:
+        how = f"; train it first: `avsd train {start.system}`"
+    else:
+        how = f"; the workflow makes it: `snakemake {folder / WEIGHTS}`" if start.captions is not None else ""
+    raise UserError(f"{folder}: no {WEIGHTS}, so no trained model to start from (systems.{name}.init_from){how}")
 
 
 def take_over(network: DialogNetwork, vocabulary: Vocabulary, folder: Path) -> TakenOver:

@@ -33,6 +33,10 @@ class AnswerSystem(System):
         """The description in front of the question."""
         return self.description.train if when == "train" else self.description.test
 
+    def on_captions(self) -> dict[str, Any]:
+        """Nothing is told: each caption is an answer."""
+        return {"description": SystemDescription()}
+
     def made_of(self) -> dict[str, Any]:
         """Whether the network has an encoder for the dialog so far."""
         return {"history": self.history}

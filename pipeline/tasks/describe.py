@@ -36,7 +36,8 @@ class DescribeSystem(System):
     task: Literal["describe"] = Field("describe", description="what the system does")
     target: Target = Field(
         "summary",
-        description="what it learns to write: a person's summary, caption, or both, each by itself",
+        description="what it learns to write: a person's summary, caption, or both (two sentences); captions: all of a "
+        "corpus of captions",
     )
     loss: Loss = Field(
         "ce",

@@ -14,6 +14,7 @@ from pipeline.corpus.descriptions import read_all
 from pipeline.corpus.dialogs import Dialog
 from pipeline.dataset.views import View
 from pipeline.layout import Layout
+from pipeline.systems.initial import start_folder
 from pipeline.systems.system import WORDS, weights_hash
 from pipeline.training.materials import Materials
 from pipeline.training.state import Settings
@@ -53,7 +54,7 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
             **_named("teacher.sizes", taught["sizes"]),
         }
         values["weights of the teacher"] = weights_hash(Layout(config.results).model(teacher))
-    if (start := config.systems[name].init_from) is not None:
+    if (start := start_folder(config, name)) is not None:
         values["weights of init_from"] = weights_hash(start)
         values["words of init_from"] = Vocabulary.read(start / WORDS).hash
     return {key: _flat(value) for key, value in values.items()}
@@ -87,7 +88,8 @@ def _dialog_hash(dialogs: Sequence[Dialog]) -> str:
     digest = hashlib.sha256()
     for dialog in dialogs:
         turns = [[turn.question, turn.answer] for turn in dialog.turns]
-        digest.update(json.dumps([dialog.video_id, dialog.caption, dialog.summary, turns]).encode())
+        captions = [dialog.captions] if dialog.captions else []
+        digest.update(json.dumps([dialog.video_id, dialog.caption, dialog.summary, turns, *captions]).encode())
     return digest.hexdigest()
 
 

@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.networks.base import DialogNetwork
 from pipeline.progress import log
-from pipeline.systems.initial import take_over
+from pipeline.systems.initial import start_folder, take_over
 from pipeline.systems.system import build, load
 from pipeline.tasks.registry import task_of
 from pipeline.training.learner import Learner
@@ -34,8 +34,8 @@ def make_learner(config: Config, name: str, materials: Materials) -> Learner:
     model = _fresh(config, name, materials, "model")
     _check_parts(name, model, system.freeze)
     begun: Names = frozenset()
-    if system.init_from is not None:
-        begun = _start_from(model, materials.vocabulary, system.init_from, name)
+    if (start := start_folder(config, name)) is not None:
+        begun = _start_from(model, materials.vocabulary, start, name)
     teacher = None
     if system.teacher is not None:
         folder = Layout(config.results).model(system.teacher)

@@ -11,6 +11,7 @@ from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.progress import log
+from pipeline.systems.initial import check_start
 from pipeline.systems.system import finished, recover, save
 from pipeline.tasks.registry import task_of
 from pipeline.training.curves import csv_text
@@ -124,6 +125,7 @@ def _finish(config: Config, name: str, materials: Materials, loop: Loop) -> None
 def _check(config: Config, name: str) -> None:
     if name not in config.systems:
         raise UserError(f"system {name!r} is not in the configuration ({', '.join(config.systems)})")
+    check_start(config, name)
     model = config.systems[name].model
     if model is not None:
         raise UserError(f"system {name!r} answers with the model of {model!r} and has none of its own; train {model!r}")

@@ -109,6 +109,24 @@ def test_corpus_table(run: Config) -> None:
     assert "| official | turns | 2,400 | 13,490 |" in text
 
 
+def test_a_caption_corpus_counts_its_own_quantities(tmp_path: Path, configure: Configure) -> None:
+    counts = {"dialogs": 7, "turns": 0, "words": 0, "captions": 140, "caption_words": 1_300}
+    write_json(tmp_path / "corpus/statistics.json", {"training": counts, "test": counts})
+    write_tables(configure(tmp_path, run=[], corpus={"source": "captions"}))
+    lines = (tmp_path / "tables/table1.md").read_text(encoding="utf-8").splitlines()
+    assert lines[4:13] == [
+        "| training | videos | 7 | - |",
+        "| training | captions | 140 | - |",
+        "| training | words | 1,300 | - |",
+        "| validation | videos | - | - |",
+        "| validation | captions | - | - |",
+        "| validation | words | - | - |",
+        "| test | videos | 7 | - |",
+        "| test | captions | 140 | - |",
+        "| test | words | 1,300 | - |",
+    ]
+
+
 def test_nothing_there_yet(tmp_path: Path, configure: Configure) -> None:
     write_tables(configure(tmp_path, run=[]))
     text = (tmp_path / "tables" / "table2.md").read_text(encoding="utf-8")
