@@ -80,7 +80,7 @@ def extract(
     decoded: Annotated[Path, typer.Option(help="Shard decoded for this feature.")],
     out: Out,
     config: Configuration = DEFAULT,
-    show_predictions: Annotated[bool, typer.Option(help="Print the top Kinetics classes of each video.")] = False,
+    show_predictions: Annotated[bool, typer.Option(help="Print the most probable classes of each video.")] = False,
 ) -> None:
     """Compute one feature of a decoded shard into a feature shard."""
     from pipeline.features.extract import extract_shard

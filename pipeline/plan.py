@@ -25,7 +25,7 @@ from pipeline.corpus.importing import training_file
 from pipeline.corpus.shards import by_shard, npy_in, shard_name
 from pipeline.corpus.videos import Videos, find_videos
 from pipeline.errors import UserError
-from pipeline.layout import Layout, kinetics_path
+from pipeline.layout import Layout, fetched_weights
 from pipeline.versions import STAGES
 
 MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos", "videos_recursive")
@@ -107,7 +107,7 @@ class Plan:
     def weights(self, feature: str) -> list[Path]:
         """Weights files a computed feature needs: fetched ones and the user's."""
         settings = self.config.features[feature]
-        fetched = [kinetics_path(self.config.resources)] if getattr(settings, "weights", None) == "kinetics" else []
+        fetched = fetched_weights(getattr(settings, "weights", None), self.config.resources)
         return fetched + self._own_weights(feature)
 
     def scored(self, test_set: str) -> list[str]:

@@ -23,6 +23,22 @@ rule kinetics_weights:
         "avsd weights kinetics --out {output.weights:q} > {log:q} 2>&1"
 
 
+rule imagenet_weights:
+    output:
+        weights=imagenet_path(PLAN.config.resources),
+    log:
+        LOGS / "imagenet_weights.log",
+    conda:
+        environment("envs/features.yaml")
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    message:
+        "Fetching the ImageNet weights of EfficientNet-Lite2 (23 MB, once)"
+    shell:
+        "avsd weights imagenet --out {output.weights:q} > {log:q} 2>&1"
+
+
 # Extraction goes before more decoding, since decoded shards are large and go as soon as their features are there.
 # The videos, and the settings and the version of decoding, are among its own inputs and parameters: they count even
 # where an earlier run ended after decoding and left no decoded shard (`--until decode`, or the target `quarantine`).

@@ -7,7 +7,20 @@ docs/configuration.md are generated from these models, and a test fails when the
 from pipeline.config.answers import OTHER_NAMES, Answers, Filter, Report, Scoring
 from pipeline.config.base import SPLITS, TEST_SETS, TestSet
 from pipeline.config.corpus import Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
-from pipeline.config.features import Feature, FlowSettings, FrameMedia, I3DFeature, Inputs, Media, VGGishFeature
+from pipeline.config.features import (
+    CNN10Feature,
+    Feature,
+    FlowSettings,
+    FrameFeature,
+    FrameMedia,
+    I3DFeature,
+    ImageFeature,
+    Inputs,
+    Media,
+    Reduce,
+    SoundFeature,
+    VGGishFeature,
+)
 from pipeline.config.reading import load, merge, parse
 from pipeline.config.root import Config, network_sizes
 from pipeline.config.systems import Description, Loss, System, SystemDescription, Training
@@ -17,6 +30,7 @@ __all__ = [
     "SPLITS",
     "TEST_SETS",
     "Answers",
+    "CNN10Feature",
     "Config",
     "Corpus",
     "Description",
@@ -24,15 +38,19 @@ __all__ = [
     "Feature",
     "Filter",
     "FlowSettings",
+    "FrameFeature",
     "FrameMedia",
     "I3DFeature",
+    "ImageFeature",
     "Inputs",
     "Loss",
     "Media",
+    "Reduce",
     "Report",
     "SceneCounts",
     "Scenes",
     "Scoring",
+    "SoundFeature",
     "System",
     "SystemDescription",
     "TestSet",

@@ -1,13 +1,16 @@
 """One decoded shard to one shard of a feature."""
 
+from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
-from pipeline.config import I3DFeature, VGGishFeature
+from pipeline.config import Feature, I3DFeature, ImageFeature
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
+from pipeline.features.steps import fewer_steps
 from pipeline.features.store import write_shard
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
@@ -22,7 +25,9 @@ PACKAGES = {
     "i3d_rgb": ("torch", "torchvision"),
     "i3d_flow": ("torch", "torchvision", "opencv-contrib-python-headless"),
     "i3d_r50": ("torch", "torchvision", "pytorchvideo"),
+    "image": ("torch", "torchvision"),
     "vggish": ("torch", "torchaudio"),
+    "cnn10": ("torch", "torchaudio"),
 }
 """Packages that a feature's values depend on."""
 DECODER = ("ffmpeg_version", "av_version")
@@ -33,7 +38,7 @@ FRAMES = ("media", "conversion")
 
 def extract_shard(
     name: str,
-    feature: I3DFeature | VGGishFeature,
+    feature: Feature,
     decoded: Path,
     out: Path,
     *,
@@ -54,22 +59,26 @@ def extract_shard(
     with DecodedShard(decoded) as shard:
         extractor = _extractor(name, feature, shard, resources, device, show_predictions)
         log(f"{name}: {feature.network}, weights: {extractor.attributes['weights']}")
-        attributes = {**_provenance(feature, shard), **extractor.attributes}
-        if by_window:
-            rows = extractor.rows(shard, lambda windows, count: progress(windows, count, name, "windows"))
-        else:
-            rows = progress(extractor.rows(shard), len(shard.video_ids), f"{name} {decoded.stem}", "videos")
+        attributes = {**_provenance(feature, shard), **extractor.attributes, **_reduction(feature)}
+        watch = partial(_windows, name) if by_window else None
+        rows = fewer_steps(extractor.rows(shard, watch), feature.reduction("steps"))
+        if not by_window:
+            rows = progress(rows, len(shard.video_ids), f"{name} {decoded.stem}", "videos")
         write_shard(out, rows, attributes, extractor.dims, feature.dtype)
 
 
+def _windows(name: str, windows: Iterable[Any], count: int) -> Iterator[Any]:
+    return progress(windows, count, name, "windows")
+
+
 def _extractor(
-    name: str, feature: I3DFeature | VGGishFeature, shard: DecodedShard, resources: Path, device: str, predict: bool
+    name: str, feature: Feature, shard: DecodedShard, resources: Path, device: str, predict: bool
 ) -> "FrameExtractor | SoundExtractor":
     """The extractor of a feature. What only the other kind needs is not imported: it would cost a job seconds."""
     place = resolve_device(device)
-    if isinstance(feature, VGGishFeature):
+    if not isinstance(feature, I3DFeature | ImageFeature):
         if predict:
-            raise UserError(f"--show-predictions: {name} is vggish; only i3d_rgb and i3d_flow have a classifier")
+            raise UserError(f"--show-predictions: {name} has no classifier; only i3d_rgb, i3d_flow and image have one")
         from pipeline.features.sound import SoundExtractor
 
         return SoundExtractor(feature, place)
@@ -79,11 +88,20 @@ def _extractor(
     if predict:
         from pipeline.features.predictions import print_predictions
 
-        print_predictions(name, feature, extractor, shard)
+        print_predictions(name, extractor, shard)
     return extractor
 
 
-def _provenance(feature: I3DFeature | VGGishFeature, shard: DecodedShard) -> dict[str, Attribute]:
+def _reduction(feature: Feature) -> dict[str, Attribute]:
+    """How time steps were reduced; nothing where all are there."""
+    found = feature.reduction("input") or feature.reduction("steps")
+    if found is None:
+        return {}
+    norm = {"reduce_norm": found.norm} if found.method == "spectral" else {}
+    return {"reduce_rate": found.rate, "reduce_method": found.method, "reduce_on": found.on, **norm}
+
+
+def _provenance(feature: Feature, shard: DecodedShard) -> dict[str, Attribute]:
     """What the values come from, besides the extractor's own settings."""
     decoded = shard.attributes
     attributes: dict[str, Attribute] = {"extractor": feature.network, "stage_version": STAGES["extract"]}

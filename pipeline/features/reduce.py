@@ -1,8 +1,8 @@
 """The reduction of what a network is given, or gives, to a fraction of its time steps (a front end of extraction).
 
-Values have time as their first dimension: (N, ...) becomes (M, ...) with M = ceil(rate N). All of it is differentiable.
-Methods: `downsample` keeps the steps floor(m / rate); `spectral` crops the spectrum along time (spectral pooling, SimPF:
-Liu et al., 2022); `mean` and `max` pool as many bins of equal length, which share a step where N / M is not whole.
+Values have time as their first dimension: (N, ...) becomes (M, ...) with M = ceil(rate N), differentiably. Methods:
+`downsample` keeps the steps floor(m / rate); `spectral` crops the spectrum along time (spectral pooling, SimPF: Liu et
+al., 2022); `mean` and `max` pool as many bins of equal length, which share a step where N / M is not whole.
 """
 
 import math
@@ -56,7 +56,8 @@ def spectral_pool(values: Tensor, rate: float, norm: Norm = "mean") -> Tensor:
     if after % 2 == 0:
         spectrum = torch.cat([spectrum[:-1], torch.complex(spectrum[-1:].real, torch.zeros_like(spectrum[-1:].real))])
     scale = after / before if norm == "mean" else math.sqrt(after / before)
-    return torch.fft.irfft(spectrum, n=after, dim=0) * scale
+    pooled: Tensor = torch.fft.irfft(spectrum, n=after, dim=0) * scale
+    return pooled
 
 
 def positions(count: int, rate: float, method: Method) -> NDArray[np.float64]:
@@ -69,9 +70,9 @@ def positions(count: int, rate: float, method: Method) -> NDArray[np.float64]:
         return kept_steps(count, rate).astype(np.float64)
     steps = np.arange(left)
     if method == "spectral":
-        return steps * (count / left)
-    middles: NDArray[np.float64] = (steps * count // left + -(-(steps + 1) * count // left) - 1) / 2
-    return middles
+        return np.asarray(steps * (count / left), np.float64)
+    first, last = steps * count // left, -(-(steps + 1) * count // left) - 1
+    return np.asarray((first + last) / 2, np.float64)
 
 
 def reduced_times(times: NDArray[np.float64], rate: float, method: Method) -> NDArray[np.float64]:
