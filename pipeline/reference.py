@@ -37,6 +37,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("features.NAME (image)", config.ImageFeature),
     ("features.NAME (vggish)", config.VGGishFeature),
     ("features.NAME (cnn10)", config.CNN10Feature),
+    ("features.NAME (yamnet)", config.YAMNetFeature),
     ("features.NAME.reduce", config.Reduce),
     ("vocabulary", config.Vocabulary),
     ("systems.NAME", config.System),

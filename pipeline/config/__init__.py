@@ -20,6 +20,7 @@ from pipeline.config.features import (
     Reduce,
     SoundFeature,
     VGGishFeature,
+    YAMNetFeature,
 )
 from pipeline.config.reading import load, merge, parse
 from pipeline.config.root import Config, network_sizes
@@ -57,6 +58,7 @@ __all__ = [
     "Training",
     "VGGishFeature",
     "Vocabulary",
+    "YAMNetFeature",
     "load",
     "merge",
     "network_sizes",

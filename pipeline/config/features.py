@@ -189,4 +189,14 @@ class CNN10Feature(SoundFeature):
     batch: int = Field(8, ge=1, description="stretches of 10.08 s a batch")
 
 
-Feature = Annotated[I3DFeature | ImageFeature | VGGishFeature | CNN10Feature, Field(discriminator="network")]
+class YAMNetFeature(SoundFeature):
+    """YAMNet (AudioSet) on 0.96 s log-mel patches every 0.48 s."""
+
+    network: Literal["yamnet"] = Field(description="the network")
+    weights: Path = Field(description="lite-model_yamnet_classification_tflite_1.tflite")
+    batch: int = Field(64, ge=1, description="patches a batch")
+
+
+Feature = Annotated[
+    I3DFeature | ImageFeature | VGGishFeature | CNN10Feature | YAMNetFeature, Field(discriminator="network")
+]

@@ -1,11 +1,13 @@
 """EfficientNet-Lite2 (Tan and Le, 2019; the Lite networks of 2020), with the parameter names of its PyTorch files.
 
 EfficientNet without squeeze-and-excitation and with ReLU6 in place of swish; stem and head keep the sizes of B0. Width
-is that of B0 times 1.1, depth times 1.2. Convolutions are padded as TensorFlow does (SAME: an odd zero goes after).
+is that of B0 times 1.1, depth times 1.2. Convolutions are padded as TensorFlow does.
 """
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from pipeline.features.same_conv import SameConv2d
 
 DIMS, CLASSES, SIZE = 1280, 1000, 260
 """Values of a feature, classes of ImageNet, pixels of the square pictures the published network was trained on."""
@@ -22,21 +24,6 @@ STAGES = (
     (1, 3, 1, 6, 352),
 )
 """Blocks, kernel, stride of the first one, expansion, channels."""
-
-
-class SameConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's SAME padding, in groups or not, without bias."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(inputs, outputs, kernel, stride, groups=groups, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, O, H / stride, W / stride), rounded up."""
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        rows, columns = (max(0, (-(-size // stride) - 1) * stride + kernel - size) for size in x.shape[2:])
-        if rows or columns:
-            x = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
-        return F.conv2d(x, self.weight, None, self.stride, groups=self.groups)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:

@@ -28,6 +28,7 @@ PACKAGES = {
     "image": ("torch", "torchvision"),
     "vggish": ("torch", "torchaudio"),
     "cnn10": ("torch", "torchaudio"),
+    "yamnet": ("torch", "torchaudio"),
 }
 """Packages that a feature's values depend on."""
 DECODER = ("ffmpeg_version", "av_version")

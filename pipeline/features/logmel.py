@@ -33,9 +33,9 @@ def patch_count(samples: int) -> int:
     return max(1, frames // PATCH)
 
 
-def frame_count(samples: int) -> int:
-    """Frames of the patches of so many samples."""
-    return patch_count(samples) * PATCH
+def whole_frames(samples: int) -> int:
+    """Frames of so many samples at 16 kHz, those of a patch of any sound, none of no sound."""
+    return 1 + (max(samples, PATCH_SAMPLES) - FRAME) // HOP if samples else 0
 
 
 def log_mel_patches(sound: Tensor) -> Tensor:
@@ -44,22 +44,23 @@ def log_mel_patches(sound: Tensor) -> Tensor:
     A sound shorter than a patch is padded with zeros to one patch. Computed in float64, as in the published code: where
     a band is nearly silent log(mel + 0.01) shows the rounding of float32.
     """
-    frames = list(stream_log_mel([sound], len(sound)))
+    frames = list(HEARING.log_mel([sound], len(sound)))
     return (torch.cat(frames) if frames else torch.empty(0, BANDS, device=sound.device)).view(-1, PATCH, BANDS)
 
 
-def stream_log_mel(pieces: Iterable[Tensor], samples: int) -> Iterator[Tensor]:
-    """The frames of these patches of a sound that comes in ``pieces`` (n,), together ``samples``: (n, 64) at a time."""
-    count = patch_count(samples)
-    step = TOGETHER * PATCH * HOP
+def stream_log_mel(pieces: Iterable[Tensor], samples: int, frames: int, offset: float) -> Iterator[Tensor]:
+    """log(mel + ``offset``) of the first ``frames`` frames of a sound that comes in ``pieces`` (n,): (n, 64) at a time.
+
+    ``pieces`` are together ``samples``; silence follows up to a patch.
+    """
+    most = TOGETHER * PATCH
     zeros = max(0, PATCH_SAMPLES - samples)
-    heard = spans(padded(pieces, 0, zeros), -(-count // TOGETHER), step + FRAME - HOP, step)
+    heard = spans(padded(pieces, 0, zeros), -(-frames // most), most * HOP + FRAME - HOP, most * HOP)
     for number, span in enumerate(heard):
-        patches = min(TOGETHER, count - number * TOGETHER)
-        frames = span.unfold(0, FRAME, HOP)[: patches * PATCH]
+        cut = span.unfold(0, FRAME, HOP)[: min(most, frames - number * most)]
         window = torch.hann_window(FRAME, periodic=True, dtype=torch.float64, device=span.device)
-        mel = torch.fft.rfft(frames.double() * window, TRANSFORM).abs() @ mel_matrix().to(span.device)
-        yield torch.log(mel + LOG_OFFSET).float()
+        mel = torch.fft.rfft(cut.double() * window, TRANSFORM).abs() @ mel_matrix().to(span.device)
+        yield torch.log(mel + offset).float()
 
 
 @cache
@@ -82,4 +83,12 @@ def _mel(hertz: Tensor) -> Tensor:
     return 1127 * torch.log1p(hertz / 700)
 
 
-HEARING = Hearing(RATE, frame_count, stream_log_mel, math.log(LOG_OFFSET), 0.5, PATCH, PATCH, 1)
+def _frame_count(samples: int) -> int:
+    return patch_count(samples) * PATCH
+
+
+def _log_mel(pieces: Iterable[Tensor], samples: int) -> Iterator[Tensor]:
+    return stream_log_mel(pieces, samples, _frame_count(samples), LOG_OFFSET)
+
+
+HEARING = Hearing(RATE, _frame_count, _log_mel, math.log(LOG_OFFSET), 0.5, PATCH, PATCH, 1)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.config import CNN10Feature, VGGishFeature
-from pipeline.features import logmel, panns, vggish
+from pipeline.config import CNN10Feature, VGGishFeature, YAMNetFeature
+from pipeline.features import logmel, panns, vggish, yamnet
 from pipeline.features.checkpoints import file_sha256
 from pipeline.features.hearing import Hearing
 from pipeline.hdf5 import Attribute
@@ -23,9 +23,11 @@ class SoundNetwork:
     attributes: dict[str, Attribute]
 
 
-def load_network(feature: VGGishFeature | CNN10Feature, device: torch.device) -> SoundNetwork:
+def load_network(feature: VGGishFeature | CNN10Feature | YAMNetFeature, device: torch.device) -> SoundNetwork:
     """The network of a feature with its weights, on ``device``. Raises `UserError` for weights that do not fit."""
-    return _cnn10(feature, device) if isinstance(feature, CNN10Feature) else _vggish(feature, device)
+    if isinstance(feature, CNN10Feature):
+        return _cnn10(feature, device)
+    return _yamnet(feature, device) if isinstance(feature, YAMNetFeature) else _vggish(feature, device)
 
 
 def _vggish(feature: VGGishFeature, device: torch.device) -> SoundNetwork:
@@ -62,3 +64,13 @@ def _cnn10(feature: CNN10Feature, device: torch.device) -> SoundNetwork:
         "layer": "conv_block4, mean over frequency",
     }
     return SoundNetwork(panns.HEARING, panns.DIMS, compute, attributes)
+
+
+def _yamnet(feature: YAMNetFeature, device: torch.device) -> SoundNetwork:
+    loaded = yamnet.load_yamnet(feature.weights)
+    attributes: dict[str, Attribute] = {
+        "weights": loaded.label,
+        "weights_sha256": loaded.sha256,
+        "layer": "input of the classifier, mean over time and frequency",
+    }
+    return SoundNetwork(yamnet.HEARING, yamnet.DIMS, loaded.network.prepare(device), attributes)
