@@ -53,7 +53,7 @@ class Reduce(Section):
         description="downsample: the steps floor(m / rate); spectral: the spectrum along time cropped; "
         "mean, max: pooled in bins of equal length",
     )
-    on: Literal["input", "steps"] = Field(
+    at: Literal["input", "steps"] = Field(
         "input",
         description="input: what the network is given, so that it has less to do: frames of `image`, windows of I3D "
         "(both by downsample alone), log-mel frames of sound networks; steps: the rows it gives",
@@ -71,12 +71,12 @@ class FeatureBase(Section):
         None, description="a folder of <video id>.npy files: gathered instead of computed, nothing is decoded"
     )
     dtype: Literal["float16", "float32"] = Field("float16", description="type of the stored values")
-    reduce: Reduce | None = Field(None, description="rate, method, on, norm: fewer time steps; null: all of them")
+    reduce: Reduce | None = Field(None, description="rate, method, at, norm: fewer time steps; null: all of them")
 
-    def reduction(self, on: Literal["input", "steps"]) -> Reduce | None:
-        """The reduction where it acts on ``on`` and leaves fewer steps than there are."""
+    def reduction(self, at: Literal["input", "steps"]) -> Reduce | None:
+        """The reduction where it acts on ``at`` and leaves fewer steps than there are."""
         found = self.reduce
-        return None if found is None or found.on != on or found.rate == 1 else found
+        return None if found is None or found.at != at or found.rate == 1 else found
 
     @model_validator(mode="after")
     def _reduction_fits(self) -> Self:
@@ -84,10 +84,10 @@ class FeatureBase(Section):
             return self
         if self.npy is not None:
             raise ValueError("npy: gathered features are taken as they are; take `reduce` out")
-        if self.inputs == "frames" and self.reduce.on == "input" and self.reduce.method != "downsample":
+        if self.inputs == "frames" and self.reduce.at == "input" and self.reduce.method != "downsample":
             raise ValueError(
                 f"reduce: frames and windows are reduced by downsample, not by {self.reduce.method}; "
-                "with `on: steps` every method acts on the rows"
+                "with `at: steps` every method acts on the rows"
             )
         return self
 

@@ -99,7 +99,7 @@ def _reduction(feature: Feature) -> dict[str, Attribute]:
     if found is None:
         return {}
     norm = {"reduce_norm": found.norm} if found.method == "spectral" else {}
-    return {"reduce_rate": found.rate, "reduce_method": found.method, "reduce_on": found.on, **norm}
+    return {"reduce_rate": found.rate, "reduce_method": found.method, "reduce_at": found.at, **norm}
 
 
 def _provenance(feature: Feature, shard: DecodedShard) -> dict[str, Attribute]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.features.spans import spans
 
-FRAME_SECONDS = 0.01
+FRAMES_A_SECOND = 100
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Hearing:
         begins = np.arange(self.rows(len(positions))) * self.step
         lasts = np.minimum(begins + self.row, len(positions)) - 1
         middles: NDArray[np.float64] = (positions[begins] + positions[lasts]) / 2 + self.centre
-        return middles * FRAME_SECONDS
+        # In rows first: whole and half numbers, so that only one product rounds.
+        return middles / self.row * (self.row / FRAMES_A_SECOND)
 
     def _filled(self, pieces: Iterable[Tensor], missing: int) -> Iterator[Tensor]:
         last: Tensor | None = None
