@@ -64,6 +64,10 @@ class Layout:
         """One shard of a feature."""
         return self.feature(feature) / f"{shard}.h5"
 
+    def extraction_seconds(self, feature: str, shard: str) -> Path:
+        """How long extraction took for a shard of a computed feature, as a table."""
+        return self.root / "seconds" / feature / f"{shard}.tsv"
+
     @property
     def vocabulary(self) -> Path:
         """Words and ids."""

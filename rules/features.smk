@@ -50,6 +50,7 @@ rule extract:
     output:
         shard=update(LAYOUT.feature_shard("{feature}", "{shard}")),
         finished=touch(LAYOUT.finished(LAYOUT.feature_shard("{feature}", "{shard}"))),
+        seconds=LAYOUT.extraction_seconds("{feature}", "{shard}"),
     log:
         LOGS / "extract" / "{feature}" / "{shard}.log",
     benchmark:
@@ -71,7 +72,7 @@ rule extract:
         "Extracting {wildcards.feature}, shard {wildcards.shard}"
     shell:
         "avsd extract {wildcards.feature} --config {params.settings:q} --config {params.machine:q}"
-        " --decoded {input.decoded:q} --out {output.shard:q} 2> {log:q}"
+        " --decoded {input.decoded:q} --out {output.shard:q} --seconds {output.seconds:q} 2> {log:q}"
 
 
 rule gather:

@@ -10,6 +10,7 @@ from pipeline import __version__
 from pipeline.config import Feature, I3DFeature, ImageFeature
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
+from pipeline.features.seconds import Stopwatch, write_seconds
 from pipeline.features.steps import fewer_steps
 from pipeline.features.store import write_shard
 from pipeline.hdf5 import Attribute
@@ -45,6 +46,7 @@ def extract_shard(
     *,
     resources: Path,
     device: str,
+    seconds: Path | None = None,
     show_predictions: bool = False,
     by_window: bool = False,
 ) -> None:
@@ -52,8 +54,8 @@ def extract_shard(
 
     ``resources`` holds the fetched weights; ``device`` is a name `resolve_device` knows. With ``show_predictions`` the
     Kinetics classes of each video are printed first; with ``by_window`` progress counts the windows of each video, not
-    the videos. Raises `UserError` for weights that are missing or do not fit, a device that is not there, and a shard
-    decoded without what the feature needs.
+    the videos. ``seconds`` is the table that `write_seconds` makes. Raises `UserError` for weights that are missing or
+    do not fit, a device that is not there, and a shard decoded without what the feature needs.
     """
     if feature.npy is not None:
         raise UserError(f"features.{name}.npy is set: gather it with `avsd features import`, or take `npy` out")
@@ -65,7 +67,10 @@ def extract_shard(
         rows = fewer_steps(extractor.rows(shard, watch), feature.reduction("steps"))
         if not by_window:
             rows = progress(rows, len(shard.video_ids), f"{name} {decoded.stem}", "videos")
-        write_shard(out, rows, attributes, extractor.dims, feature.dtype)
+        stopwatch = Stopwatch(rows)
+        write_shard(out, stopwatch, attributes, extractor.dims, feature.dtype)
+        if seconds is not None:
+            write_seconds(seconds, len(shard.video_ids), stopwatch.seconds, resolve_device(device))
 
 
 def _windows(name: str, windows: Iterable[Any], count: int) -> Iterator[Any]:
