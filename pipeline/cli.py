@@ -81,7 +81,11 @@ def extract(
     decoded: Annotated[Path, typer.Option(help="Shard decoded for this feature.")],
     out: Out,
     config: Configuration = DEFAULT,
-    show_predictions: Annotated[bool, typer.Option(help="Print the top Kinetics classes of each video.")] = False,
+    seconds: Annotated[
+        Path | None,
+        typer.Option(help="Table to write: videos, and the seconds they took without decoding and loading."),
+    ] = None,
+    show_predictions: Annotated[bool, typer.Option(help="Print the most probable classes of each video.")] = False,
 ) -> None:
     """Compute one feature of a decoded shard into a feature shard."""
     from pipeline.features.extract import extract_shard
@@ -94,6 +98,7 @@ def extract(
         out,
         resources=settings.resources,
         device=settings.device,
+        seconds=seconds,
         show_predictions=show_predictions,
     )
 

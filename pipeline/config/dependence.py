@@ -56,15 +56,19 @@ def media_values(config: Config, feature: str) -> dict[str, Any]:
 def feature_values(config: Config, feature: str) -> dict[str, Any]:
     """The entry of a computed feature, as far as its values depend on it beside what is decoded.
 
-    The size of a batch is not in it: values differ by rounding at most.
+    The size of a batch is not in it: values differ by rounding at most. Nor is a reduction that leaves every step.
     """
     settings = config.features[feature]
     unread = {"media", "npy", "batch"}
+    if settings.reduce is None or settings.reduce.rate == 1:
+        unread.add("reduce")
     if isinstance(settings, I3DFeature) and settings.network != "i3d_flow":
         unread.add("flow")
     values = settings.model_dump(mode="json", exclude=unread)
     if "flow" in values and values["flow"]["method"] != "raft_small":
         del values["flow"]["weights"]
+    if "reduce" in values and values["reduce"]["method"] != "spectral":
+        del values["reduce"]["norm"]
     return values
 
 

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
 from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary
-from pipeline.config.features import Feature, I3DFeature, Media
+from pipeline.config.features import Feature, FrameFeature, Media
 from pipeline.config.fitting import check
 from pipeline.config.folds import with_folds
 from pipeline.config.needs import needed
@@ -106,7 +106,7 @@ class Config(Section):
     def media_of(self, name: str) -> Media:
         """Media settings of a feature: the section with the overrides of a feature of frames."""
         feature = self.features[name]
-        overrides = feature.media if isinstance(feature, I3DFeature) else {}
+        overrides = feature.media if isinstance(feature, FrameFeature) else {}
         return Media.model_validate({**self.media.model_dump(), **overrides})
 
 
