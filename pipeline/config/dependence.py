@@ -15,6 +15,7 @@ from pipeline.config.systems import Loss, System
 LOSSES: dict[str, tuple[Loss, ...]] = {
     "lambda_context": ("st_context", "joint"),
     "label_smoothing": ("ce", "joint"),
+    "cache_soft_targets": ("st", "st_context"),
     "student_from_teacher": ("st", "st_context", "joint"),
     "joint_teacher_from_scratch": ("joint",),
     "joint_shared_pass": ("joint",),

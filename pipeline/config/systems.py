@@ -49,7 +49,20 @@ class Training(Section):
     clip: float = Field(5.0, gt=0, description="gradient norm is clipped at this")
     lambda_context: float = Field(1.0, ge=0, description="weight of the context-vector loss in L'_ST and L_JST")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the hard targets in training; 0: none")
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="weights are averaged over steps, the average keeping this share of itself at each: it is "
+        "validated, kept and answered with; 0: the last weights are",
+    )
     patience: int | None = Field(None, ge=1, description="end after so many epochs without improvement")
+    cache_soft_targets: int = Field(
+        0,
+        ge=0,
+        description="L_ST, L'_ST: MiB for the frozen teacher's word scores of all training turns, computed once; 0: "
+        "computed anew in every epoch",
+    )
     student_from_teacher: bool = Field(False, description="start a student from its teacher's weights")
     joint_teacher_from_scratch: bool = Field(False, description="L_JST: do not start the teacher from the trained one")
     joint_shared_pass: bool = Field(
