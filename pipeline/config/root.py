@@ -7,8 +7,9 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
-from pipeline.config.corpus import Corpus, Dialogs, Vocabulary
+from pipeline.config.corpus import Corpus, Dialogs, Vocabulary, in_data_folder
 from pipeline.config.features import Feature, I3DFeature, Media
+from pipeline.config.seeds import with_seeds
 from pipeline.config.systems import System, Training
 from pipeline.networks.sizes import SIZES, Sizes
 
@@ -20,6 +21,7 @@ class Config(Section):
     resources: Path = Field(Path("resources"), description="folder for fetched weights; shared by experiments")
     videos: Path | None = Field(None, description="the user's videos: a folder (with source: files)")
     videos_recursive: bool = Field(False, description="take the videos of the folders inside that folder too")
+    data: Path | None = Field(None, description="folder that relative paths of `dialogs` start from; null: where run")
     dialogs: Dialogs = Field(Dialogs(), description="the user's dialog files (with source: files)")
     run: tuple[str, ...] = Field((), description="systems to train, answer with and score; empty: features only")
     extract: tuple[str, ...] = Field((), description="features to compute even if no system uses them")
@@ -36,6 +38,11 @@ class Config(Section):
     answers: Answers = Field(Answers(), description="beam search")
     scoring: Scoring = Field(Scoring(), description="metrics")
     report: Report = Field(Report(), description="the page")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_out(cls, values: Any) -> Any:
+        return in_data_folder(with_seeds(values)) if isinstance(values, dict) else values
 
     @field_validator("networks")
     @classmethod

@@ -94,6 +94,12 @@ class System(Section):
     )
     training: dict[str, Any] = Field({}, description="overrides of the training section")
     test_sets: tuple[TestSet, ...] = Field(TEST_SETS, description="test sets it answers and is scored on")
+    seeds: int = Field(
+        1,
+        ge=1,
+        description="times it is trained: entries NAME_s2, NAME_s3 ... with the seeds after its own, run with it",
+    )
+    seed_of: str | None = Field(None, description="the entry that this one is a further seed of (written by `seeds`)")
     row: str | None = Field(None, description="the paper's row it stands beside in the tables; null: report only")
 
     @model_validator(mode="after")

@@ -95,10 +95,13 @@ def divide(
     rest = [dialog for dialog in training if dialog.video_id not in trial_ids | official_ids | validation_ids]
     taken_out["held_out"] = 0
     if kept is None:
-        held_out = _held_out(rest, corpus.holdout)
-        kept = [dialog for dialog in rest if dialog.video_id in held_out]
+        kept = _chosen(rest, corpus.holdout, "holdout")
+        held_out = _ids(kept)
         rest = [dialog for dialog in rest if dialog.video_id not in held_out]
         taken_out["held_out"] = len(held_out)
+    chosen = _chosen(rest, corpus.training_fraction, "training")
+    taken_out["over_fraction"] = len(rest) - len(chosen)
+    rest = chosen
     taken_out["over_limit"] = max(0, len(rest) - corpus.limit) if corpus.limit is not None else 0
     _log_removals(corpus, taken_out, kept=len(_ids(validation or ()) & trial_ids))
     return Learning(rest[: corpus.limit], kept, taken_out)
@@ -134,10 +137,11 @@ def _ids(dialogs: Sequence[Dialog]) -> set[str]:
     return {dialog.video_id for dialog in dialogs}
 
 
-def _held_out(dialogs: Sequence[Dialog], share: float) -> set[str]:
-    """Ids of the ``share`` of dialogs, one at least, with the lowest hashes; salted, so that no shard is preferred."""
-    ids = sorted(_ids(dialogs), key=lambda video_id: hashlib.sha256(f"holdout {video_id}".encode()).digest())
-    return set(ids[: max(1, round(share * len(ids)))])
+def _chosen(dialogs: Sequence[Dialog], share: float, salt: str) -> list[Dialog]:
+    """The ``share`` of dialogs, one at least, whose ids have the lowest hashes; salted: no shard is preferred."""
+    ids = sorted(_ids(dialogs), key=lambda video_id: hashlib.sha256(f"{salt} {video_id}".encode()).digest())
+    chosen = set(ids[: max(1, round(share * len(ids)))])
+    return [dialog for dialog in dialogs if dialog.video_id in chosen]
 
 
 def _log_removals(corpus: Corpus, taken_out: dict[str, int], kept: int) -> None:
@@ -149,6 +153,7 @@ def _log_removals(corpus: Corpus, taken_out: dict[str, int], kept: int) -> None:
         "test_from_training": "videos of the test sets taken out of training",
         "validation_from_training": "videos of validation taken out of training",
         "held_out": "training dialogs held out as validation (corpus.holdout)",
+        "over_fraction": "training dialogs left out (corpus.training_fraction)",
         "over_limit": "training dialogs left out (corpus.limit)",
     }
     for reason, sentence in sentences.items():
@@ -161,5 +166,6 @@ def _statistics(corpus: Corpus, splits: dict[str, list[Dialog]], learning: Learn
         **{split: statistics(dialogs) for split, dialogs in splits.items()},
         "taken_out": learning.taken_out,
         "keep_trial_in_validation": corpus.keep_trial_in_validation,
+        "training_fraction": corpus.training_fraction,
         "limit": corpus.limit,
     }

@@ -26,6 +26,7 @@ _TAKEN_OUT = {
     "test_from_training": "videos of the test sets were taken out of training",
     "validation_from_training": "videos of validation were taken out of training",
     "held_out": "training dialogs were held out as validation",
+    "over_fraction": "training dialogs were left out by corpus.training_fraction",
     "over_limit": "training dialogs were left out by corpus.limit",
 }
 _SHOWN_ATTRIBUTES = ("extractor", "flow_method", "window", "stride", "input_size", "crop", "rate", "source")
