@@ -103,12 +103,12 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
     else:
         notes += [f"This run, {name}: {text}." for name, text in settings.items()]
     if any(row.intervals for row in rows):
-        notes.append("± is half the width of the 95 % interval (bootstrap over items).")
+        notes.append("± is half the width of the 95 % interval (bootstrap over videos).")
     compared = next((scores[name]["against"] for name in named if scores[name]["against"]), None)
     if compared is not None and config.scoring.against is not None:
         label = display_names(config)[config.scoring.against]
         notes.append(
-            f"* differs from {label} (p < {SIGNIFICANT}; paired approximate randomisation, "
+            f"* differs from {label} (p < {SIGNIFICANT}; paired approximate randomisation of videos, "
             f"{compared['randomisations']:,} trials, not corrected for several comparisons)."
         )
     for status, note in _STATUS_NOTES.items():
