@@ -358,6 +358,18 @@ def report(config: Configuration = DEFAULT) -> None:
     write_report(load(config))
 
 
+@app.command()
+def release(
+    out: Out,
+    config: Configuration = DEFAULT,
+    partial: Annotated[bool, typer.Option("--partial", help="Leave out what is not finished.")] = False,
+) -> None:
+    """Write the answers of all systems as one zip to hand out, with scores, model cards and the tables."""
+    from pipeline.report.release import write_release
+
+    write_release(load(config), out, partial)
+
+
 def _feature(settings: Config, name: str) -> Feature:
     if name not in settings.features:
         raise UserError(f"feature {name!r} is not in the configuration ({', '.join(settings.features)})")

@@ -16,6 +16,7 @@ LOSSES: dict[str, tuple[str, ...]] = {
     "lambda_context": ("st_context", "joint"),
     "lambda_representation": ("rep", "rep_ce"),
     "label_smoothing": ("ce", "joint", "rep_ce"),
+    "cache_soft_targets": ("st", "st_context"),
     "student_from_teacher": ("st", "st_context", "joint"),
     "joint_teacher_from_scratch": ("joint",),
     "joint_shared_pass": ("joint",),

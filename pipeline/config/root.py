@@ -7,11 +7,12 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
-from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary
+from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary, in_data_folder
 from pipeline.config.features import Feature, FrameFeature, Media
 from pipeline.config.fitting import check
 from pipeline.config.folds import with_folds
 from pipeline.config.needs import needed
+from pipeline.config.seeds import with_seeds
 from pipeline.config.systems import ANSWER, System, Training
 from pipeline.networks.sizes import SIZES, Sizes
 from pipeline.tasks.registry import TASKS
@@ -40,6 +41,7 @@ class Config(Section):
     resources: Path = Field(Path("resources"), description="folder for fetched weights; shared by experiments")
     videos: Path | None = Field(None, description="the user's videos: a folder (with source: files or captions)")
     videos_recursive: bool = Field(False, description="take the videos of the folders inside that folder too")
+    data: Path | None = Field(None, description="folder that relative paths of `dialogs` start from; null: where run")
     dialogs: Dialogs = Field(Dialogs(), description="the user's dialog files (with source: files)")
     captions: Captions = Field(Captions(), description="the user's captions (with source: captions)")
     run: tuple[str, ...] = Field((), description="systems to train, answer with and score; empty: features only")
@@ -61,7 +63,7 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _written_out(cls, values: Any) -> Any:
-        return with_folds(values) if isinstance(values, dict) else values
+        return in_data_folder(with_folds(with_seeds(values))) if isinstance(values, dict) else values
 
     @field_validator("networks")
     @classmethod

@@ -89,7 +89,20 @@ class Training(Section):
     lambda_context: float = Field(1.0, ge=0, description="weight of the context-vector loss in L'_ST and L_JST")
     lambda_representation: float = Field(1.0, ge=0, description="weight of L_rep in the losses rep and rep_ce")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the hard targets in training; 0: none")
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="weights are averaged over steps, the average keeping this share of itself at each: it is "
+        "validated, kept and answered with; 0: the last weights are",
+    )
     patience: int | None = Field(None, ge=1, description="end after so many epochs without improvement")
+    cache_soft_targets: int = Field(
+        0,
+        ge=0,
+        description="L_ST, L'_ST: MiB for the frozen teacher's word scores of all training turns, computed once; 0: "
+        "computed anew in every epoch",
+    )
     student_from_teacher: bool = Field(False, description="start a student from its teacher's weights")
     joint_teacher_from_scratch: bool = Field(False, description="L_JST: do not start the teacher from the trained one")
     joint_shared_pass: bool = Field(
@@ -130,6 +143,12 @@ class System(Section):
     training: dict[str, Any] = Field({}, description="overrides of the training section")
     answers: dict[str, Any] = Field({}, description="overrides of the answers section")
     test_sets: tuple[TestSet, ...] = Field(TEST_SETS, description="test sets it answers and is scored on")
+    seeds: int = Field(
+        1,
+        ge=1,
+        description="times it is trained: entries NAME_s2, NAME_s3 ... with the seeds after its own, run with it",
+    )
+    seed_of: str | None = Field(None, description="the entry that this one is a further seed of (written by `seeds`)")
     row: str | None = Field(None, description="the paper's row it stands beside in the tables; null: report only")
 
     def told(self, when: Literal["train", "test"]) -> Description:  # noqa: ARG002, entries that are told something read it

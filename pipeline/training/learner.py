@@ -20,6 +20,8 @@ from pipeline.training.losses import (
     representation_error,
     soft_cross_entropy,
 )
+from pipeline.training.soft_targets import SoftTargets
+from pipeline.training.split import Split
 
 
 class Learner(nn.Module):
@@ -59,6 +61,7 @@ class Learner(nn.Module):
         self.teacher = teacher
         self.label_smoothing = label_smoothing
         self.joint_shared_pass = joint_shared_pass
+        self.soft_targets: SoftTargets | None = None
         if teacher is not None:
             teacher.requires_grad_(loss == "joint")
         self.frozen = tuple(frozen)
@@ -100,7 +103,7 @@ class Learner(nn.Module):
         if self.loss == "joint":
             terms, soft = self._joint(self.teacher, student, batch, words), None
         else:
-            soft = _quiet(self.teacher, batch)
+            soft = self._told(self.teacher, batch)
             terms = {"st": soft_cross_entropy(student, soft)}
             if self.loss == "st_context":
                 terms["context"] = context_error(student, soft)
@@ -121,6 +124,15 @@ class Learner(nn.Module):
             student = self.model.decode(self.model.read(found), targets)
             terms["ce"] = cross_entropy(student, real_words(targets), self.label_smoothing)
         return terms
+
+    def remember(self, split: Split, batch_turns: int, device: torch.device, most: int) -> None:
+        """Have the frozen teacher say what it says of all turns of ``split`` now, once; see `SoftTargets.of`."""
+        assert self.teacher is not None
+        teacher = self.teacher.to(device)
+        self.soft_targets = SoftTargets.of(lambda batch: _quiet(teacher, batch), split, batch_turns, device, most)
+
+    def _told(self, teacher: DialogNetwork, batch: Batch) -> Decoded:
+        return _quiet(teacher, batch) if self.soft_targets is None else self.soft_targets(batch)
 
     def _joint(self, teacher: DialogNetwork, student: Decoded, batch: Batch, words: Tensor) -> Terms:
         """The terms of equation 11."""

@@ -7,6 +7,7 @@ import torch
 from lightning.fabric import Fabric
 
 from pipeline.config import Config, Training
+from pipeline.config.dependence import LOSSES
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.layout import Layout
@@ -59,6 +60,9 @@ def train_at(config: Config, name: str, place: Place) -> None:
         torch.manual_seed(settings.seed + place.rank)
     if fabric.is_global_zero:
         _announce(name, learner, materials, fabric, precision)
+    if settings.cache_soft_targets and config.systems[name].loss in LOSSES["cache_soft_targets"]:
+        with fabric.autocast():
+            learner.remember(materials.training, settings.batch_turns, fabric.device, most=settings.cache_soft_targets)
     loop = Loop(
         name,
         fabric,
