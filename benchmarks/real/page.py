@@ -5,11 +5,11 @@ from statistics import mean, stdev
 
 import torch
 
-from benchmarks.machine import facts
 from benchmarks.real.curve import PAPER_DIALOGS, Points, fit
 from benchmarks.real.found import Found
 from benchmarks.real.noise import Epoch
 from benchmarks.real.order import METRIC, Step, steps
+from benchmarks.shared.machine import facts
 from pipeline.config import Config
 from pipeline.layout import Layout
 from pipeline.report.formats import result_markdown, signed

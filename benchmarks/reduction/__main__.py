@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import command
 from benchmarks.reduction.rates import Spent, seconds_by_rate
+from benchmarks.shared import command
 from pipeline.config import Feature, Media, parse
 from pipeline.corpus.videos import find_videos
 from pipeline.devices import resolve_device

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.timing import place, quiet
+from benchmarks.shared.timing import place, quiet
 from pipeline.config import Feature, Reduce
 from pipeline.features.extract import extract_shard
 from pipeline.features.seconds import read_seconds

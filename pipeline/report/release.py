@@ -16,6 +16,7 @@ from pipeline.files import atomic_path
 from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.report.formats import result_csv, result_markdown
+from pipeline.report.results import descriptions
 from pipeline.report.tables import result_table
 from pipeline.systems.system import CARD
 from pipeline.texts import read_bytes, read_json
@@ -81,8 +82,8 @@ def _readme(config: Config) -> str:
     lines = ["# Answers of trained systems", "", "| system | label | description in training | at test |"]
     lines.append("|---|---|---|---|")
     for name in config.run:
-        system, trained = config.systems[name], config.trained(name)[1]
-        lines.append(f"| `{name}` | {system.label} | {trained.told("train")} | {system.told("test")} |")
+        train, test = descriptions(config, name)
+        lines.append(f"| `{name}` | {config.systems[name].label} | {train} | {test} |")
     lines += [
         "",
         "answers/SYSTEM/TEST SET.json: the test set's dialogs with the answers filled in, `generated` where a system",
