@@ -202,5 +202,12 @@ def against_options(wildcards):
     ]
 
 
+SPICE = [] if PLAN.config.scoring.spice is None else [PLAN.config.scoring.spice]
+
+
+def spice_option(wildcards):
+    return " ".join(f"--spice {shlex.quote(str(path))}" for path in SPICE)
+
+
 def truth_option(wildcards):
     return " ".join(f"--truth {shlex.quote(str(path))}" for path in PLAN.truth)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.metrics import METRICS, Measured, corpus_scores
+from pipeline.scoring.metrics import Measured, corpus_scores
 
 SEED = 1
 _CHUNK_VALUES = 4_000_000
@@ -35,7 +35,10 @@ def resampled_scores(
 ) -> list[dict[str, NDArray[np.float64]]]:
     """(resamples,) corpus scores by metric of each system, all on the same N items."""
     sums = resampled_sums([measured.statistics() for measured in systems], resamples, seed)
-    return [corpus_scores(total, len(measured.bleu)) for total, measured in zip(sums, systems, strict=True)]
+    return [
+        corpus_scores(total, len(measured.bleu), measured.further)
+        for total, measured in zip(sums, systems, strict=True)
+    ]
 
 
 def intervals(systems: Sequence[Measured], resamples: int, seed: int = SEED) -> list[dict[str, list[float]]]:
@@ -44,6 +47,6 @@ def intervals(systems: Sequence[Measured], resamples: int, seed: int = SEED) -> 
         return [{} for _ in systems]
     points = []
     for scores in resampled_scores(systems, resamples, seed):
-        ends = {metric: np.percentile(scores[metric], [2.5, 97.5]) for metric in METRICS}
+        ends = {metric: np.percentile(scores[metric], [2.5, 97.5]) for metric in scores}
         points.append({metric: [float(low), float(high)] for metric, (low, high) in ends.items()})
     return points

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.metrics import METRICS, Measured, corpus_scores
+from pipeline.scoring.metrics import Measured, corpus_scores
 
 SEED = 1
 SIGNIFICANT = 0.05
@@ -28,8 +28,11 @@ Comparison = dict[str, dict[str, float]]
 def compare_scores(first: Measured, second: Measured, trials: int, seed: int = SEED) -> Comparison:
     """Differences of all metrics, ``first`` minus ``second``, on the same N items."""
     count = len(first.bleu)
-    found = compare(first.statistics(), second.statistics(), lambda sums: corpus_scores(sums, count), trials, seed)
-    return {metric: found[metric] for metric in METRICS}
+
+    def scores(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return corpus_scores(sums, count, first.further)
+
+    return compare(first.statistics(), second.statistics(), scores, trials, seed)
 
 
 def compare_accuracy(
