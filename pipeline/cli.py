@@ -156,10 +156,15 @@ def train(
 @app.command()
 def answer(
     system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
-    test_set: Annotated[str, typer.Option(help="trial or official.")],
+    test_set: Annotated[str, typer.Option(help="trial or official; of a describing system any split.")],
     config: Configuration = DEFAULT,
 ) -> None:
-    """Answer the questions of a test set by beam search."""
+    """Write what a system says of a test set, by beam search: answers or, of a system that describes, sentences.
+
+    **Writes** `answers/SYSTEM/TEST_SET.json` in the results folder: the challenge's JSON with the answers filled in, or
+    {video id: sentence} under `descriptions`. Describing systems also describe the videos of `training` and
+    `validation`.
+    """
     settings = load(config)
     if system not in settings.systems:
         raise UserError(f"system {system!r} is not in the configuration ({', '.join(settings.systems)})")
@@ -226,6 +231,30 @@ def ask(
         explain is not None,
     )
     run(load(config), request, show)
+
+
+@app.command()
+def describe(
+    video: Annotated[Path, typer.Argument(help="Any video file.")],
+    system: Annotated[
+        str | None, typer.Option(help="Describing system of the configuration; default: the best one trained.")
+    ] = None,
+    n_best: Annotated[int, typer.Option(min=1, help="Descriptions to print, with scores where there are several.")] = 1,
+    config: Configuration = DEFAULT,
+) -> None:
+    """Describe any video file in a sentence by a trained system: decode, features, search.
+
+    The description goes to the standard output, all else to the standard error.
+
+    **Examples**
+
+        avsd describe clip.mp4
+
+        avsd describe clip.mp4 --system describer --n-best 5 -c config.yaml -c configs/charades.yaml
+    """
+    from pipeline.asking.describing import describe as run
+
+    run(load(config), video, system, n_best)
 
 
 @app.command()

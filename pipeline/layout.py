@@ -31,9 +31,9 @@ class Layout:
         """Canonical dialogs of a split."""
         return self.corpus / f"{split}.json"
 
-    def references(self, test_set: str) -> Path:
-        """Reference answers of a test set, COCO layout."""
-        return self.corpus / "references" / f"{test_set}.json"
+    def references(self, name: str) -> Path:
+        """References, COCO layout: answers of a test set (its name), or descriptions (`corpus.sentences`)."""
+        return self.corpus / "references" / f"{name}.json"
 
     def decoded(self, feature: str, shard: str) -> Path:
         """Frames or sound of a shard, decoded for a feature (temporary)."""
@@ -87,16 +87,16 @@ class Layout:
         return Layout(self.root / "captions" / system)
 
     def answers(self, system: str, test_set: str) -> Path:
-        """Generated answers."""
+        """What a system writes for a test set: answers, or whatever its task is."""
         return self.root / "answers" / system / f"{test_set}.json"
 
     def scores(self, system: str, test_set: str) -> Path:
         """Scores of generated answers."""
         return self.root / "scores" / system / f"{test_set}.json"
 
-    def paraphrases(self, test_set: str) -> Path:
-        """Folder of METEOR's paraphrases for answers to a test set."""
-        return self.root / "paraphrases" / test_set
+    def paraphrases(self, references: str) -> Path:
+        """Folder of METEOR's paraphrases for what is scored against some references."""
+        return self.root / "paraphrases" / references
 
     @property
     def explained(self) -> Path:

@@ -48,7 +48,8 @@ wildcard_constraints:
     shard=r"\d{4}",
     feature=r"\w+",
     system=r"\w+",
-    test_set="trial|official|test",
+    test_set="trial|official|test|training|validation",
+    references=r"[\w.]+",
 
 
 # A parameter function that asks for `threads` is not among the reasons to run a job again: folders and devices are
@@ -210,12 +211,15 @@ def pretraining_system_machine(wildcards, threads):
     return pretraining_plan(wildcards).machine(wildcards.system)
 
 
+# With what other systems have written that this one reads.
 def files_for_training(wildcards):
-    return PLAN.training_files(wildcards.system)
+    read = answer_files(PLAN.read_in_training(wildcards.system))
+    return PLAN.training_files(wildcards.system) + read
 
 
 def files_for_answering(wildcards):
-    return PLAN.answer_files(wildcards.system)
+    read = answer_files(PLAN.read_at_test(wildcards.system, wildcards.test_set))
+    return PLAN.answer_files(wildcards.system) + read
 
 
 def training_settings(wildcards):
@@ -248,6 +252,19 @@ def against_options(wildcards):
         f"--against {shlex.quote(str(path))} {trials}"
         for path in other_answers(wildcards)
     ]
+
+
+def references(wildcards):
+    return LAYOUT.references(PLAN.references(wildcards.system, wildcards.test_set))
+
+
+def paraphrases(wildcards):
+    references = PLAN.references(wildcards.system, wildcards.test_set)
+    return LAYOUT.paraphrases(references) / "paraphrases.gz"
+
+
+def score_options(wildcards):
+    return PLAN.score_options(wildcards.system)
 
 
 def truth_option(wildcards):

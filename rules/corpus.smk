@@ -51,7 +51,7 @@ rule corpus:
     output:
         statistics=LAYOUT.corpus / "statistics.json",
         dialogs=[LAYOUT.dialogs(split) for split in PLAN.splits],
-        references=[LAYOUT.references(test_set) for test_set in PLAN.test_sets],
+        references=PLAN.reference_files,
     log:
         LOGS / "corpus.log",
     benchmark:

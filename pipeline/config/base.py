@@ -6,12 +6,14 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from pipeline.config.textual import textual
 
-SPLITS = ("training", "validation", "trial", "official")
+LEARNED_FROM = ("training", "validation")
+"""Splits that a training reads."""
 TestSet = Literal["trial", "official", "test"]
 CHALLENGE: tuple[TestSet, ...] = ("trial", "official")
 """The challenge's test sets, Tables 2 and 3."""
 TEST_SETS: tuple[TestSet, ...] = (*CHALLENGE, "test")
 """Those, and the one of a corpus of captions."""
+SPLITS = (*LEARNED_FROM, *TEST_SETS)
 Split = Literal["training", "validation", "test"]
 """Splits of a corpus of captions."""
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, Union
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.config.answers import Answers, Report, Scoring
-from pipeline.config.base import Section
+from pipeline.config.base import LEARNED_FROM, Section
 from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary
 from pipeline.config.features import Feature, I3DFeature, Media
-from pipeline.config.systems import ANSWER, System, Training
+from pipeline.config.folds import with_folds
+from pipeline.config.systems import ANSWER, DescribedBy, System, Training
 from pipeline.networks.sizes import SIZES, Sizes
 from pipeline.tasks.registry import TASKS
 
@@ -55,6 +56,11 @@ class Config(Section):
     scoring: Scoring = Field(Scoring(), description="metrics")
     report: Report = Field(Report(), description="the page")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _written_out(cls, values: Any) -> Any:
+        return with_folds(values) if isinstance(values, dict) else values
+
     @field_validator("networks")
     @classmethod
     def _known_networks(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -74,6 +80,7 @@ class Config(Section):
                 raise ValueError(f"systems.{name}.init_from: its training would wait for itself")
         for name in self.run:
             self._check_without(name)
+            self._check_readings(name)
         if self.scoring.against is not None and self.scoring.against not in self.systems:
             raise ValueError(f"scoring.against: {self.scoring.against!r} is not in systems ({', '.join(self.systems)})")
         if self.report.explain is not None and self.report.explain not in self.systems:
@@ -138,16 +145,30 @@ class Config(Section):
         return order
 
     def _read(self, name: str) -> list[str]:
-        """Systems whose models the training of ``name`` reads: its teacher, and what it starts from."""
+        """Systems that the training of ``name`` reads: its teacher, what it starts from, who describes its videos."""
         system = self.systems[name]
         start = None if system.init_from is None else system.init_from.system
-        return [other for other in (system.teacher, start) if other is not None]
+        seen = [system, *([] if system.teacher is None else [self.systems[system.teacher]])]
+        read = [each.readings("train", split) for each in seen for split in LEARNED_FROM]
+        others = (system.teacher, start, *(reading.system for readings in read for reading in readings))
+        return [other for other in others if other in self.systems]
 
     def _check_without(self, name: str) -> None:
         inputs = (*self.trained(name)[1].features, "history")
         for lost in self.systems[name].without:
             if lost not in inputs:
                 raise ValueError(f"systems.{name}.without: {lost!r} is not an input of the model ({', '.join(inputs)})")
+
+    def _check_readings(self, name: str) -> None:
+        for when in ("train", "test"):
+            told = self.systems[name].told(when)
+            if not isinstance(told, DescribedBy):
+                continue
+            key, other = f"systems.{name}.description.{when}.system", self.systems.get(told.system)
+            if other is None:
+                raise ValueError(f"{key}: {told.system!r} is not in systems")
+            if other.asked or other.model is not None:
+                raise ValueError(f"{key}: {told.system!r} does not describe videos; name a system with task: describe")
 
     def trained(self, name: str) -> tuple[str, System]:
         """The system whose trained model ``name`` answers with (itself, unless `model` names another)."""
@@ -157,8 +178,9 @@ class Config(Section):
     def descriptions(self) -> frozenset[str]:
         """Description fields whose words are counted: of `vocabulary`, and any that `run`, or what it needs, reads."""
         trained = [self.trained(name)[0] for name in self.run]
-        others = [other for name in trained for other in self.needed(name)]
-        systems = [self.systems[name] for name in (*self.run, *trained, *others)]
+        described = [reading.system for name in self.run for reading in self.systems[name].readings("test", "")]
+        others = [other for name in (*trained, *described) for other in (*self.needed(name), name)]
+        systems = [self.systems[name] for name in (*self.run, *others)]
         used: frozenset[str] = frozenset().union(*(system.counted() for system in systems))
         return used | frozenset(self.vocabulary.descriptions)
 

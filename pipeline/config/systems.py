@@ -1,12 +1,21 @@
 """What systems of all tasks have, and their training: the sections `systems` and `training`."""
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.base import TEST_SETS, Section, TestSet
+from pipeline.config.folds import FOLDS, fold_name
 from pipeline.config.starts import InitFrom
+
+
+class Reading(NamedTuple):
+    """What a system reads of another one: what that has written for a split."""
+
+    system: str
+    split: str
+
 
 Loss = Literal["ce", "st", "st_context", "joint"]
 """Losses of systems that answer."""
@@ -20,18 +29,49 @@ def _json_file(value: Path) -> Path:
     return value
 
 
-Description = Manual | Annotated[Path, AfterValidator(_json_file)]
-"""A person's description, or a file of automatic ones."""
+class DescribedBy(Section):
+    """Descriptions that a describing system of this configuration writes."""
+
+    system: str = Field(description="a system with `task: describe`")
+
+    def readings(self, split: str) -> list[Reading]:
+        """What is read of the videos of a test set or of validation, which no describer learns from."""
+        return [Reading(self.system, split)]
+
+
+class DescribedUnseen(DescribedBy):
+    """Descriptions of training videos: each by a describer that has not learned from it, unless one says otherwise."""
+
+    folds: int = Field(FOLDS, ge=2, description="describers that are trained for it, each without a part of the videos")
+    in_sample: bool = Field(
+        False, description="by the one describer that has learned from them all: they are better than any at test"
+    )
+
+    def readings(self, split: str) -> list[Reading]:
+        """What is read: of training videos a part from each of the describers."""
+        if self.in_sample or split != "training":
+            return super().readings(split)
+        names = [fold_name(self.system, number, self.folds) for number in range(1, self.folds + 1)]
+        return [Reading(name, split) for name in names]
+
+
+File = Annotated[Path, AfterValidator(_json_file)]
+Description = Manual | File | DescribedBy
+"""A person's description, a file of automatic ones, or another system's."""
 
 
 class SystemDescription(Section):
-    """Which description stands in front of the question: none, a person's (summary, caption or both), or a file's.
+    """Which description stands in front of the question: none, a person's (summary, caption or both), or another's.
 
-    A file holds automatic descriptions, JSON {video id: sentence}.
+    A file holds automatic descriptions, JSON {video id: sentence}; a system of this configuration writes such a file.
     """
 
-    train: Description = Field("none", description="in training; a .json file: {video id: automatic description}")
-    test: Description = Field("none", description="at test, likewise")
+    train: Manual | File | DescribedUnseen = Field(
+        "none",
+        description="in training; a .json file: {video id: automatic description}; {system: NAME, folds: 5, in_sample: "
+        "false}: a describer's",
+    )
+    test: Manual | File | DescribedBy = Field("none", description="at test, likewise; {system: NAME}: a describer's")
 
 
 class Training(Section):
@@ -90,6 +130,11 @@ class System(Section):
         """The description that stands in front of what it is asked."""
         return "none"
 
+    def readings(self, when: Literal["train", "test"], split: str) -> list[Reading]:
+        """What it reads, of ``split``, that other systems have written."""
+        told = self.told(when)
+        return told.readings(split) if isinstance(told, DescribedBy) else []
+
     def looks_back(self) -> bool:
         """Whether it sees the dialog so far."""
         return False
@@ -132,12 +177,14 @@ class System(Section):
         return self
 
 
-def plain(value: Any) -> str | None:
-    """A value of an entry as text: a path, or one word of a few."""
+def plain(value: Any) -> Any:
+    """A value of an entry for JSON: a path or one word of a few as text, a section as its values."""
+    if isinstance(value, Section):
+        return value.model_dump(mode="json")
     return None if value is None else str(value)
 
 
 def fields_of(*kinds: str) -> set[str]:
     """The description fields that ``kinds`` consist of: of `both` there are two, of others than a person's none."""
     used = set(kinds) | ({"summary", "caption"} if "both" in kinds else set())
-    return used & {"summary", "caption"}
+    return used & {"summary", "caption", "captions"}

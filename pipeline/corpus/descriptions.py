@@ -1,6 +1,6 @@
 """Automatic descriptions of videos: {video id: sentence}, as description models leave them, or a describer here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pipeline.errors import UserError
@@ -24,3 +24,14 @@ def read_descriptions(path: Path) -> Mapping[str, str]:
         if not isinstance(sentence, str):
             raise UserError(f"{path}: video {video_id}: expected a sentence, found {type(sentence).__name__}")
     return content
+
+
+def read_all(paths: Iterable[Path]) -> Mapping[str, str]:
+    """Sentences by video id of several files together. Raises `UserError` for a video that two of them describe."""
+    found: dict[str, str] = {}
+    for path in paths:
+        sentences = read_descriptions(path)
+        if twice := found.keys() & sentences.keys():
+            raise UserError(f"{path}: video {min(twice)} is described in another file too; leave it out of one of them")
+        found.update(sentences)
+    return found

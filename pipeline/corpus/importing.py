@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.config import Corpus, Dialogs
 from pipeline.corpus.dialogs import Dialog, read_dialogs, write_dialogs
 from pipeline.corpus.references import Key, read_references, write_references
+from pipeline.corpus.sentences import TARGETS, description_references, reference_name
 from pipeline.corpus.splits import held_out
 from pipeline.corpus.statistics import statistics
 from pipeline.errors import UserError
@@ -27,7 +28,9 @@ class Learning:
 
 
 def import_dialogs(corpus: Corpus, dialogs: Dialogs, out: Path) -> None:
-    """Write ``out``/{split}.json, references/{test set}.json (COCO layout) and statistics.json.
+    """Write ``out``/{split}.json, references (COCO layout) and statistics.json.
+
+    References of a test set are those of its answers, and the sentences that people wrote about its videos.
 
     A test set without a file is left out. No video of a test set stays in
     training or, unless `keep_trial_in_validation` says so, in validation, and no validation video in training.
@@ -49,8 +52,11 @@ def import_dialogs(corpus: Corpus, dialogs: Dialogs, out: Path) -> None:
         references["official"] = last_turns(dialogs.references, official)
     for split, contents in splits.items():
         write_dialogs(out / f"{split}.json", contents)
-    for test_set, texts in references.items():
-        write_references(out / "references" / f"{test_set}.json", texts)
+    for test_set in tuple(references):
+        for target in TARGETS:
+            references[reference_name(test_set, target)] = description_references(splits[test_set], target)
+    for name, texts in references.items():
+        write_references(out / "references" / f"{name}.json", texts)
     write_json(out / "statistics.json", _statistics(corpus, splits, learning))
 
 

@@ -21,18 +21,24 @@ from pipeline.vocabulary import END
 
 
 def build_network(
-    name: str, sizes: Sizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool
+    name: str,
+    sizes: Sizes,
+    vocabulary_size: int,
+    feature_dims: Mapping[str, int],
+    history: bool,
+    question: bool = True,
 ) -> DialogNetwork:
     """A network with fresh weights.
 
-    feature_dims: dimensions of each feature it sees, in order; may be empty. Raises `ValueError`, which names the
+    feature_dims: dimensions of each feature it sees, in order; may be empty. question: whether it is asked anything; a
+    network that has no other form is then asked `<sos>` (`dataset.views`). Raises `ValueError`, which names the
     network and everything that does not fit.
     """
     if problems := list(_problems(name, sizes, vocabulary_size, feature_dims, history)):
         raise ValueError(f"network {name!r}: {'; '.join(problems)}")
     match sizes:
         case AttentionSizes():
-            return AttentionNetwork(sizes, vocabulary_size, feature_dims, history)
+            return AttentionNetwork(sizes, vocabulary_size, feature_dims, history, question)
         case NaiveFusionSizes():
             return NaiveFusionNetwork(sizes, vocabulary_size, feature_dims, history)
         case HierarchicalSizes():

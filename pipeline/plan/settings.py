@@ -18,6 +18,7 @@ from pipeline.config.dependence import (
     trained_entry,
     training_values,
 )
+from pipeline.config.systems import ANSWER
 from pipeline.plan.files import Files
 from pipeline.plan.pretraining import pretraining
 
@@ -108,6 +109,11 @@ class Settings(Files):
         """For `avsd answer`."""
         entries = answering_entries(self.config, name)
         return _json({"answers": self.config.answers_of(name), **self._with_features(entries)})
+
+    def score_options(self, name: str) -> str:
+        """What `avsd score` must be told of a system's files: nothing of answers."""
+        task = self.config.systems[name].task
+        return "" if task == ANSWER else f"--task {task}"
 
     def explain_settings(self, name: str) -> str:
         """For `avsd explain`."""

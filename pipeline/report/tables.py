@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.config import CHALLENGE, SPLITS, Config
+from pipeline.config import CHALLENGE, Config
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
@@ -134,7 +134,7 @@ def corpus_table(config: Config) -> CorpusTable:
         return _captions_table(config, statistics)
     rows = tuple(
         (split, quantity, statistics.get(split, {}).get(quantity), CORPUS[split][quantity])
-        for split in SPLITS
+        for split in CORPUS
         for quantity in ("dialogs", "turns", "words")
     )
     notes = ["A question and an answer count as one turn each; words are white-space tokens of both."]

@@ -20,6 +20,6 @@ class Request:
     randomisations: int = 1000
     paraphrases: Path | None = None
 
-    def given(self) -> tuple[Any, ...]:
+    def given(self) -> dict[str, Any]:
         """As `score.score_files` takes them."""
-        return tuple(getattr(self, item.name) for item in fields(self))
+        return {item.name: getattr(self, item.name) for item in fields(self)}

@@ -90,4 +90,4 @@ class Answer(Task):
         """BLEU, METEOR, ROUGE-L and CIDEr of the answers."""
         from pipeline.scoring.score import score_files
 
-        score_files(*request.given())
+        score_files(**request.given())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.tasks.answer import Answer
 from pipeline.tasks.base import Task
+from pipeline.tasks.describe import Describe
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -16,6 +17,7 @@ GROUP = "avsd.tasks"
 
 def _tasks() -> Iterator[Task]:
     yield Answer()
+    yield Describe()
     for point in entry_points(group=GROUP):
         yield point.load()()
 

@@ -10,7 +10,9 @@ import torch
 
 from pipeline.config import Config
 from pipeline.config.dependence import taught_entry, trained_entry, training_values
+from pipeline.corpus.descriptions import read_all
 from pipeline.corpus.dialogs import Dialog
+from pipeline.dataset.views import View
 from pipeline.layout import Layout
 from pipeline.systems.initial import start_folder
 from pipeline.systems.system import WORDS, weights_hash
@@ -38,7 +40,7 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
         "stage version": STAGES["training"],
         **_named("sizes", entry["sizes"]),
         **_named("training", training_values(config, name)),
-        **_seen("model", entry),
+        **_seen("model", entry, materials.views["model"], video_ids),
     }
     for split, dialogs in materials.dialogs.items():
         values[f"{split} dialogs"] = _dialog_hash(dialogs)
@@ -46,7 +48,10 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
         values[f"feature {feature}"] = store.fingerprint(video_ids)
     if teacher is not None:
         taught = taught_entry(config, teacher)
-        values |= {**_seen("teacher", taught), **_named("teacher.sizes", taught["sizes"])}
+        values |= {
+            **_seen("teacher", taught, materials.views["teacher"], video_ids),
+            **_named("teacher.sizes", taught["sizes"]),
+        }
         values["weights of the teacher"] = weights_hash(Layout(config.results).model(teacher))
     if (start := start_folder(config, name)) is not None:
         values["weights of init_from"] = weights_hash(start)
@@ -63,11 +68,13 @@ def _named(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{section}.{key}": value for key, value in values.items()}
 
 
-def _seen(role: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What a network sees; a file of descriptions counts by its content."""
+def _seen(role: str, entry: Mapping[str, Any], view: View, video_ids: Sequence[str]) -> dict[str, Any]:
+    """What a network sees; a file of descriptions counts by its content, what another system wrote by its sentences."""
     values = {key: value for key, value in entry.items() if key not in _OTHERWISE}
     if "description" in values:
         told = values["description"]["train"]
+        if not isinstance(told, str):
+            told = _sentences_hash(view.description, video_ids)
         values["description"] = _file_hash(Path(told)) if told.endswith(".json") else told
     return {f"{role}.{key}": value for key, value in values.items()}
 
@@ -83,6 +90,13 @@ def _dialog_hash(dialogs: Sequence[Dialog]) -> str:
         captions = [dialog.captions] if dialog.captions else []
         digest.update(json.dumps([dialog.video_id, dialog.caption, dialog.summary, turns, *captions]).encode())
     return digest.hexdigest()
+
+
+def _sentences_hash(described: str | tuple[Path, ...], video_ids: Sequence[str]) -> str:
+    assert not isinstance(described, str)
+    sentences = read_all(described)
+    told = [[video_id, sentences.get(video_id, "")] for video_id in sorted(set(video_ids))]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _file_hash(path: Path) -> str:
