@@ -163,7 +163,6 @@ def teacher_model(wildcards):
     return [] if teacher is None else model_files([teacher])
 
 
-# With what other systems have written that this one reads.
 # Another system of the run, or what a pretraining on captions left.
 def started_model(wildcards):
     start = PLAN.start_model(wildcards.system)
@@ -212,6 +211,7 @@ def pretraining_system_machine(wildcards, threads):
     return pretraining_plan(wildcards).machine(wildcards.system)
 
 
+# With what other systems have written that this one reads.
 def files_for_training(wildcards):
     read = answer_files(PLAN.read_in_training(wildcards.system))
     return PLAN.training_files(wildcards.system) + read

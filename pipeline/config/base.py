@@ -13,7 +13,7 @@ CHALLENGE: tuple[TestSet, ...] = ("trial", "official")
 """The challenge's test sets, Tables 2 and 3."""
 TEST_SETS: tuple[TestSet, ...] = (*CHALLENGE, "test")
 """Those, and the one of a corpus of captions."""
-SPLITS = (*LEARNED_FROM, *CHALLENGE)
+SPLITS = (*LEARNED_FROM, *TEST_SETS)
 Split = Literal["training", "validation", "test"]
 """Splits of a corpus of captions."""
 

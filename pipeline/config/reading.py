@@ -39,7 +39,7 @@ def parse(values: dict[str, Any], source: str = "configuration") -> Config:
             found = problem["input"]
             advice = "" if isinstance(found, list | dict | None) else "; put quotes around it"
             message = f"expected a text, found {found!r}{advice}"
-        if problem["type"] == "extra_forbidden" and len(loc) < len(problem["loc"]):
+        if problem["type"] == "extra_forbidden" and loc != problem["loc"] and len(loc) == 3:  # systems, NAME, key
             message = f"no key of a system with task {problem['loc'][2]}"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise UserError(f"{source}: {where + ': ' if where else ''}{message}{more}") from None

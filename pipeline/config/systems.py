@@ -214,4 +214,4 @@ def plain(value: Any) -> Any:
 def fields_of(*kinds: str) -> set[str]:
     """The description fields that ``kinds`` consist of: of `both` there are two, of others than a person's none."""
     used = set(kinds) | ({"summary", "caption"} if "both" in kinds else set())
-    return used & {"summary", "caption"}
+    return used & {"summary", "caption", "captions"}

@@ -28,6 +28,7 @@ def check_files(files: Settings) -> None:
         _check(files.training_files(name), f"systems.{name}")
     for name in files.config.run:
         _check(files.answer_files(name), f"systems.{name}")
+    _check_scored(files)
     for name in files.pretrained:
         _check_captions(files, name)
         _check_npy(files, name)
@@ -50,6 +51,21 @@ def _check_corpus(files: Settings) -> None:
     for key, path in files.caption_files().items():
         if not path.exists():
             raise UserError(f"{path}: no such file or folder (captions.{key} in the configuration)")
+
+
+def _check_scored(files: Settings) -> None:
+    """Whether the corpus has what each system is scored against."""
+    for name, test_set in files.answered:
+        if files.layout.references(files.references(name, test_set)) not in files.reference_files:
+            source = files.config.corpus.source
+            hint = (
+                "target: captions, or captions.question for one that answers"
+                if source == "captions"
+                else "another target"
+            )
+            raise UserError(
+                f"systems.{name}: corpus.source {source} has nothing of what it is to write; give it {hint}"
+            )
 
 
 def _check_captions(files: Settings, name: str) -> None:

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.config import CHALLENGE, SPLITS, Config
+from pipeline.config import CHALLENGE, Config
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
@@ -168,7 +168,7 @@ def corpus_table(config: Config) -> CorpusTable:
         return _captions_table(config, counts)
     rows = tuple(
         (split, quantity, counts.get(split, {}).get(quantity), CORPUS[split][quantity])
-        for split in SPLITS
+        for split in CORPUS
         for quantity in ("dialogs", "turns", "words")
     )
     notes = ["A question and an answer count as one turn each; words are white-space tokens of both."]

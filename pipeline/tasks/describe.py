@@ -52,6 +52,10 @@ class DescribeSystem(System):
         """What it writes."""
         return frozenset(fields_of(self.target))
 
+    def on_captions(self) -> dict[str, Any]:
+        """It writes them; no part of another corpus's videos is left out."""
+        return {"target": "captions", "fold": None}
+
     def learned_from(self) -> dict[str, Any]:
         """The sentences."""
         return {"target": self.target, **({} if self.fold is None else {"fold": self.fold.model_dump()})}

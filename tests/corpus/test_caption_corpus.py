@@ -53,7 +53,8 @@ def test_splits_that_the_file_names(tmp_path: Path, files: Files) -> None:
         "test": {"c": ("c 0", "c 1")},
     }
     out = tmp_path / "out"
-    assert read_references(out / "references/test.json") == {("c", 0): ["c 0", "c 1"]}
+    assert read_references(out / "references/test.captions.json") == {("c", 0): ["c 0", "c 1"]}
+    assert not (out / "references/test.json").exists()
     assert all(not dialog.turns for dialog in read_dialogs(out / "training.json", answered=True))
     statistics = json.loads((out / "statistics.json").read_text())
     assert statistics["training"] == {"dialogs": 2, "turns": 0, "words": 0, "captions": 4, "caption_words": 8}
@@ -100,6 +101,7 @@ def test_with_a_question_a_test_video_has_one_turn(tmp_path: Path, files: Files)
     imported(tmp_path, files({"question": "what ?"}, training=msr_vtt(a="train", b="validate", c="test")))
     (dialog,) = read_dialogs(tmp_path / "out/test.json")
     assert [turn.answer for turn in dialog.turns] == ["c 0"] and dialog.captions == ("c 0", "c 1")
+    assert read_references(tmp_path / "out/references/test.json") == {("c", 0): ["c 0", "c 1"]}
 
 
 def test_the_limit_is_of_training_videos(tmp_path: Path, files: Files) -> None:

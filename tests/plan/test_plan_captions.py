@@ -24,7 +24,8 @@ def captions(tmp_path: Path) -> Path:
 
 
 def config(captions: Mapping[str, Any], **overlay: Any) -> Config:
-    base = {"corpus": {"source": "captions"}, "captions": captions, "run": ["baseline"], "systems": SYSTEMS}
+    asked = {"question": "what ?", **captions}
+    base = {"corpus": {"source": "captions"}, "captions": asked, "run": ["baseline"], "systems": SYSTEMS}
     return parse(merge(merge(yaml.safe_load((ROOT / "config.yaml").read_text()), base), overlay))
 
 
@@ -57,7 +58,7 @@ def test_settings_reach_the_import(captions: Path) -> None:
     [
         ({"corpus": {"holdout": 0.2}}, True),
         ({"corpus": {"shards": 9, "keep_trial_in_validation": True, "scenes": {"seed": 9}}}, False),
-        ({"captions": {"question": "what ?"}}, True),
+        ({"captions": {"question": "why ?"}}, True),
         ({"captions": {"marks": True}}, True),
         ({"captions": {"marks": "false"}}, False),
     ],
@@ -93,3 +94,62 @@ def test_features_need_videos(captions: Path) -> None:
     systems = {"baseline": {"features": ["i3d_rgb"]}}
     with pytest.raises(UserError, match="videos: not set"):
         Plan(config({"training": str(captions)}, systems=systems))
+
+
+DESCRIBER = {"label": "D", "task": "describe", "network": "attention", "features": ["vggish"], "target": "captions"}
+"""Of gathered features, so that no video is needed."""
+
+
+def describing(captions: Path, folder: Path, **changes: Any) -> Config:
+    (folder / "npy").mkdir(exist_ok=True)
+    (folder / "npy" / "v.npy").touch()
+    features = {"vggish": {"npy": str(folder / "npy")}}
+    systems = {"describer": {**DESCRIBER, **changes}}
+    return config({"training": str(captions), "question": None}, run=["describer"], systems=systems, features=features)
+
+
+def test_a_describer_is_scored_against_the_captions(captions: Path, tmp_path: Path) -> None:
+    plan = Plan(describing(captions, tmp_path))
+    assert plan.answered == [("describer", "test")]
+    assert plan.references("describer", "test") == "test.captions"
+    assert plan.reference_files == [Path("results/corpus/references/test.captions.json")]
+    assert plan.config.descriptions() == {"captions", "summary"}  # config.yaml counts summaries in any case
+    asked = Plan(config({"training": str(captions)})).reference_files
+    assert [path.name for path in asked] == ["test.json", "test.captions.json"]
+
+
+def test_what_the_corpus_does_not_have_is_refused(captions: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"systems\.describer: corpus\.source captions has nothing of what it is to write"
+    ):
+        Plan(describing(captions, tmp_path, target="summary"))
+    with pytest.raises(UserError, match=r"systems\.baseline: .* captions\.question for one that answers"):
+        Plan(config({"training": str(captions), "question": None}))
+    with pytest.raises(UserError, match=r"systems\.d: corpus\.source scenes has nothing of what it is to write"):
+        Plan(
+            parse(
+                merge(yaml.safe_load((ROOT / "config.yaml").read_text()), {"run": ["d"], "systems": {"d": DESCRIBER}})
+            )
+        )
+
+
+def test_a_describer_is_pretrained_on_features(captions: Path, tmp_path: Path) -> None:
+    start = {"captions": str(captions), "npy": {"vggish": str(tmp_path / "npy")}}
+    plan = Plan(describing(captions, tmp_path, init_from=start))
+    (own,) = plan.pretraining.values()
+    assert own.config.captions.question is None
+    trained = load([own.training_settings("describer"), own.machine("describer")])
+    assert trained.systems["describer"].learned_from() == {"target": "captions"}
+    assert load([own.vocabulary_settings()]).descriptions() == {"captions"}
+    with pytest.raises(UserError, match=r"init_from\.npy: it sees features alone"):
+        describing(captions, tmp_path, init_from={"captions": str(captions)})
+
+
+def test_the_configuration_for_captions_of_ones_own_is_planned(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "v.mp4").touch()
+    (tmp_path / "captions.json").touch()
+    own = {"videos": str(tmp_path / "videos"), "captions": {"training": str(tmp_path / "captions.json")}}
+    plan = Plan(load([str(ROOT / "config.yaml"), str(ROOT / "configs/captions.yaml"), json.dumps(own)]))
+    assert plan.trained == ["captioner"] and plan.answered == [("captioner", "test")]
+    assert plan.config.descriptions() == {"captions"}

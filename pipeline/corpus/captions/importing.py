@@ -7,6 +7,7 @@ from pipeline.corpus.captions.dialogs import caption_dialog
 from pipeline.corpus.captions.reading import read_captions
 from pipeline.corpus.dialogs import Dialog, write_dialogs
 from pipeline.corpus.references import write_references
+from pipeline.corpus.sentences import description_references, reference_name
 from pipeline.corpus.splits import held_out
 from pipeline.corpus.statistics import statistics
 from pipeline.errors import UserError
@@ -28,7 +29,7 @@ _SAID = {
 
 
 def import_captions(corpus: Corpus, captions: Captions, out: Path) -> None:
-    """Write ``out``/{training,validation,test}.json, references/test.json (COCO layout) and statistics.json.
+    """Write ``out``/{training,validation,test}.json, references of test (COCO layout) and statistics.json.
 
     Every entry has its sentences as `captions`; with a `question` each sentence is a turn's answer besides, in the test
     set the first alone. Raises `UserError` for a file that cannot be used, and for a split that is left without videos.
@@ -38,8 +39,8 @@ def import_captions(corpus: Corpus, captions: Captions, out: Path) -> None:
     for split, dialogs in entries.items():
         write_dialogs(out / f"{split}.json", dialogs)
     if "test" in splits:
-        texts = {(video, 0): list(sentences) for video, sentences in splits["test"].items()}
-        write_references(out / "references" / "test.json", texts)
+        for name in (reference_name("test", "captions"), *(["test"] if captions.question is not None else [])):
+            write_references(out / "references" / f"{name}.json", description_references(entries["test"], "captions"))
     counts = {split: statistics(dialogs) for split, dialogs in entries.items()}
     write_json(out / "statistics.json", {**counts, "taken_out": taken_out, "limit": corpus.limit})
 
