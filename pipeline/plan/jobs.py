@@ -147,8 +147,9 @@ class Jobs:
 
     @property
     def tables(self) -> list[str]:
-        """The paper's tables: Table 1 of the corpus, Tables 2 and 3 of scores."""
-        return ["table1", "table2", "table3"]
+        """The paper's tables: Table 1 of the corpus, Tables 2 and 3 of scores; those of what is written unasked."""
+        unasked = [test_set for name, test_set in self.answered if not self.config.systems[name].asked]
+        return ["table1", "table2", "table3", *(f"descriptions_{test_set}" for test_set in dict.fromkeys(unasked))]
 
     @property
     def gpu(self) -> int:

@@ -88,7 +88,7 @@ def _answers(config: Config, test_set: str) -> Mapping[tuple[str, int], Sequence
     names, layout = display_names(config), Layout(config.results)
     scored = scored_systems(config, test_set)
     collected: defaultdict[tuple[str, int], list[SystemAnswer]] = defaultdict(list)
-    for name in config.run:
+    for name in (each for each in config.run if config.systems[each].asked):
         path = layout.answers(name, test_set)
         if not path.is_file():
             continue

@@ -9,6 +9,7 @@ from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.report import formats
+from pipeline.report.described import write_description_tables
 from pipeline.report.paper import CORPUS, ROWS, TABLE_NUMBERS, TABLE_TITLES
 from pipeline.report.results import Scores, descriptions, display_names, read_if_there, scored_systems
 from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
@@ -29,7 +30,7 @@ _STATUS_NOTES = {
 
 
 def write_tables(config: Config) -> None:
-    """Write table1, table2 and table3 as Markdown, CSV and LaTeX into the folder of the tables.
+    """Write table1, table2 and table3, and those of descriptions, as Markdown, CSV and LaTeX.
 
     A test set without scores still has its table: the paper's rows, each saying why there is no figure beside it.
     """
@@ -38,6 +39,7 @@ def write_tables(config: Config) -> None:
         table = result_table(config, test_set)
         for suffix, render in formats.RESULT_FORMATS.items():
             write_text(folder / f"table{table.number}.{suffix}", render(table))
+    write_description_tables(config, folder)
     corpus = corpus_table(config)
     for suffix, render_corpus in formats.CORPUS_FORMATS.items():
         write_text(folder / f"table{corpus.number}.{suffix}", render_corpus(corpus))
