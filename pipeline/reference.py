@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from pipeline import config
 from pipeline.networks.sizes import SIZES
+from pipeline.tasks.registry import TASKS
 
 PLAIN = {
     int: "integer",
@@ -31,13 +32,19 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("corpus.scenes", config.Scenes),
     ("corpus.scenes.counts", config.SceneCounts),
     ("dialogs", config.Dialogs),
+    ("captions", config.Captions),
     ("media", config.Media),
     ("features.NAME (i3d_rgb, i3d_flow, i3d_r50)", config.I3DFeature),
     ("features.NAME.flow", config.FlowSettings),
+    ("features.NAME (image)", config.ImageFeature),
     ("features.NAME (vggish)", config.VGGishFeature),
+    ("features.NAME (cnn10)", config.CNN10Feature),
+    ("features.NAME (yamnet)", config.YAMNetFeature),
+    ("features.NAME.reduce", config.Reduce),
     ("vocabulary", config.Vocabulary),
-    ("systems.NAME", config.System),
+    *((f"systems.NAME (task: {name})", task.entry) for name, task in TASKS.items()),
     ("systems.NAME.description", config.SystemDescription),
+    ("systems.NAME.init_from", config.Start),
     ("training", config.Training),
     ("answers", config.Answers),
     ("scoring", config.Scoring),

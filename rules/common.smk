@@ -13,7 +13,7 @@ min_version("9.0")
 sys.path.insert(0, str(workflow.basedir))
 
 from pipeline.errors import UserError
-from pipeline.layout import kinetics_path
+from pipeline.layout import imagenet_path, kinetics_path
 from pipeline.plan import Plan
 from pipeline.versions import STAGES
 
@@ -48,7 +48,8 @@ wildcard_constraints:
     shard=r"\d{4}",
     feature=r"\w+",
     system=r"\w+",
-    test_set="trial|official",
+    test_set="trial|official|test|training|validation",
+    references=r"[\w.]+",
 
 
 # A parameter function that asks for `threads` is not among the reasons to run a job again: folders and devices are
@@ -162,12 +163,63 @@ def teacher_model(wildcards):
     return [] if teacher is None else model_files([teacher])
 
 
+# With what other systems have written that this one reads.
+# Another system of the run, or what a pretraining on captions left.
+def started_model(wildcards):
+    start = PLAN.start_model(wildcards.system)
+    return [] if start is None else [start, *finished([start])]
+
+
+def pretraining_plan(wildcards):
+    return PLAN.pretraining[wildcards.system]
+
+
+def pretraining_captions(wildcards):
+    return pretraining_plan(wildcards).corpus_files()["training"]
+
+
+def pretraining_corpus_settings(wildcards):
+    return pretraining_plan(wildcards).corpus_settings()
+
+
+def pretraining_vocabulary_settings(wildcards):
+    return pretraining_plan(wildcards).vocabulary_settings()
+
+
+def pretraining_npy_files(wildcards):
+    return pretraining_plan(wildcards).npy_files(wildcards.feature, wildcards.shard)
+
+
+def pretraining_npy_settings(wildcards):
+    return pretraining_plan(wildcards).npy_settings(wildcards.feature)
+
+
+def pretraining_features(wildcards):
+    plan = pretraining_plan(wildcards)
+    shards = plan.feature_shards(plan.features)
+    return shards + finished(shards)
+
+
+def pretraining_settings(wildcards):
+    return pretraining_plan(wildcards).training_settings(wildcards.system)
+
+
+def pretraining_machine(wildcards, threads):
+    return pretraining_plan(wildcards).machine()
+
+
+def pretraining_system_machine(wildcards, threads):
+    return pretraining_plan(wildcards).machine(wildcards.system)
+
+
 def files_for_training(wildcards):
-    return PLAN.training_files(wildcards.system)
+    read = answer_files(PLAN.read_in_training(wildcards.system))
+    return PLAN.training_files(wildcards.system) + read
 
 
 def files_for_answering(wildcards):
-    return PLAN.answer_files(wildcards.system)
+    read = answer_files(PLAN.read_at_test(wildcards.system, wildcards.test_set))
+    return PLAN.answer_files(wildcards.system) + read
 
 
 def training_settings(wildcards):
@@ -200,6 +252,19 @@ def against_options(wildcards):
         f"--against {shlex.quote(str(path))} {trials}"
         for path in other_answers(wildcards)
     ]
+
+
+def references(wildcards):
+    return LAYOUT.references(PLAN.references(wildcards.system, wildcards.test_set))
+
+
+def paraphrases(wildcards):
+    references = PLAN.references(wildcards.system, wildcards.test_set)
+    return LAYOUT.paraphrases(references) / "paraphrases.gz"
+
+
+def score_options(wildcards):
+    return PLAN.score_options(wildcards.system)
 
 
 def truth_option(wildcards):

@@ -26,13 +26,32 @@ rule scenes:
         "avsd corpus scenes --config {params.settings:q} --workers {threads} --out {params.folder:q} 2> {log:q}"
 
 
+rule scene_captions:
+    output:
+        captions=LAYOUT.scene_captions,
+    log:
+        LOGS / "scene_captions.log",
+    conda:
+        environment("envs/corpus.yaml")
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        settings=PLAN.scene_captions_settings(),
+        version=STAGES["corpus"],
+    message:
+        "Making captions of further scenes"
+    shell:
+        "avsd corpus scene-captions --config {params.settings:q} --out {output.captions:q} 2> {log:q}"
+
+
 rule corpus:
     input:
-        **PLAN.dialog_files(),
+        **PLAN.corpus_files(),
     output:
         statistics=LAYOUT.corpus / "statistics.json",
         dialogs=[LAYOUT.dialogs(split) for split in PLAN.splits],
-        references=[LAYOUT.references(test_set) for test_set in PLAN.test_sets],
+        references=PLAN.reference_files,
     log:
         LOGS / "corpus.log",
     benchmark:

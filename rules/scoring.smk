@@ -9,13 +9,13 @@ rule scores:
 
 rule paraphrases:
     input:
-        references=LAYOUT.references("{test_set}"),
+        references=LAYOUT.references("{references}"),
         vocabulary=LAYOUT.vocabulary,
     output:
-        table=LAYOUT.paraphrases("{test_set}") / "paraphrases.gz",
-        tokens=LAYOUT.paraphrases("{test_set}") / "tokens.txt",
+        table=LAYOUT.paraphrases("{references}") / "paraphrases.gz",
+        tokens=LAYOUT.paraphrases("{references}") / "tokens.txt",
     log:
-        LOGS / "paraphrases" / "{test_set}.log",
+        LOGS / "paraphrases" / "{references}.log",
     conda:
         environment("envs/scoring.yaml")
     resources:
@@ -25,7 +25,7 @@ rule paraphrases:
         folder=subpath(output.table, parent=True),
         version=STAGES["scoring"],
     message:
-        "Looking up the paraphrases that answers to {wildcards.test_set} can have"
+        "Looking up the paraphrases that sentences like those of {wildcards.references} can have"
     shell:
         "avsd paraphrases --references {input.references:q} --vocabulary {input.vocabulary:q}"
         " --out {params.folder:q} 2> {log:q}"
@@ -37,9 +37,9 @@ rule score:
         finished=LAYOUT.finished(LAYOUT.answers("{system}", "{test_set}")),
         against=other_answers,
         against_finished=other_finished,
-        references=LAYOUT.references("{test_set}"),
+        references=references,
         truth=PLAN.truth,
-        paraphrases=LAYOUT.paraphrases("{test_set}") / "paraphrases.gz",
+        paraphrases=paraphrases,
     output:
         scores=update(LAYOUT.scores("{system}", "{test_set}")),
         finished=touch(LAYOUT.finished(LAYOUT.scores("{system}", "{test_set}"))),
@@ -59,11 +59,12 @@ rule score:
         bootstrap=PLAN.config.scoring.bootstrap,
         against=against_options,
         truth=truth_option,
+        task=score_options,
         paraphrases=subpath(input.paraphrases, parent=True),
         version=STAGES["scoring"],
     message:
         "Scoring {wildcards.test_set} of {wildcards.system}"
     shell:
         "avsd score {input.answers:q} --references {input.references:q} --filter {params.filter}"
-        " --bootstrap {params.bootstrap} {params.against} {params.truth} --paraphrases {params.paraphrases:q}"
+        " --bootstrap {params.bootstrap} {params.against} {params.truth} {params.task} --paraphrases {params.paraphrases:q}"
         " --json {output.scores:q} > {log:q} 2>&1"

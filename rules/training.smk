@@ -14,6 +14,7 @@ rule train:
         vocabulary=LAYOUT.vocabulary,
         features=system_features,
         teacher=teacher_model,
+        start=started_model,
         given=files_for_training,
     output:
         model=update(model_file("{system}")),

@@ -1,6 +1,6 @@
 """Step fast: from decoded shards to rows, frames and sound, and how long the device waits for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -31,9 +31,9 @@ def measure(card: Card) -> Iterator[Row]:
     feature = I3DFeature(network="i3d_rgb", weights="random", stride=charades.DENSE)
     extractor = FrameExtractor(feature, card.folder, card.device)
     with DecodedShard(path) as shard:
-        read = {name: list(extractor._read(shard, name, card.sizes.clip_frames)) for name in shard.video_ids}
+        read = {name: list(extractor._read(shard, name, [range(len(shard.frames(name)))])) for name in shard.video_ids}
 
-        def at_hand(_shard: DecodedShard, video_id: str, _end: int) -> Iterator[Tensor]:
+        def at_hand(_shard: DecodedShard, video_id: str, _runs: Sequence[range]) -> Iterator[Tensor]:
             yield from read[video_id]
 
         def extract() -> int:

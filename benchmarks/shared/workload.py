@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import Description
+from pipeline.config.systems import Manual
 from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs
 from pipeline.dataset.batch import Batch
 from pipeline.dataset.dialogs import DialogDataset
@@ -110,7 +110,7 @@ class Workload:
         return {name: store.dims for name, store in self.stores.items()}
 
     def view(
-        self, description: Description = "none", features: Sequence[str] | None = None, *, history: bool = True
+        self, description: Manual = "none", features: Sequence[str] | None = None, *, history: bool = True
     ) -> View:
         """A view of every feature, or of ``features``; ``description`` as in the configuration."""
         return View(tuple(self.stores) if features is None else tuple(features), description, history)

@@ -18,14 +18,15 @@ from benchmarks.shared.workload import Workload
 from benchmarks.training.agreement import copy_weights, gradient_difference
 from benchmarks.training.bench import TrainingBench, batch_dialogs
 from benchmarks.training.straightforward import StraightforwardNetwork, padded_cross_entropy
-from pipeline.config import Description, Loss
+from pipeline.config import Loss
+from pipeline.config.systems import Manual
 from pipeline.dataset.batch import Batch
 from pipeline.networks.attention import AttentionNetwork
 from pipeline.networks.sizes import AttentionSizes
 
 ATTENTION, LOSSES, MEMORY = "attention", "losses", "memory"
 OURS, PLAIN = "ours", "straightforward"
-SYSTEMS: dict[str, Description] = {"without description": "none", "description in front": "summary"}
+SYSTEMS: dict[str, Manual] = {"without description": "none", "description in front": "summary"}
 SPEED = 3.0
 EXACT, ROUNDED = 1e-9, 1e-4
 """Largest relative difference of gradients in float64, a parameter, and in float32, all together."""
@@ -93,7 +94,7 @@ TRAINEES = {OURS: ours, PLAIN: plain}
 
 
 def train_alone(
-    name: str, recipe: dict[str, Any], batches: int, description: Description, device: str, threads: int
+    name: str, recipe: dict[str, Any], batches: int, description: Manual, device: str, threads: int
 ) -> dict[str, float]:
     """A process of its own: one epoch of ``batches`` steps.
 
@@ -158,7 +159,7 @@ def _student(bench: TrainingBench, loss: Loss) -> Trainee:
     return Trainee.of(_network(sizes, workload, seed), bench.device, loss, teacher)
 
 
-def _peak(bench: TrainingBench, name: str, description: Description) -> dict[str, float]:
+def _peak(bench: TrainingBench, name: str, description: Manual) -> dict[str, float]:
     found, peak = own_process.run(
         __name__,
         train_alone.__name__,

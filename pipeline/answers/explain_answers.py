@@ -41,7 +41,7 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
     files = find_videos(config.videos, config.videos_recursive).files
     vocabulary = Vocabulary.read(layout.vocabulary)
     network = load(layout.model(config.trained(name)[0]), vocabulary, device).network
-    view = view_of(config, name, "test")
+    view = view_of(config, name, "test", [test_set])
     stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
     answers = _answers(layout.answers(name, test_set))
     dialogs = [dialog for dialog in read_dialogs(layout.dialogs(test_set)) if dialog.video_id in files]

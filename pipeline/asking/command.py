@@ -10,11 +10,13 @@ import torch
 
 from pipeline.answers.explain_clip import read_clip
 from pipeline.asking.conversation import Conversation, Told, name_unknown
+from pipeline.asking.describing import sentences
 from pipeline.asking.history import given_history, read_history
-from pipeline.asking.system import Answerer, open_answerer
+from pipeline.asking.system import Answerer, open_answerer, open_describer
 from pipeline.asking.video import check_features, video_features, warn_of_other_settings
 from pipeline.asking.words import as_in_corpus
 from pipeline.config import Config
+from pipeline.config.systems import DescribedBy
 from pipeline.corpus.descriptions import read_descriptions
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
@@ -92,25 +94,33 @@ def _conversation(config: Config, request: Request, answerer: Answerer, device: 
     turns += given_history(request.asked, request.answered, split)
     if turns and not answerer.view.history:
         log(f"{answerer.name} does not see the dialog so far: every question stands alone")
-    description = _description(request, answerer)
-    name_unknown(" ".join([description, *(f"{turn.question} {turn.answer}" for turn in turns)]), answerer)
-    features = video_features(request.video, config, answerer.dims)
+    description, describer = _description(request, answerer), None
+    if description is None and isinstance(answerer.told, DescribedBy):
+        describer = open_describer(config, answerer.told.system, device)
+        check_features(config, describer.dims)
+    name_unknown(" ".join([description or "", *(f"{turn.question} {turn.answer}" for turn in turns)]), answerer)
+    dims = answerer.dims if describer is None else {**describer.dims, **answerer.dims}
+    features = video_features(request.video, config, dims)
     warn_of_other_settings(config, features)
-    return Conversation(answerer, features, config.answers, device, description, turns)
+    if describer is not None:
+        own = {name: features[name] for name in describer.dims}
+        description = sentences(describer, own, config.answers_of(describer.name), device)[0].text
+        log(f"{describer.name} describes it: {description}")
+    seen = {name: features[name] for name in answerer.dims}
+    return Conversation(answerer, seen, config.answers_of(answerer.name), device, description or "", turns)
 
 
-def _description(request: Request, answerer: Answerer) -> str:
-    """The text in front of every question, "" where there is none: the user's, or that of a file of automatic ones."""
+def _description(request: Request, answerer: Answerer) -> str | None:
+    """The text in front of every question: the user's, or that of a file of automatic ones; None: there is none."""
     if request.description is not None:
         return as_in_corpus(request.description, answerer.vocabulary)
-    kind = answerer.view.description
-    if isinstance(kind, Path):
-        found = read_descriptions(kind).get(request.video.stem, "")
+    if isinstance(answerer.told, Path):
+        found = read_descriptions(answerer.told).get(request.video.stem, "")
         if found:
             return found
-    if kind != "none":
-        log(f"{answerer.name} reads a description ({kind}); without --description every question stands alone")
-    return ""
+    if answerer.told != "none" and not isinstance(answerer.told, DescribedBy):
+        log(f"{answerer.name} reads a description ({answerer.told}); without --description every question stands alone")
+    return None
 
 
 def _questions(request: Request) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """A dialog about one video: features made once, every answer enters the history."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 
@@ -73,9 +73,6 @@ class Conversation:
     def _inputs(self, question: str) -> Inputs:
         dialog = Dialog(VIDEO, "", self.description, (*self.turns, Turn(question, UNDISCLOSED)))
         view = self.answerer.view
-        if view.description != "none":
-            # Whatever it is at test, here it is the text given.
-            view = replace(view, description="summary")
         dataset = DialogDataset([dialog], self.answerer.vocabulary, self.features, {"model": view})
         return dataset.batch([(0, [len(self.turns)])], with_targets=False).to(self.device).views["model"]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
-from pipeline.config import Config
+from pipeline.config import TEST_SETS, Config, Description
+from pipeline.config.systems import Manual
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.layout import Layout
@@ -20,13 +21,14 @@ DECIDES = "CIDEr"
 
 @dataclass(frozen=True)
 class Answerer:
-    """A trained system: its network, its words and what it sees at test."""
+    """A trained system: its network, its words, what it sees at test, and whose description it is told."""
 
     name: str
     label: str
     system: LoadedSystem
     vocabulary: Vocabulary
     view: View
+    told: Description
 
     @property
     def dims(self) -> dict[str, int]:
@@ -46,18 +48,39 @@ def open_answerer(config: Config, name: str | None, described: bool, device: tor
     if chosen not in config.systems:
         raise UserError(f"system {chosen!r} is not in the configuration ({', '.join(config.systems)})")
     entry = config.systems[chosen]
-    if described and entry.description.test == "none":
-        others = [other for other in trained_systems(config) if config.systems[other].description.test != "none"]
+    if not entry.asked:
+        raise UserError(f"--system {chosen}: it describes videos and answers nothing: `avsd describe`")
+    if described and entry.told("test") == "none":
+        others = [other for other in trained_systems(config) if config.systems[other].told("test") != "none"]
         instead = f"choose --system {' or '.join(others)}" if others else "no trained system does"
         raise UserError(f"--description: {chosen} sees no description at test; leave it out, or: {instead}")
+    return _open(config, chosen, device)
+
+
+def open_describer(config: Config, name: str | None, device: torch.device) -> Answerer:
+    """The describing system ``name``, or the best one there is. Raises `UserError` as `open_answerer` does."""
+    there = [each for each in trained_systems(config) if not config.systems[each].asked]
+    chosen = _best(config, there) if name is None else name
+    if chosen not in config.systems:
+        raise UserError(f"system {chosen!r} is not in the configuration ({', '.join(config.systems)})")
+    if config.systems[chosen].asked:
+        raise UserError(f"--system {chosen}: it answers questions and describes nothing; name one with task: describe")
+    return _open(config, chosen, device)
+
+
+def _open(config: Config, chosen: str, device: torch.device) -> Answerer:
+    entry = config.systems[chosen]
     folder = Layout(config.results).model(config.trained(chosen)[0])
     if not (folder / INFO).is_file():
         raise UserError(_untrained(config, f"{folder}: {chosen} has no trained model there"))
     vocabulary = Vocabulary.read(folder / WORDS)
     system = load(folder, vocabulary, device)
     features = tuple(feature for feature in system.info["feature_dims"] if feature not in entry.without)
-    view = View(features, entry.description.test, system.info["history"] and "history" not in entry.without)
-    return Answerer(chosen, entry.label, system, vocabulary, view)
+    told = entry.told("test")
+    # Whatever it is at test, here it is a text: the user's, a file's, or what a describer says of the video.
+    description: Manual = "none" if told == "none" else "summary"
+    view = View(features, description, system.info["history"] and "history" not in entry.without, entry.asked)
+    return Answerer(chosen, entry.label, system, vocabulary, view, told)
 
 
 def trained_systems(config: Config) -> list[str]:
@@ -67,19 +90,23 @@ def trained_systems(config: Config) -> list[str]:
 
 
 def choose(config: Config, described: bool) -> str:
-    """The trained system with the best CIDEr on the trial set (else on the official one), and a log line that says so.
+    """The trained system with the best CIDEr on the trial set (else on another one), and a log line that says so.
 
     Where not all candidates were scored, the lowest validation perplexity decides. Candidates keep all their inputs;
     they read a description at test if one is at hand (``described``) and none if not, as far as there are such.
     """
-    there = trained_systems(config)
-    if not there:
-        raise UserError(
-            _untrained(config, f"{Layout(config.results).root / 'models'}: no trained system of the configuration")
-        )
+    there = [name for name in trained_systems(config) if config.systems[name].asked]
     whole = [name for name in there if not config.systems[name].without] or there
-    fitting = [name for name in whole if (config.systems[name].description.test != "none") == described] or whole
-    for test_set in ("trial", "official"):
+    fitting = [name for name in whole if (config.systems[name].told("test") != "none") == described] or whole
+    return _best(config, fitting)
+
+
+def _best(config: Config, fitting: Sequence[str]) -> str:
+    if not fitting:
+        raise UserError(
+            _untrained(config, f"{Layout(config.results).root / 'models'}: no trained system of the configuration fits")
+        )
+    for test_set in TEST_SETS:
         scores = [_score(config, name, test_set) for name in fitting]
         figures = {name: score for name, score in zip(fitting, scores, strict=True) if score is not None}
         if len(figures) == len(fitting):

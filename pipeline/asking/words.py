@@ -1,11 +1,9 @@
 """What a person types, as the corpus has it: lower case, words and punctuation apart."""
 
-import re
-
+from pipeline.corpus.wording import pieces
 from pipeline.vocabulary import UNKNOWN
 from pipeline.vocabulary.words import Vocabulary
 
-_PIECES = re.compile(r"'[^\W_]+|\w+(?:[-/]\w+)*|[^\w\s]")
 _MARK = "?"
 
 
@@ -16,7 +14,7 @@ def as_in_corpus(text: str, vocabulary: Vocabulary) -> str:
     """
     words: list[str] = []
     for word in text.lower().replace("’", "'").split():
-        words += [word] if known(word, vocabulary) else _PIECES.findall(word)
+        words += [word] if known(word, vocabulary) else pieces(word)
     return " ".join(words)
 
 

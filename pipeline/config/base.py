@@ -6,9 +6,16 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from pipeline.config.textual import textual
 
-SPLITS = ("training", "validation", "trial", "official")
-TestSet = Literal["trial", "official"]
-TEST_SETS: tuple[TestSet, ...] = ("trial", "official")
+LEARNED_FROM = ("training", "validation")
+"""Splits that a training reads."""
+TestSet = Literal["trial", "official", "test"]
+CHALLENGE: tuple[TestSet, ...] = ("trial", "official")
+"""The challenge's test sets, Tables 2 and 3."""
+TEST_SETS: tuple[TestSet, ...] = (*CHALLENGE, "test")
+"""Those, and the one of a corpus of captions."""
+SPLITS = (*LEARNED_FROM, *CHALLENGE)
+Split = Literal["training", "validation", "test"]
+"""Splits of a corpus of captions."""
 
 
 class Section(BaseModel):

@@ -15,6 +15,7 @@ class SceneCounts(Section):
     validation: int = Field(40, ge=1, description="validation scenes, apart from the trial scenes it also holds")
     trial: int = Field(40, ge=1, description="trial scenes: also part of validation, as in the real data")
     official: int = Field(40, ge=1, description="official test scenes")
+    captions: int = Field(0, ge=0, description="further scenes of which captions are made: no clip, no dialog")
 
 
 class Scenes(Section):
@@ -41,15 +42,42 @@ class Dialogs(Section):
     )
 
 
+class Captions(Section):
+    """The user's captions: JSON of {video: sentence or sentences}, COCO's or MSR-VTT's, or How2's text files.
+
+    Broken entries are named, counted and left out. A video that its file puts into a split (MSR-VTT: train, validate,
+    test) belongs there, whatever key the file is given for; test videos are taken out of the other splits.
+    """
+
+    training: Path | None = Field(None, description="file of captions, or a folder with How2's")
+    validation: Path | None = Field(
+        None, description="likewise; where no file has any, `corpus.holdout` of the training videos serve"
+    )
+    test: Path | None = Field(None, description="likewise")
+    ids: Path | None = Field(None, description="How2's ids of `training`, where that is a text file of sentences alone")
+    tested: bool = Field(True, description="whether there is a test set; false: a pretraining, whose test videos go")
+    question: str | None = Field(
+        None, description="what each sentence answers in a turn of its own, for systems that answer; null: no turns"
+    )
+    marks: bool = Field(False, description="whether punctuation stays, as in dialogs")
+
+
 class Corpus(Section):
     """Where dialogs and videos come from and how they are split."""
 
-    source: Literal["scenes", "files"] = Field("scenes", description="the generator, or the user's files")
+    source: Literal["scenes", "files", "captions"] = Field(
+        "scenes", description="the generator, the user's dialogs (`dialogs`), or the user's captions (`captions`)"
+    )
     scenes: Scenes = Field(Scenes(), description="settings of the generator")
     keep_trial_in_validation: bool = Field(
         False, description="the paper's literal setting: select the model on videos that are then tested on"
     )
-    holdout: float = Field(0.1, gt=0, lt=1, description="share of training that becomes validation if none is given")
+    holdout: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="share of training that becomes validation, of captions the test set too, if none is given",
+    )
     limit: int | None = Field(None, ge=1, description="keep only the first so many training dialogs (a quick try)")
     shards: int = Field(8, ge=1, le=9999, description="feature shards; a video's shard is a hash of its id")
 
@@ -58,7 +86,7 @@ class Vocabulary(Section):
     """Words and ids."""
 
     min_count: int = Field(4, ge=1, description="a word must occur this often in the training text")
-    descriptions: tuple[Literal["summary", "caption"], ...] = Field(
+    descriptions: tuple[Literal["summary", "caption", "captions"], ...] = Field(
         (),
         description="counted in any case, beside those that systems of `run` read: then the words, and so the models, "
         "are the same whatever else is run",

@@ -10,11 +10,12 @@ from typing import Any
 from pipeline.config.corpus import Dialogs
 from pipeline.config.features import FrameMedia, I3DFeature
 from pipeline.config.root import Config
-from pipeline.config.systems import Loss, System
+from pipeline.config.starts import Start
 
-LOSSES: dict[str, tuple[Loss, ...]] = {
+LOSSES: dict[str, tuple[str, ...]] = {
     "lambda_context": ("st_context", "joint"),
-    "label_smoothing": ("ce", "joint"),
+    "lambda_representation": ("rep", "rep_ce"),
+    "label_smoothing": ("ce", "joint", "rep_ce"),
     "student_from_teacher": ("st", "st_context", "joint"),
     "joint_teacher_from_scratch": ("joint",),
     "joint_shared_pass": ("joint",),
@@ -24,12 +25,25 @@ LOSSES: dict[str, tuple[Loss, ...]] = {
 
 def corpus_values(config: Config) -> dict[str, Any]:
     """Settings that the canonical dialogs depend on beside the files."""
+    if config.corpus.source == "captions":
+        return _captions_values(config)
     scenes = config.corpus.source == "scenes"
     given = {key for key in Dialogs.model_fields if scenes or getattr(config.dialogs, key) is not None}
     unread = {"scenes", "shards"}
     unread |= {"holdout"} if "validation" in given else set()
     unread |= set() if "trial" in given else {"keep_trial_in_validation"}
-    return config.corpus.model_dump(mode="json", exclude=unread)
+    return {"corpus": config.corpus.model_dump(mode="json", exclude=unread)}
+
+
+def _captions_values(config: Config) -> dict[str, Any]:
+    captions = config.captions
+    all_given = captions.validation is not None and (captions.test is not None or not captions.tested)
+    unread = {"scenes", "shards", "keep_trial_in_validation", *(["holdout"] if all_given else [])}
+    files = {"training", "validation", "test", "ids"}
+    return {
+        "corpus": config.corpus.model_dump(mode="json", exclude=unread),
+        "captions": captions.model_dump(mode="json", exclude=files),
+    }
 
 
 def media_values(config: Config, feature: str) -> dict[str, Any]:
@@ -42,15 +56,19 @@ def media_values(config: Config, feature: str) -> dict[str, Any]:
 def feature_values(config: Config, feature: str) -> dict[str, Any]:
     """The entry of a computed feature, as far as its values depend on it beside what is decoded.
 
-    The size of a batch is not in it: values differ by rounding at most.
+    The size of a batch is not in it: values differ by rounding at most. Nor is a reduction that leaves every step.
     """
     settings = config.features[feature]
     unread = {"media", "npy", "batch"}
+    if settings.reduce is None or settings.reduce.rate == 1:
+        unread.add("reduce")
     if isinstance(settings, I3DFeature) and settings.network != "i3d_flow":
         unread.add("flow")
     values = settings.model_dump(mode="json", exclude=unread)
     if "flow" in values and values["flow"]["method"] != "raft_small":
         del values["flow"]["weights"]
+    if "reduce" in values and values["reduce"]["method"] != "spectral":
+        del values["reduce"]["norm"]
     return values
 
 
@@ -71,34 +89,54 @@ def trained_entry(config: Config, name: str) -> dict[str, Any]:
     system = config.systems[name]
     return {
         **_network(config, name),
-        "description": {"train": _plain(system.description.train)},
+        **system.learned_from(),
         "loss": system.loss,
         "teacher": system.teacher,
-        "init_from": _plain(system.init_from),
+        "init_from": _start(system.init_from),
         "sizes": sizes_values(config, name),
+        **({"freeze": sorted(set(system.freeze))} if system.freeze else {}),
     }
 
 
 def taught_entry(config: Config, name: str) -> dict[str, Any]:
     """The entry of a teacher, as far as its student's weights depend on it; its own weights are a file."""
-    description = {"train": _plain(config.systems[name].description.train)}
-    return {**_network(config, name), "description": description, "sizes": sizes_values(config, name)}
+    return {
+        **_network(config, name),
+        **config.systems[name].learned_from(),
+        "sizes": sizes_values(config, name),
+    }
+
+
+def started_entry(config: Config, name: str) -> dict[str, Any]:
+    """The entry of a system that another one starts from: its weights are a file, the rest is in no result's way."""
+    return {key: value for key, value in _network(config, name).items() if key != "features"}
+
+
+def _start(start: Start | None) -> dict[str, str] | None:
+    """Where weights come from; of a pretraining only that it is one: its captions and settings are in its model."""
+    if start is None:
+        return None
+    if start.captions is not None:
+        return {"captions": "captions"}
+    return {"model": str(start.model)} if start.system is None else {"system": start.system}
 
 
 def answering_entries(config: Config, name: str) -> dict[str, dict[str, Any]]:
     """The entries of the system ``name`` and of the one it answers with, as far as answers depend on them."""
     system, (model, _) = config.systems[name], config.trained(name)
-    own: dict[str, Any] = {"description": {"test": _plain(system.description.test)}, "without": sorted(system.without)}
+    own: dict[str, Any] = {**system.tested_with(), "without": sorted(system.without)}
     if model == name:
         return {name: {**own, **_network(config, name)}}
-    return {name: {**own, "model": model}, model: _network(config, model)}
+    return {name: {**own, **system.kind(), "model": model}, model: _network(config, model)}
 
 
 def _network(config: Config, name: str) -> dict[str, Any]:
     """What an entry cannot be without. The label is in no result's way; it must be something."""
-    system: System = config.systems[name]
-    return {"label": name, "network": system.network, "features": list(system.features), "history": system.history}
-
-
-def _plain(value: Any) -> str | None:
-    return None if value is None else str(value)
+    system = config.systems[name]
+    return {
+        **system.kind(),
+        "label": name,
+        "network": system.network,
+        "features": list(system.features),
+        **system.made_of(),
+    }

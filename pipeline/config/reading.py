@@ -31,12 +31,16 @@ def parse(values: dict[str, Any], source: str = "configuration") -> Config:
     except ValidationError as error:
         problem = error.errors()[0]
         # Of a value that may be one of several types, the types tried are no part of its name.
-        where = ".".join(str(part) for part in problem["loc"] if not _TRIED.match(str(part)))
+        # Nor is the task of a system, by which its keys are known.
+        loc = problem["loc"][:2] + problem["loc"][3:] if problem["loc"][:1] == ("systems",) else problem["loc"]
+        where = ".".join(str(part) for part in loc if not _TRIED.match(str(part)))
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] in ("string_type", "path_type"):
             found = problem["input"]
             advice = "" if isinstance(found, list | dict | None) else "; put quotes around it"
             message = f"expected a text, found {found!r}{advice}"
+        if problem["type"] == "extra_forbidden" and len(loc) < len(problem["loc"]):
+            message = f"no key of a system with task {problem['loc'][2]}"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise UserError(f"{source}: {where + ': ' if where else ''}{message}{more}") from None
 

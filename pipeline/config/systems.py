@@ -1,13 +1,26 @@
-"""Dialog systems and their training: the sections `systems` and `training`."""
+"""What systems of all tasks have, and their training: the sections `systems` and `training`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.base import TEST_SETS, Section, TestSet
+from pipeline.config.folds import FOLDS, fold_name
+from pipeline.config.starts import InitFrom
+
+
+class Reading(NamedTuple):
+    """What a system reads of another one: what that has written for a split."""
+
+    system: str
+    split: str
+
 
 Loss = Literal["ce", "st", "st_context", "joint"]
+"""Losses of systems that answer."""
+REPRESENTING = ("rep", "rep_ce")
+"""Losses that compare representations; their students start from their teacher where it fits: all but the adaptor."""
 Manual = Literal["none", "summary", "caption", "both"]
 """A person's description of the video, or none."""
 
@@ -18,23 +31,49 @@ def _json_file(value: Path) -> Path:
     return value
 
 
-Description = Manual | Annotated[Path, AfterValidator(_json_file)]
-"""A person's description, or a file of automatic ones."""
+class DescribedBy(Section):
+    """Descriptions that a describing system of this configuration writes."""
+
+    system: str = Field(description="a system with `task: describe`")
+
+    def readings(self, split: str) -> list[Reading]:
+        """What is read of the videos of a test set or of validation, which no describer learns from."""
+        return [Reading(self.system, split)]
+
+
+class DescribedUnseen(DescribedBy):
+    """Descriptions of training videos: each by a describer that has not learned from it, unless one says otherwise."""
+
+    folds: int = Field(FOLDS, ge=2, description="describers that are trained for it, each without a part of the videos")
+    in_sample: bool = Field(
+        False, description="by the one describer that has learned from them all: they are better than any at test"
+    )
+
+    def readings(self, split: str) -> list[Reading]:
+        """What is read: of training videos a part from each of the describers."""
+        if self.in_sample or split != "training":
+            return super().readings(split)
+        names = [fold_name(self.system, number, self.folds) for number in range(1, self.folds + 1)]
+        return [Reading(name, split) for name in names]
+
+
+File = Annotated[Path, AfterValidator(_json_file)]
+Description = Manual | File | DescribedBy
+"""A person's description, a file of automatic ones, or another system's."""
 
 
 class SystemDescription(Section):
-    """Which description stands in front of the question: none, a person's (summary, caption or both), or a file's.
+    """Which description stands in front of the question: none, a person's (summary, caption or both), or another's.
 
-    A file holds automatic descriptions, JSON {video id: sentence}.
+    A file holds automatic descriptions, JSON {video id: sentence}; a system of this configuration writes such a file.
     """
 
-    train: Description = Field("none", description="in training; a .json file: {video id: automatic description}")
-    test: Description = Field("none", description="at test, likewise")
-
-    def file(self, when: Literal["train", "test"]) -> Path | None:
-        """The file of automatic descriptions, if there is one."""
-        value = self.train if when == "train" else self.test
-        return value if isinstance(value, Path) else None
+    train: Manual | File | DescribedUnseen = Field(
+        "none",
+        description="in training; a .json file: {video id: automatic description}; {system: NAME, folds: 5, in_sample: "
+        "false}: a describer's",
+    )
+    test: Manual | File | DescribedBy = Field("none", description="at test, likewise; {system: NAME}: a describer's")
 
 
 class Training(Section):
@@ -48,6 +87,7 @@ class Training(Section):
     learning_rate: float = Field(1e-3, gt=0, description="Adam's; halved when validation perplexity did not fall")
     clip: float = Field(5.0, gt=0, description="gradient norm is clipped at this")
     lambda_context: float = Field(1.0, ge=0, description="weight of the context-vector loss in L'_ST and L_JST")
+    lambda_representation: float = Field(1.0, ge=0, description="weight of L_rep in the losses rep and rep_ce")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the hard targets in training; 0: none")
     patience: int | None = Field(None, ge=1, description="end after so many epochs without improvement")
     student_from_teacher: bool = Field(False, description="start a student from its teacher's weights")
@@ -59,36 +99,100 @@ class Training(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 on GPUs that have it")
 
 
+ANSWER = "answer"
+"""The task of an entry that names none."""
+
+
 class System(Section):
-    """One dialog system: a row of the tables, or a variant of one that is only tested differently."""
+    """What the entries of all tasks have: a row of the tables, or a variant of one that is only tested differently."""
+
+    asked: ClassVar[bool] = False
+    """Whether a question comes with each example."""
 
     label: str = Field(description="name in tables and report")
-    task: Literal["answer"] = Field("answer", description="what the system does")
-    network: str | None = Field(None, description="attention, naive_fusion or hierarchical; null when `model` is given")
+    task: str = Field(description="what the system does")
+    network: str | None = Field(None, description="its name; null when `model` is given")
     sizes: dict[str, Any] = Field({}, description="overrides of the network's sizes")
     features: tuple[str, ...] = Field((), description="features it sees; may be empty")
-    history: bool = Field(True, description="whether it sees the dialog so far")
-    description: SystemDescription = Field(SystemDescription(), description="in front of the question")
-    loss: Loss = Field("ce", description="ce: cross entropy; st: eq. 9; st_context: eq. 10; joint: eq. 11")
-    teacher: str | None = Field(None, description="the system that teaches it (losses st, st_context, joint)")
-    init_from: Path | None = Field(
+    loss: str = Field("ce", description="what is minimised")
+    teacher: str | None = Field(None, description="the system that teaches it (all losses but ce)")
+    init_from: InitFrom = Field(
         None,
-        description="a trained model's folder to start from: weights that fit by name and size, words by spelling",
+        description="what it starts from: a trained model's folder, another system, or a pretraining on captions",
     )
-    model: str | None = Field(None, description="another system whose trained model this one answers with")
+    freeze: tuple[str, ...] = Field(
+        (), description="parts of the network, by name, that stay as they were started: `adaptor`, `embedding` ..."
+    )
+    model: str | None = Field(None, description="another system whose trained model this one is tested with")
     without: tuple[str, ...] = Field(
         (), description="inputs taken away at test (features, or `history`): what does the model use them for?"
     )
     training: dict[str, Any] = Field({}, description="overrides of the training section")
+    answers: dict[str, Any] = Field({}, description="overrides of the answers section")
     test_sets: tuple[TestSet, ...] = Field(TEST_SETS, description="test sets it answers and is scored on")
     row: str | None = Field(None, description="the paper's row it stands beside in the tables; null: report only")
+
+    def told(self, when: Literal["train", "test"]) -> Description:  # noqa: ARG002, entries that are told something read it
+        """The description that stands in front of what it is asked."""
+        return "none"
+
+    def readings(self, when: Literal["train", "test"], split: str) -> list[Reading]:
+        """What it reads, of ``split``, that other systems have written."""
+        told = self.told(when)
+        return told.readings(split) if isinstance(told, DescribedBy) else []
+
+    def looks_back(self) -> bool:
+        """Whether it sees the dialog so far."""
+        return False
+
+    def counted(self) -> frozenset[str]:
+        """Description fields whose words it reads or writes."""
+        both = {str(self.told("train")), str(self.told("test"))}
+        return frozenset(fields_of(*both))
+
+    def on_captions(self) -> dict[str, Any]:
+        """Values that are other while it is pretrained on captions: a corpus of sentences, without descriptions."""
+        return {}
+
+    # ---- what of it results depend on, beside what every entry has ------------------------------------------------
+
+    def kind(self) -> dict[str, Any]:
+        """Its task, where an entry must say it."""
+        return {} if self.task == ANSWER else {"task": self.task}
+
+    def made_of(self) -> dict[str, Any]:
+        """Keys that its network is built by."""
+        return {}
+
+    def learned_from(self) -> dict[str, Any]:
+        """Keys that its weights depend on besides."""
+        return {}
+
+    def tested_with(self) -> dict[str, Any]:
+        """Keys that what it writes depends on besides."""
+        return {}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.model is None) == (self.network is None):
             raise ValueError("give either network (a system of its own) or model (another system's model)")
         if (self.loss != "ce") != (self.teacher is not None):
-            raise ValueError("teacher goes with the losses st, st_context and joint")
+            raise ValueError("teacher goes with every loss but ce")
         if self.model is not None and self.init_from is not None:
             raise ValueError("init_from goes with network: a system that answers with another's model learns nothing")
+        if self.freeze and (self.model is not None or self.loss == "rep"):
+            raise ValueError("freeze goes with network, and not with the loss rep, which trains the adaptor alone")
         return self
+
+
+def plain(value: Any) -> Any:
+    """A value of an entry for JSON: a path or one word of a few as text, a section as its values."""
+    if isinstance(value, Section):
+        return value.model_dump(mode="json")
+    return None if value is None else str(value)
+
+
+def fields_of(*kinds: str) -> set[str]:
+    """The description fields that ``kinds`` consist of: of `both` there are two, of others than a person's none."""
+    used = set(kinds) | ({"summary", "caption"} if "both" in kinds else set())
+    return used & {"summary", "caption"}

@@ -13,6 +13,7 @@ from pipeline.texts import read_json
 UNDISCLOSED = "__UNDISCLOSED__"
 # Ids become file names, shard rows and `<video>_<turn>` names.
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
+SAFE_ID = "letters, digits, '-', '_' and '.' (not in front)"
 _LAYOUT = '{"dialogs": [{"image_id", "caption", "summary", "dialog": [{"question", "answer"}]}]}'
 
 
@@ -29,12 +30,14 @@ class Dialog:
     """A dialog about one video.
 
     caption: the script written before filming. summary: the questioner's summary. Either is "" where the file has none.
+    captions: sentences about the video in a corpus of captions; such an entry may have no turn.
     """
 
     video_id: str
     caption: str
     summary: str
     turns: tuple[Turn, ...]
+    captions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Entry:
     caption: str
     summary: str
     turns: tuple[tuple[str, tuple[str, ...]], ...]
+    captions: tuple[str, ...]
 
 
 def read_dialogs(path: Path, *, answered: bool = False) -> list[Dialog]:
@@ -52,7 +56,7 @@ def read_dialogs(path: Path, *, answered: bool = False) -> list[Dialog]:
 
     answered: every answer must be given, that of the last turn too (training, validation and trial files).
     Raises `UserError` naming file and dialog for missing keys, wrong types, unsafe or repeated ids, dialogs without a
-    turn, blank questions or answers, and an undisclosed answer where none may be.
+    turn or captions, blank texts, and an undisclosed answer where none may be.
     """
     dialogs = []
     for entry in read_entries(path):
@@ -64,12 +68,12 @@ def read_dialogs(path: Path, *, answered: bool = False) -> list[Dialog]:
                     "files of several answers are references"
                 )
             turns.append(Turn(question, answers[0]))
-        if answered and turns[-1].answer == UNDISCLOSED:
+        if answered and turns and turns[-1].answer == UNDISCLOSED:
             raise UserError(
                 f"{path}: dialog {entry.video_id}: its last answer is {UNDISCLOSED}, expected an answer; "
                 "only the official test set may withhold it"
             )
-        dialogs.append(Dialog(entry.video_id, entry.caption, entry.summary, tuple(turns)))
+        dialogs.append(Dialog(entry.video_id, entry.caption, entry.summary, tuple(turns), entry.captions))
     return dialogs
 
 
@@ -80,6 +84,7 @@ def write_dialogs(path: Path, dialogs: Sequence[Dialog]) -> None:
             "image_id": dialog.video_id,
             "caption": dialog.caption,
             "summary": dialog.summary,
+            **({"captions": dialog.captions} if dialog.captions else {}),
             "dialog": [{"question": turn.question, "answer": turn.answer} for turn in dialog.turns],
         }
         for dialog in dialogs
@@ -87,10 +92,15 @@ def write_dialogs(path: Path, dialogs: Sequence[Dialog]) -> None:
     write_json(path, {"type": "scene_aware_dialog", "version": "0.1", "dialogs": content})
 
 
+def is_safe_id(video_id: str) -> bool:
+    """Whether a video's id is safe as a file name."""
+    return _SAFE_ID.fullmatch(video_id) is not None
+
+
 def check_video_id(video_id: str, where: str) -> None:
     """Raise a `UserError` that begins with ``where`` unless ``video_id`` is safe as a file name."""
-    if not _SAFE_ID.fullmatch(video_id):
-        raise UserError(f"{where}: unsafe id {video_id!r}; expected letters, digits, '-', '_' and '.' (not in front)")
+    if not is_safe_id(video_id):
+        raise UserError(f"{where}: unsafe id {video_id!r}; expected {SAFE_ID}")
 
 
 def read_entries(path: Path) -> list[Entry]:
@@ -128,18 +138,29 @@ def _entry(path: Path, position: int, dialog: Any) -> Entry:
         raise UserError(f"{where}: image_id is {_name(video_id)}, expected text")
     check_video_id(video_id, where)
     where = f"{path}: dialog {video_id}"
-    turns = dialog.get("dialog")
+    captions = _captions(where, dialog.get("captions"))
+    turns = dialog.get("dialog", [] if captions else None)
     if not isinstance(turns, list):
         found = _name(turns) if "dialog" in dialog else "missing"
         raise UserError(f"{where}: dialog is {found}, expected a list of turns")
-    if not turns:
+    if not turns and not captions:
         raise UserError(f"{where}: no turn in it; expected at least one question")
     return Entry(
         video_id,
         _description(where, dialog, "caption"),
         _description(where, dialog, "summary"),
         tuple(_turn(f"{where}, turn {n}", turn, last=n == len(turns) - 1) for n, turn in enumerate(turns)),
+        captions,
     )
+
+
+def _captions(where: str, value: Any) -> tuple[str, ...]:
+    """Sentences of a corpus of captions; other dialogs have none."""
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise UserError(f"{where}: captions is {_name(value)}, expected a list of sentences")
+    return tuple(_text(f"{where}: caption {number}", text) for number, text in enumerate(value))
 
 
 def _description(where: str, dialog: dict[str, Any], key: str) -> str:

@@ -1,6 +1,5 @@
 """`avsd corpus import`: the user's dialog files checked, split apart, and written as canonical ones."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 from pipeline.config import Corpus, Dialogs
 from pipeline.corpus.dialogs import Dialog, read_dialogs, write_dialogs
 from pipeline.corpus.references import Key, read_references, write_references
+from pipeline.corpus.sentences import TARGETS, description_references, reference_name
+from pipeline.corpus.splits import held_out
 from pipeline.corpus.statistics import statistics
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -27,7 +28,9 @@ class Learning:
 
 
 def import_dialogs(corpus: Corpus, dialogs: Dialogs, out: Path) -> None:
-    """Write ``out``/{split}.json, references/{test set}.json (COCO layout) and statistics.json.
+    """Write ``out``/{split}.json, references (COCO layout) and statistics.json.
+
+    References of a test set are those of its answers, and the sentences that people wrote about its videos.
 
     A test set without a file is left out. No video of a test set stays in
     training or, unless `keep_trial_in_validation` says so, in validation, and no validation video in training.
@@ -49,8 +52,11 @@ def import_dialogs(corpus: Corpus, dialogs: Dialogs, out: Path) -> None:
         references["official"] = last_turns(dialogs.references, official)
     for split, contents in splits.items():
         write_dialogs(out / f"{split}.json", contents)
-    for test_set, texts in references.items():
-        write_references(out / "references" / f"{test_set}.json", texts)
+    for test_set in tuple(references):
+        for target in TARGETS:
+            references[reference_name(test_set, target)] = description_references(splits[test_set], target)
+    for name, texts in references.items():
+        write_references(out / "references" / f"{name}.json", texts)
     write_json(out / "statistics.json", _statistics(corpus, splits, learning))
 
 
@@ -95,10 +101,10 @@ def divide(
     rest = [dialog for dialog in training if dialog.video_id not in trial_ids | official_ids | validation_ids]
     taken_out["held_out"] = 0
     if kept is None:
-        held_out = _held_out(rest, corpus.holdout)
-        kept = [dialog for dialog in rest if dialog.video_id in held_out]
-        rest = [dialog for dialog in rest if dialog.video_id not in held_out]
-        taken_out["held_out"] = len(held_out)
+        ids = held_out(_ids(rest), corpus.holdout)
+        kept = [dialog for dialog in rest if dialog.video_id in ids]
+        rest = [dialog for dialog in rest if dialog.video_id not in ids]
+        taken_out["held_out"] = len(ids)
     taken_out["over_limit"] = max(0, len(rest) - corpus.limit) if corpus.limit is not None else 0
     _log_removals(corpus, taken_out, kept=len(_ids(validation or ()) & trial_ids))
     return Learning(rest[: corpus.limit], kept, taken_out)
@@ -132,12 +138,6 @@ def _check_not_empty(dialogs: Dialogs, learning: Learning) -> None:
 
 def _ids(dialogs: Sequence[Dialog]) -> set[str]:
     return {dialog.video_id for dialog in dialogs}
-
-
-def _held_out(dialogs: Sequence[Dialog], share: float) -> set[str]:
-    """Ids of the ``share`` of dialogs, one at least, with the lowest hashes; salted, so that no shard is preferred."""
-    ids = sorted(_ids(dialogs), key=lambda video_id: hashlib.sha256(f"holdout {video_id}".encode()).digest())
-    return set(ids[: max(1, round(share * len(ids)))])
 
 
 def _log_removals(corpus: Corpus, taken_out: dict[str, int], kept: int) -> None:

@@ -11,12 +11,17 @@ from pipeline.progress import console, shown
 
 
 def statistics(dialogs: Iterable[Dialog]) -> dict[str, int]:
-    """Dialogs, turns and words (Table 1).
+    """Dialogs, turns and words (Table 1); with captions, how many sentences these are, and their words.
 
     A question and its answer count as one turn each. Words are white-space tokens of questions and answers; an
     undisclosed answer counts as a turn and a word.
     """
-    return _count([[(turn.question, [turn.answer]) for turn in dialog.turns] for dialog in dialogs])
+    entries = list(dialogs)
+    counts = _count([[(turn.question, [turn.answer]) for turn in dialog.turns] for dialog in entries])
+    captions = [caption for dialog in entries for caption in dialog.captions]
+    if captions:
+        counts |= {"captions": len(captions), "caption_words": sum(len(caption.split()) for caption in captions)}
+    return counts
 
 
 def _count(dialogs: Sequence[Sequence[tuple[str, Sequence[str]]]]) -> dict[str, int]:

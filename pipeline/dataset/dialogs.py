@@ -4,6 +4,7 @@ Legend: B dialogs, T turns in all of them, P history pairs, J pairs at most befo
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from pipeline.dataset.views import Describer, View
 from pipeline.errors import UserError
 from pipeline.networks.inputs import Inputs
 from pipeline.tensors import Sequences
-from pipeline.vocabulary import END
+from pipeline.vocabulary import END, START
 from pipeline.vocabulary.words import Vocabulary
 
 
@@ -30,6 +31,20 @@ class _Tokens:
     def pair(self, turn: int) -> list[int]:
         """A turn of the history: question and answer as one sentence (choice 10)."""
         return [*self.questions[turn], *self.answers[turn], END]
+
+
+class Examples(Protocol):
+    """What a task makes of some dialogs: rows ("turns") of dialogs, read in batches."""
+
+    @property
+    def dialogs(self) -> Sequence[Dialog]:
+        """One for each video and its rows."""
+
+    def lengths(self, dialog: int) -> Sequence[int]:
+        """Of each row of a dialog, how many words are learned, less one."""
+
+    def batch(self, picks: Sequence[tuple[int, Sequence[int] | None]], with_targets: bool = True) -> Batch:
+        """A batch of ``picks``: a dialog's index and which of its rows, None for all."""
 
 
 class DialogDataset:
@@ -67,6 +82,10 @@ class DialogDataset:
         """Turns of a dialog."""
         return len(self.dialogs[dialog].turns)
 
+    def lengths(self, dialog: int) -> Sequence[int]:
+        """Words of each answer of a dialog."""
+        return [len(turn.answer.split()) for turn in self.dialogs[dialog].turns]
+
     def description(self, role: str, dialog: int) -> str:
         """The text that stands in front of a dialog's questions in the view of ``role``."""
         return self._describer.text(self.views[role].description, self.dialogs[dialog])
@@ -86,7 +105,10 @@ class DialogDataset:
         features = {name: reader.batch(video_ids) for name, reader in self._readers.items()}
         views = {}
         for role, view in self.views.items():
-            questions = [tokens[index].descriptions[role] + tokens[index].questions[turn] for index, turn in rows]
+            questions = [
+                tokens[index].descriptions[role] + tokens[index].questions[turn] if view.asked else [START]
+                for index, turn in rows
+            ]
             views[role] = Inputs(
                 questions=_sequences(questions),
                 pairs=pairs if view.history else no_pairs,

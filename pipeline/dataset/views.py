@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Description
-from pipeline.corpus.descriptions import read_descriptions
+from pipeline.config.systems import Manual
+from pipeline.corpus.descriptions import read_all
 from pipeline.corpus.dialogs import Dialog
 from pipeline.dataset.features import lacking
 
@@ -14,12 +14,14 @@ from pipeline.dataset.features import lacking
 class View:
     """Features by name, which description stands in front of the question, and whether the dialog so far is seen.
 
-    description: a person's (`both` is the caption followed by the summary), or a file of automatic ones.
+    description: a person's (`both` is the caption followed by the summary), or files of automatic ones, read as one.
+    asked: whether there is a question; where there is none, `<sos>` stands for it, alone.
     """
 
     features: tuple[str, ...]
-    description: Description
+    description: Manual | tuple[Path, ...]
     history: bool
+    asked: bool = True
 
 
 class Describer:
@@ -31,21 +33,21 @@ class Describer:
 
     def __init__(self, views: Iterable[View], dialogs: Iterable[Dialog], most: float) -> None:
         video_ids = [dialog.video_id for dialog in dialogs]
-        paths = dict.fromkeys(view.description for view in views if isinstance(view.description, Path))
-        self._automatic = {path: read_descriptions(path) for path in paths}
-        for path, sentences in self._automatic.items():
+        found = dict.fromkeys(view.description for view in views if not isinstance(view.description, str))
+        self._automatic = {paths: read_all(paths) for paths in found}
+        for paths, sentences in self._automatic.items():
             lacking(
                 sentences,
                 video_ids,
                 most,
-                said=(f"{path}: no description of ", ""),
+                said=(f"{', '.join(map(str, paths))}: no description of ", ""),
                 mend="describe them",
                 otherwise="their questions stand alone",
             )
 
-    def text(self, description: Description, dialog: Dialog) -> str:
+    def text(self, description: Manual | tuple[Path, ...], dialog: Dialog) -> str:
         """The description of a dialog's video, "" where there is none."""
-        if isinstance(description, Path):
+        if not isinstance(description, str):
             return self._automatic[description].get(dialog.video_id, "")
         parts = {
             "none": (),

@@ -28,7 +28,7 @@ from torch.nn import functional
 from pipeline.networks.base import Decoded, DialogNetwork, Prediction
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.parts.additive import Memory, MultimodalAttention, attend_hypotheses
-from pipeline.networks.parts.encoders import FeatureProjection, HistoryEncoder, WordEncoder
+from pipeline.networks.parts.encoders import FeatureProjection, HistoryEncoder, Steps, WordEncoder
 from pipeline.networks.parts.lstm import LSTM
 from pipeline.networks.parts.lstm_step import Layer
 from pipeline.networks.parts.packing import Packing
@@ -63,22 +63,36 @@ class AttentionNetwork(DialogNetwork):
     Word i is predicted from s_{i-1} and g_i, P(y_i) = softmax(W_s [s_{i-1}, g_i] + b_s) (3); then the state moves on
     with it, s_i = LSTM(s_{i-1}, [emb(y_i), g_i]) (5). A feature that the inputs do not hold is a modality without any
     step: its c is zero.
+
+    Without a question, as a network that describes a video is (``question``), the features are all its modalities, and
+    s_0 is a linear map of the means of their projected steps.
     """
 
     def __init__(
-        self, sizes: AttentionSizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool
+        self,
+        sizes: AttentionSizes,
+        vocabulary_size: int,
+        feature_dims: Mapping[str, int],
+        history: bool,
+        question: bool = True,
     ) -> None:
         super().__init__()
         self.standard = Standardisation(feature_dims) if sizes.standardise else None
         hidden, dropout, tied = sizes.decoder_hidden, sizes.dropout, sizes.tie_weights
         shared = embedding(vocabulary_size, sizes.embedding, tied) if sizes.share_embeddings else None
         words = sizes.embedding if shared is None else shared
-        self.question = WordEncoder(vocabulary_size, words, sizes.question_hidden, sizes.question_layers, True, dropout)
-        widths = {QUESTION: self.question.outputs}
+        self.question: WordEncoder | None = None
+        widths: dict[str, int] = {}
+        if question:
+            self.question = WordEncoder(
+                vocabulary_size, words, sizes.question_hidden, sizes.question_layers, True, dropout
+            )
+            widths[QUESTION] = self.question.outputs
         self.features = nn.ModuleDict()
         for name, dims in feature_dims.items():
             widths[name] = sizes.projection.get(name, sizes.projection_default)
             self.features[name] = FeatureProjection(dims, widths[name])
+        started_from = sum(widths[name] for name in feature_dims) if self.question is None else self.question.outputs
         self.history: HistoryEncoder | None = None
         if history:
             self.history = HistoryEncoder(
@@ -86,7 +100,7 @@ class AttentionNetwork(DialogNetwork):
             )
             widths[HISTORY] = self.history.outputs
         self.attention = MultimodalAttention(widths, hidden, sizes.attention, sizes.context)
-        self.start_state = nn.Linear(self.question.outputs, 2 * sizes.decoder_layers * hidden)
+        self.start_state = nn.Linear(started_from, 2 * sizes.decoder_layers * hidden)
         self.embedding = embedding(vocabulary_size, sizes.embedding, tied) if shared is None else shared
         self.decoder = LSTM(sizes.embedding + sizes.context, hidden, sizes.decoder_layers)
         self.bridge = bridge(hidden + sizes.context, sizes.embedding, tied)
@@ -97,24 +111,36 @@ class AttentionNetwork(DialogNetwork):
         """Memories of every modality; a video is projected once and its rows given to its turns."""
         if self.standard is not None:
             inputs = self.standard(inputs)
-        steps, last = self.question(inputs.questions)
-        memories = {QUESTION: self.attention.remember(QUESTION, steps)}
+        memories: dict[str, Memory] = {}
+        first: list[Tensor] = []
+        if self.question is not None:
+            steps, last = self.question(inputs.questions)
+            memories[QUESTION] = self.attention.remember(QUESTION, steps)
+            first.append(last)
         for name, projection in self.features.items():
-            if name in inputs.features:
-                memory = self.attention.remember(name, projection(inputs.features[name]))
-                memories[name] = memory.select(inputs.dialog)
-            else:
+            projected = projection(inputs.features[name]) if name in inputs.features else None
+            if projected is None:
                 memories[name] = self.attention.nothing(len(inputs.dialog))
+            else:
+                memories[name] = self.attention.remember(name, projected).select(inputs.dialog)
+            if self.question is None:
+                first.append(self._mean(name, projected, inputs.dialog))
         if self.history is not None:
             steps, _ = self.history(inputs.pairs, inputs.history)
             memories[HISTORY] = self.attention.remember(HISTORY, steps)
         # The cell adds up over words: it keeps full precision where automatic mixed precision is on.
-        start = self.start_state(last).to(self.attention.score.dtype)
-        hidden, cell = start.view(len(last), len(self.decoder.forwards), -1).chunk(2, 2)
+        start = self.start_state(torch.cat(first, 1)).to(self.attention.score.dtype)
+        hidden, cell = start.view(len(start), len(self.decoder.forwards), -1).chunk(2, 2)
         return Encoded(State(hidden, cell), memories)
 
+    def _mean(self, name: str, steps: Steps | None, dialog: Tensor) -> Tensor:
+        """(T, D) mean of a feature's projected steps, zero where there is none."""
+        if steps is None:
+            return self.attention.score.new_zeros(len(dialog), self.attention.width(name))
+        return steps.mean().index_select(0, dialog)
+
     def start(self, encoded: TensorGroup) -> State:
-        """s_0, a linear map of the question's final states (choice 2)."""
+        """s_0, a linear map of the question's final states (choice 2), or of the features' means."""
         assert isinstance(encoded, Encoded)
         return encoded.start
 

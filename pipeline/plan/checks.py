@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from pipeline.corpus.captions.reading import caption_files
 from pipeline.corpus.importing import training_file
 from pipeline.errors import UserError
-from pipeline.plan.files import Files
+from pipeline.plan.settings import Settings
 
 
-def check_files(files: Files) -> None:
+def check_files(files: Settings) -> None:
     """Raises `UserError` naming the first file of the user's that is missing."""
     if files.config.nodes > 1:
         raise UserError(
@@ -16,9 +17,9 @@ def check_files(files: Files) -> None:
         )
     for feature in files.gathered:
         files.shards(feature)  # which raises where there is nothing to gather
-    if files.config.corpus.source == "files":
+    if files.config.corpus.source != "scenes":
         if files.config.run:
-            _check_dialogs(files)
+            _check_corpus(files)
         if files.computed:
             _check_videos(files)
     for feature in files.computed:
@@ -27,6 +28,9 @@ def check_files(files: Files) -> None:
         _check(files.training_files(name), f"systems.{name}")
     for name in files.config.run:
         _check(files.answer_files(name), f"systems.{name}")
+    for name in files.pretrained:
+        _check_captions(files, name)
+        _check_npy(files, name)
 
 
 def _check(paths: list[Path], key: str, kind: str = "file") -> None:
@@ -35,13 +39,46 @@ def _check(paths: list[Path], key: str, kind: str = "file") -> None:
             raise UserError(f"{path}: no such {kind} ({key} in the configuration)")
 
 
-def _check_dialogs(files: Files) -> None:
-    training_file(files.config.dialogs)
-    for key, path in files.dialog_files().items():
-        _check([path], f"dialogs.{key}")
+def _check_corpus(files: Settings) -> None:
+    if files.config.corpus.source == "files":
+        training_file(files.config.dialogs)
+        for key, path in files.dialog_files().items():
+            _check([path], f"dialogs.{key}")
+        return
+    if files.config.captions.training is None:
+        raise UserError("captions.training: not set; give a file of captions, or a folder with How2's")
+    for key, path in files.caption_files().items():
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder (captions.{key} in the configuration)")
 
 
-def _check_videos(files: Files) -> None:
+def _check_captions(files: Settings, name: str) -> None:
+    """Of what a system is pretrained on."""
+    start = files.config.systems[name].init_from
+    assert start is not None and start.captions is not None
+    key, corpus = f"systems.{name}.init_from.captions", files.config.corpus
+    if start.made:
+        if corpus.source != "scenes":
+            raise UserError(f"{key}: no scenes are made (corpus.source is {corpus.source}); give a file of captions")
+        if not corpus.scenes.counts.captions:
+            raise UserError(f"{key}: corpus.scenes.counts.captions is 0, so no captions are made; give a number")
+        return
+    if not start.captions.exists():
+        raise UserError(f"{start.captions}: no such file or folder ({key} in the configuration)")
+    _check(caption_files(start.captions, start.ids), key)
+
+
+def _check_npy(files: Settings, name: str) -> None:
+    """Of the videos that the captions are about."""
+    own = files.pretraining[name]
+    for feature in own.gathered:
+        try:
+            own.shards(feature)
+        except UserError as error:
+            raise UserError(f"systems.{name}.init_from: {error}") from None
+
+
+def _check_videos(files: Settings) -> None:
     if files.config.videos is None:
         names = ", ".join(files.computed)
         raise UserError(f"videos: not set; give the folder of videos that {names} are computed from")

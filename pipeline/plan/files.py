@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.config import Dialogs
+from pipeline.config import Captions, Dialogs
+from pipeline.corpus.captions.reading import caption_files
 from pipeline.corpus.shards import by_shard, npy_in, shard_name
 from pipeline.corpus.videos import Videos, find_videos
 from pipeline.errors import UserError
-from pipeline.layout import kinetics_path
+from pipeline.layout import fetched_weights
 from pipeline.plan.jobs import Jobs
 from pipeline.versions import STAGES
 
@@ -24,8 +25,18 @@ class Files(Jobs):
         """Dialog files by key of `dialogs`: the user's, or the generated ones."""
         if self.config.corpus.source == "scenes":
             return self.generated_dialogs()
-        given = self.config.dialogs.model_dump()
-        return {key: path for key, path in given.items() if path is not None}
+        return _given(self.config.dialogs) if self.config.corpus.source == "files" else {}
+
+    def caption_files(self) -> dict[str, Path]:
+        """The user's caption files by key of `captions`; none where the corpus is another."""
+        return _given(self.config.captions) if self.config.corpus.source == "captions" else {}
+
+    def corpus_files(self) -> dict[str, Path | list[Path]]:
+        """The files that canonical dialogs are made of, by key of `dialogs` or `captions`."""
+        read = self.caption_files()
+        ids = read.pop("ids", None)
+        captions = {key: caption_files(path, ids if key == "training" else None) for key, path in read.items()}
+        return {**self.dialog_files(), **captions}
 
     @property
     def truth(self) -> list[Path]:
@@ -108,7 +119,7 @@ class Files(Jobs):
     def weights(self, feature: str) -> list[Path]:
         """Weights files a computed feature needs: fetched ones and the user's."""
         settings = self.config.features[feature]
-        fetched = [kinetics_path(self.config.resources)] if getattr(settings, "weights", None) == "kinetics" else []
+        fetched = fetched_weights(getattr(settings, "weights", None), self.config.resources)
         return fetched + self.own_weights(feature)
 
     def own_weights(self, feature: str) -> list[Path]:
@@ -118,18 +129,32 @@ class Files(Jobs):
         given = (getattr(settings, "weights", None), getattr(settings, "pca", None), getattr(flow, "weights", None))
         return [path for path in given if isinstance(path, Path)]
 
+    def start_model(self, name: str) -> Path | None:
+        """Weights that the workflow makes first for a system to start from: another system's, or of a pretraining."""
+        start = self.config.systems[name].init_from
+        if start is None or start.model is not None:
+            return None
+        folder = self.layout.pretraining(name).model(name) if start.system is None else self.layout.model(start.system)
+        return folder / "model.safetensors"
+
     def training_files(self, name: str) -> list[Path]:
         """Files of the user's that a system's training reads beside the corpus, with its teacher's descriptions."""
         system = self.config.systems[name]
         seen = [system, *([] if system.teacher is None else [self.config.systems[system.teacher]])]
-        described = [each.description.file("train") for each in seen]
-        started = [] if system.init_from is None else [system.init_from / "model.safetensors"]
-        return [*dict.fromkeys(path for path in described if path is not None), *started]
+        described = [each.told("train") for each in seen]
+        start = None if system.init_from is None else system.init_from.model
+        started = [] if start is None else [start / "model.safetensors"]
+        return [*dict.fromkeys(path for path in described if isinstance(path, Path)), *started]
 
     def answer_files(self, name: str) -> list[Path]:
         """Files of the user's that answering with a system reads beside the corpus."""
-        path = self.config.systems[name].description.file("test")
-        return [] if path is None else [path]
+        told = self.config.systems[name].told("test")
+        return [told] if isinstance(told, Path) else []
+
+
+def _given(section: Dialogs | Captions) -> dict[str, Path]:
+    """The files of a section that are set."""
+    return {key: path for key in type(section).model_fields if isinstance(path := getattr(section, key), Path)}
 
 
 def _braced(path: Path) -> bool:

@@ -3,8 +3,13 @@
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.config import TEST_SETS, Config, TestSet
+from pipeline.config import CHALLENGE, Config, TestSet
+from pipeline.config.base import LEARNED_FROM
+from pipeline.config.needs import needed
+from pipeline.config.systems import Reading
+from pipeline.corpus.sentences import TARGETS, reference_name
 from pipeline.layout import Layout
+from pipeline.tasks.registry import TASKS
 
 
 class Jobs:
@@ -16,14 +21,44 @@ class Jobs:
 
     @cached_property
     def trained(self) -> list[str]:
-        """Systems that are trained: those of `run`, the models they answer with, and teachers before students."""
+        """Systems that are trained: those of `run` and whatever these need, each after what it needs."""
         order: dict[str, None] = {}
         for name in self.config.run:
-            model, system = self.config.trained(name)
-            if system.teacher is not None:
-                order.setdefault(system.teacher)
-            order.setdefault(model)
+            described = [r.system for test_set in self.test_sets for r in self.read_at_test(name, test_set)]
+            for model in [*described, self.config.trained(name)[0]]:
+                for each in (*needed(self.config, model), model):
+                    order.setdefault(each)
         return list(order)
+
+    def read_in_training(self, name: str) -> list[Reading]:
+        """What a system's training reads of what others have written, with its teacher's."""
+        system = self.config.systems[name]
+        seen = [system, *([] if system.teacher is None else [self.config.systems[system.teacher]])]
+        read = [reading for each in seen for split in LEARNED_FROM for reading in each.readings("train", split)]
+        return list(dict.fromkeys(read))
+
+    def read_at_test(self, name: str, test_set: str) -> list[Reading]:
+        """What a system reads of what others have written when it writes for a test set."""
+        return self.config.systems[name].readings("test", test_set)
+
+    @cached_property
+    def written(self) -> list[tuple[str, str]]:
+        """Every system and split that something is written for: what is answered, and what others read."""
+        read = [reading for name in self.trained for reading in self.read_in_training(name)]
+        read += [reading for name, test_set in self.answered for reading in self.read_at_test(name, test_set)]
+        return list(dict.fromkeys([*self.answered, *((reading.system, reading.split) for reading in read)]))
+
+    def references(self, name: str, test_set: str) -> str:
+        """What the system's task is scored against."""
+        entry = self.config.systems[name]
+        return TASKS[entry.task].references(entry, test_set)
+
+    @cached_property
+    def reference_files(self) -> list[Path]:
+        """All references of the corpus."""
+        described = [test_set for test_set in self.test_sets if test_set in CHALLENGE]
+        descriptions = [reference_name(test_set, target) for test_set in described for target in TARGETS]
+        return [self.layout.references(name) for name in [*self.test_sets, *descriptions]]
 
     @cached_property
     def features(self) -> list[str]:
@@ -57,14 +92,21 @@ class Jobs:
         """Test sets of the corpus."""
         if not self.config.run:
             return []
-        if self.config.corpus.source == "scenes":
-            return list(TEST_SETS)
-        return [name for name in TEST_SETS if getattr(self.config.dialogs, name) is not None]
+        if self.config.corpus.source == "captions":
+            return ["test"] if self.config.captions.tested else []
+        scenes = self.config.corpus.source == "scenes"
+        return [name for name in CHALLENGE if scenes or getattr(self.config.dialogs, name) is not None]
 
     @property
     def splits(self) -> list[str]:
         """Splits of the corpus that canonical dialogs are written of."""
         return ["training", "validation", *self.test_sets]
+
+    @property
+    def pretrained(self) -> list[str]:
+        """Systems that are trained and start from a pretraining on captions."""
+        starts = {name: self.config.systems[name].init_from for name in self.trained}
+        return [name for name, start in starts.items() if start is not None and start.captions is not None]
 
     def scored(self, test_set: str) -> list[str]:
         """Systems of `run` that answer this test set."""
@@ -83,6 +125,9 @@ class Jobs:
     def compared_with(self, name: str, test_set: str) -> list[Path]:
         """The answers that those of the system ``name`` are compared with: one file, or none."""
         trials, own = self.config.scoring.randomisations, self.layout.answers(name, test_set)
+        other = self.config.scoring.against
+        if other is None or self.references(other, test_set) != self.references(name, test_set):
+            return []
         return [path for path in self.compared(test_set) if trials > 0 and path != own]
 
     @property

@@ -1,7 +1,10 @@
 """The settings each step depends on, and those it does not, as inline JSON for the commands."""
 
+from __future__ import annotations
+
 import json
 import shlex
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,14 @@ from pipeline.config.dependence import (
     corpus_values,
     feature_values,
     media_values,
+    started_entry,
     taught_entry,
     trained_entry,
     training_values,
 )
+from pipeline.config.systems import ANSWER
 from pipeline.plan.files import Files
+from pipeline.plan.pretraining import pretraining
 
 MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos", "videos_recursive")
 """Where a run happens and how: no result depends on these, so they are no reason to run a step again."""
@@ -33,7 +39,8 @@ class Settings(Files):
         bad = {"media": {"max_bad_fraction": self.config.media.max_bad_fraction}}
         said = {} if name is None else {"systems": {name: self._said(name)}}
         batch = {} if feature is None else {"features": {feature: self._batch(feature)}}
-        return _json({**places, **bad, **said, **batch, "videos": self.video_folder, "dialogs": self.dialog_files()})
+        corpus = {"videos": self.video_folder, "dialogs": self.dialog_files(), "captions": self.caption_files()}
+        return _json({**places, **bad, **said, **batch, **corpus})
 
     def _batch(self, feature: str) -> dict[str, Any]:
         settings = self.config.features[feature]
@@ -42,15 +49,23 @@ class Settings(Files):
     def _said(self, name: str) -> dict[str, Any]:
         """What a model card says of a system beside what its weights depend on."""
         system = self.config.systems[name]
-        return {"label": system.label, "description": {"test": system.description.test}}
+        said = {**system.kind(), "label": system.label, **system.tested_with()}
+        captions = None if system.init_from is None else system.init_from.captions
+        return said if captions is None else {**said, "init_from": {"captions": captions}}
 
     def scene_settings(self) -> str:
         """For `avsd corpus scenes`."""
-        return _json({"corpus": {"scenes": self.config.corpus.scenes}})
+        scenes = self.config.corpus.scenes.model_dump(mode="json", exclude={"counts": {"captions"}})
+        return _json({"corpus": {"scenes": scenes}})
+
+    def scene_captions_settings(self) -> str:
+        """For `avsd corpus scene-captions`."""
+        scenes = self.config.corpus.scenes.model_dump(mode="json", include={"seed": True, "counts": {"captions"}})
+        return _json({"corpus": {"scenes": scenes}})
 
     def corpus_settings(self) -> str:
         """For `avsd corpus import`."""
-        return _json({"corpus": corpus_values(self.config)})
+        return _json(corpus_values(self.config))
 
     def decode_settings(self, feature: str) -> str:
         """For `avsd decode`: of the feature only its network, which says whether it needs frames or sound."""
@@ -85,11 +100,20 @@ class Settings(Files):
         entries = {name: trained_entry(self.config, name)}
         if teacher is not None:
             entries[teacher] = taught_entry(self.config, teacher)
+        start = self.config.systems[name].init_from
+        if start is not None and start.system is not None:
+            entries.setdefault(start.system, started_entry(self.config, start.system))
         return _json({"training": training_values(self.config, name), **self._with_features(entries)})
 
     def answer_settings(self, name: str) -> str:
         """For `avsd answer`."""
-        return _json({"answers": self.config.answers, **self._with_features(answering_entries(self.config, name))})
+        entries = answering_entries(self.config, name)
+        return _json({"answers": self.config.answers_of(name), **self._with_features(entries)})
+
+    def score_options(self, name: str) -> str:
+        """What `avsd score` must be told of a system's files: nothing of answers."""
+        task = self.config.systems[name].task
+        return "" if task == ANSWER else f"--task {task}"
 
     def explain_settings(self, name: str) -> str:
         """For `avsd explain`."""
@@ -98,6 +122,11 @@ class Settings(Files):
     def report_settings(self) -> str:
         """For `avsd tables` and `avsd report`: everything."""
         return _json(self.config.model_dump(exclude=set(MACHINE_KEYS)))
+
+    @cached_property
+    def pretraining(self) -> dict[str, Settings]:
+        """By system, the pretraining on captions that it starts from: a run of its own below the results."""
+        return {name: Settings(pretraining(self.config, name)) for name in self.pretrained}
 
     def _with_features(self, entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
         """Entries of systems, and the bare features they name."""

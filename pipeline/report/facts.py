@@ -26,6 +26,9 @@ _TAKEN_OUT = {
     "test_from_training": "videos of the test sets were taken out of training",
     "validation_from_training": "videos of validation were taken out of training",
     "held_out": "training dialogs were held out as validation",
+    "broken_captions": "entries of the caption files were broken and left out",
+    "test_from_validation": "videos of the test set were taken out of validation",
+    "held_out_for_test": "training videos were held out as test set",
     "over_limit": "training dialogs were left out by corpus.limit",
 }
 _SHOWN_ATTRIBUTES = ("extractor", "flow_method", "window", "stride", "input_size", "crop", "rate", "source")
@@ -105,7 +108,7 @@ def systems(config: Config) -> list[dict[str, Any]]:
                 "model": model if model != name else "",
                 "without": ", ".join(config.systems[name].without),
                 "features": ", ".join(trained.features) or "text only",
-                "history": trained.history,
+                "history": trained.looks_back(),
                 "loss": trained.loss,
                 "teacher": trained.teacher or "",
                 "train": train,

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
-from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.names import METRICS
 from pipeline.scoring.significance import SIGNIFICANT
 
 COLUMNS = ("", "_low", "_high", "_paper", "_difference", "_against", "_p")

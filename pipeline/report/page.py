@@ -5,7 +5,7 @@ from importlib.resources import files
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from pipeline.config import TEST_SETS, Config
+from pipeline.config import CHALLENGE, Config
 from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.progress import log
@@ -16,7 +16,7 @@ from pipeline.report.measures import accuracy_sections, curves_section, lengths_
 from pipeline.report.paper import TABLE_NUMBERS
 from pipeline.report.samples import samples
 from pipeline.report.tables import corpus_table, result_table
-from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.names import METRICS
 
 
 def write_report(config: Config) -> None:
@@ -45,7 +45,7 @@ def write_report(config: Config) -> None:
             notes=facts.corpus_notes(config),
             systems=facts.systems(config),
             corpus=corpus_table(config),
-            tables=[result_table(config, test_set) for test_set in TEST_SETS],
+            tables=[result_table(config, test_set) for test_set in CHALLENGE],
             metrics=METRICS,
             mark=mark,
             curves=curves_section(config),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.names import METRICS
 
 NONE, MANUAL, AUTOMATIC = "-", "man.", "auto"
 
@@ -88,6 +88,7 @@ TABLE_NUMBERS = {"trial": 2, "official": 3}
 TABLE_TITLES = {
     "trial": "Trial test set, one reference an answer",
     "official": "Official test set, six references an answer",
+    "test": "Test set",
 }
 
 CORPUS: dict[str, dict[str, int]] = {

@@ -53,9 +53,9 @@ def descriptions(config: Config, name: str) -> tuple[str, str]:
     system = config.systems[name]
     trained = config.trained(name)[1]
     seen = [trained, *([config.systems[trained.teacher]] if trained.teacher is not None else [])]
-    sources = [_source(each.description.train) for each in seen]
+    sources = [_source(each.told("train")) for each in seen]
     train = next((source for source in (MANUAL, AUTOMATIC) if source in sources), NONE)
-    return train, _source(system.description.test)
+    return train, _source(system.told("test"))
 
 
 def _source(description: Description) -> str:

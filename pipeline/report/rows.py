@@ -41,9 +41,9 @@ class ResultTable:
 
 @dataclass(frozen=True)
 class CorpusTable:
-    """Table 1. rows: split, quantity, this run's count and the paper's; a split the run does not have counts None."""
+    """Table 1. rows: split, quantity, this run's count and the paper's; None where there is no such split."""
 
     number: int
     title: str
-    rows: tuple[tuple[str, str, int | None, int], ...]
+    rows: tuple[tuple[str, str, int | None, int | None], ...]
     notes: tuple[str, ...]

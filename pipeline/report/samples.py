@@ -14,8 +14,8 @@ from pipeline.report.paper import TABLE_TITLES
 from pipeline.report.results import Scores, display_names, scored_systems
 from pipeline.scoring.matching import read_answers
 
-_COUNTS = {"trial": 5, "official": 3}
-_TOGETHER = sum(_COUNTS.values())
+_COUNTS = {"trial": 5, "official": 3, "test": 8}
+_ALONE = 8
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def samples(config: Config) -> list[Sample]:
     chosen = []
     for test_set in found:
         dialogs = sorted(read_dialogs(layout.dialogs(test_set)), key=_order)
-        count = _COUNTS[test_set] if len(found) > 1 else _TOGETHER
+        count = _COUNTS[test_set] if len(found) > 1 else _ALONE
         chosen += _samples(config, test_set, dialogs[:count])
     return chosen
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.config import SPLITS, TEST_SETS, Config
+from pipeline.config import CHALLENGE, SPLITS, Config
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
@@ -10,7 +10,7 @@ from pipeline.report import formats
 from pipeline.report.paper import CORPUS, ROWS, TABLE_NUMBERS, TABLE_TITLES
 from pipeline.report.results import Scores, descriptions, display_names, read_if_there, scored_systems
 from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
-from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.names import METRICS
 from pipeline.scoring.significance import SIGNIFICANT
 
 SCENES_NOTE = (
@@ -18,6 +18,7 @@ SCENES_NOTE = (
     "are not comparable, the paper's column means nothing beside them, and no difference is given."
 )
 NOT_THERE, NOT_RUN, NOT_SCORED = "not yet there", "not run", "not scored"
+_UNCOUNTED = "The corpus of this run has no statistics yet."
 _STATUS_NOTES = {
     NOT_THERE: "not yet there: no system of the configuration stands for this row.",
     NOT_RUN: "not run: the configuration has such a system, but its list of systems to run does not name it.",
@@ -31,7 +32,7 @@ def write_tables(config: Config) -> None:
     A test set without scores still has its table: the paper's rows, each saying why there is no figure beside it.
     """
     folder = Layout(config.results).tables
-    for test_set in TEST_SETS:
+    for test_set in CHALLENGE:
         table = result_table(config, test_set)
         for suffix, render in formats.RESULT_FORMATS.items():
             write_text(folder / f"table{table.number}.{suffix}", render(table))
@@ -127,8 +128,10 @@ def _settings(signature: Mapping[str, object]) -> str:
 
 
 def corpus_table(config: Config) -> CorpusTable:
-    """Table 1 of the corpus in use."""
+    """Table 1 of the corpus in use; of captions with quantities of their own, and nothing of the paper."""
     statistics = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
+    if config.corpus.source == "captions":
+        return _captions_table(config, statistics)
     rows = tuple(
         (split, quantity, statistics.get(split, {}).get(quantity), CORPUS[split][quantity])
         for split in SPLITS
@@ -138,5 +141,17 @@ def corpus_table(config: Config) -> CorpusTable:
     if config.corpus.source == "scenes":
         notes.insert(0, "This run is on generated scenes, the paper on Charades videos with AVSD dialogs.")
     if not statistics:
-        notes.append("The corpus of this run has no statistics yet.")
+        notes.append(_UNCOUNTED)
+    return CorpusTable(number=1, title="The corpus", rows=rows, notes=tuple(notes))
+
+
+def _captions_table(config: Config, statistics: Mapping[str, Mapping[str, int]]) -> CorpusTable:
+    quantities = {"videos": "dialogs", "captions": "captions", "words": "caption_words"}
+    splits = ("training", "validation", *(["test"] if config.captions.tested else []))
+    rows = tuple(
+        (split, quantity, statistics.get(split, {}).get(key), None)
+        for split in splits
+        for quantity, key in quantities.items()
+    )
+    notes = ["Captions of the user's; the paper has none.", *([] if statistics else [_UNCOUNTED])]
     return CorpusTable(number=1, title="The corpus", rows=rows, notes=tuple(notes))

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.metrics import METRICS, Measured, corpus_scores
+from pipeline.scoring.metrics import Measured, corpus_scores
+from pipeline.scoring.names import METRICS
 
 SEED = 1
 _CHUNK_VALUES = 4_000_000

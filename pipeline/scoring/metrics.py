@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from pipeline.scoring.cider import CiderReferences
 from pipeline.scoring.meteor import STATISTICS, Meteor, meteor_from_statistics, parse_statistics
+from pipeline.scoring.names import BLEUS, METRICS
 from pipeline.scoring.rouge import rouge_items
 
-BLEUS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
-METRICS = (*BLEUS, "METEOR", "ROUGE-L", "CIDEr")
 _MEANS = ("ROUGE-L", "CIDEr")
 _BLEU_STATISTICS = 10
 

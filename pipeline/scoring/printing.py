@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from pipeline.progress import console, shown
-from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.names import METRICS
 from pipeline.scoring.significance import SIGNIFICANT
 
 Result = Mapping[str, Any]

@@ -20,11 +20,13 @@ from pipeline.progress import log, shown
 from pipeline.scoring import bootstrap as resampling
 from pipeline.scoring import significance
 from pipeline.scoring.filters import apply_filter, filter_named, filters_references
-from pipeline.scoring.grounded import categories, grounded
+from pipeline.scoring.grounded import categories
 from pipeline.scoring.java import versions
-from pipeline.scoring.matching import Matched, match, read_answers, without_history
+from pipeline.scoring.kinds import ANSWERS, Kind
+from pipeline.scoring.matching import Matched, match, without_history
 from pipeline.scoring.meteor import Meteor
-from pipeline.scoring.metrics import METRICS, Measured, measure_systems
+from pipeline.scoring.metrics import Measured, measure_systems
+from pipeline.scoring.names import METRICS
 from pipeline.scoring.paraphrases import Paraphrases, read_paraphrases
 from pipeline.scoring.printing import print_scores
 from pipeline.scoring.tokenizer import tokenize
@@ -57,6 +59,7 @@ def score_files(
     against: Path | None = None,
     randomisations: int = 1000,
     paraphrases: Path | None = None,
+    kind: Kind = ANSWERS,
 ) -> None:
     """Score result files, print a table, and write one JSON file each where ``json`` names them.
 
@@ -64,7 +67,7 @@ def score_files(
     truth: ground truth of generated scenes, for grounded accuracy. bootstrap: resamples for the intervals, 0 for none.
     against: the result file that the others are compared with, in ``randomisations`` trials, 0 for none; it is scored
     for that, and only shown where it is one of ``hypotheses``. paraphrases: METEOR's table cut down (see
-    `paraphrases`); where it lacks a word of these texts, the whole one serves.
+    `paraphrases`); where it lacks a word of these texts, the whole one serves. kind: of result files.
     Raises `UserError` when files are malformed or answers and references do not fit (see `matching.match`).
     """
     filter = filter_named(filter)
@@ -75,15 +78,15 @@ def score_files(
     matched = []
     measured = [*hypotheses, *([against] if against is not None and compared == len(hypotheses) else [])]
     for path in measured:
-        matched.append(match(path, read_answers(path), known, partial))
+        matched.append(match(path, kind.read(path, known), known, partial))
         _say_what_was_done(path, matched[-1], len(known))
     facts = None if truth is None else read_truth(truth)
     table = None if paraphrases is None else read_paraphrases(paraphrases)
     systems = _score(measured, matched, known, filter, bootstrap, table)
     if facts is not None:
         for system in systems:
-            system.accuracy, right = grounded(system.found.keys, system.found.hypotheses, facts, str(truth))
-            system.right = np.array(right)
+            system.accuracy, right = kind.accuracy(system.found.keys, system.found.hypotheses, facts, str(truth))
+            system.right = None if right is None else np.array(right)
     if compared is not None:
         _compare(systems, systems[compared], facts, randomisations)
     signature = {

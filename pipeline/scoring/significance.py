@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.scoring.metrics import METRICS, Measured, corpus_scores
+from pipeline.scoring.metrics import Measured, corpus_scores
+from pipeline.scoring.names import METRICS
 
 SEED = 1
 SIGNIFICANT = 0.05

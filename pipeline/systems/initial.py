@@ -14,8 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pipeline.config import Config
 from pipeline.errors import UserError
+from pipeline.layout import Layout
 from pipeline.networks.base import DialogNetwork
+from pipeline.networks.parts.words import WordScores
 from pipeline.systems.system import INFO, WEIGHTS, WORDS
 from pipeline.vocabulary.words import Vocabulary
 
@@ -29,6 +32,26 @@ class TakenOver:
     known: int
 
 
+def start_folder(config: Config, name: str) -> Path | None:
+    """The folder of the model that a system starts from; None where it starts with fresh weights."""
+    start, layout = config.systems[name].init_from, Layout(config.results)
+    if start is None or start.model is not None:
+        return None if start is None else start.model
+    return layout.pretraining(name).model(name) if start.system is None else layout.model(start.system)
+
+
+def check_start(config: Config, name: str) -> None:
+    """Raise a `UserError` that says what to do when the model that a system starts from is not there."""
+    start, folder = config.systems[name].init_from, start_folder(config, name)
+    if start is None or folder is None or (folder / WEIGHTS).is_file():
+        return
+    if start.system is not None:
+        how = f"; train it first: `avsd train {start.system}`"
+    else:
+        how = f"; the workflow makes it: `snakemake {folder / WEIGHTS}`" if start.captions is not None else ""
+    raise UserError(f"{folder}: no {WEIGHTS}, so no trained model to start from (systems.{name}.init_from){how}")
+
+
 def take_over(network: DialogNetwork, vocabulary: Vocabulary, folder: Path) -> TakenOver:
     """Copy into ``network`` every parameter of the model in ``folder`` that fits; the others stay as they are.
 
@@ -39,7 +62,7 @@ def take_over(network: DialogNetwork, vocabulary: Vocabulary, folder: Path) -> T
     places = {word: place for place, word in enumerate(words.words)}
     pairs = [(row, places[word]) for row, word in enumerate(vocabulary.words) if word in places]
     rows, others = (torch.tensor(column, dtype=torch.int64) for column in zip(*pairs, strict=True))
-    by_word = set(_by_word(network, len(vocabulary)))
+    by_word = set(_by_word(network))
     taken, fresh = [], []
     for name, parameter in network.named_parameters():
         given = source.get(name)
@@ -66,8 +89,8 @@ def _read(folder: Path) -> tuple[dict[str, Tensor], Vocabulary]:
         raise UserError(f"{folder / WEIGHTS}: not the weights {INFO} describes ({error}); train it again") from None
 
 
-def _by_word(network: nn.Module, words: int) -> Iterator[str]:
+def _by_word(network: nn.Module) -> Iterator[str]:
     """Parameters with a row a word: embeddings and the output layer."""
     for name, module in network.named_modules():
-        if isinstance(module, nn.Embedding) or (isinstance(module, nn.Linear) and module.out_features == words):
+        if isinstance(module, nn.Embedding | WordScores):
             yield from (f"{name}.{part}" for part, _ in module.named_parameters())

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -20,14 +20,17 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.config import Config, network_sizes
 from pipeline.config.dependence import training_values
+from pipeline.config.systems import Manual, System, plain
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_json, write_text
+from pipeline.layout import Layout
 from pipeline.leftovers import remove_leftovers, temporary_name
 from pipeline.networks.base import DialogNetwork
 from pipeline.networks.registry import build_network
 from pipeline.systems.card import card
 from pipeline.systems.provenance import git_commit, versions
+from pipeline.tasks.registry import task_of
 from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 
@@ -46,17 +49,31 @@ class LoadedSystem:
     info: dict[str, Any]
 
 
-def view_of(config: Config, name: str, when: Literal["train", "test"]) -> View:
-    """What a system sees in training or at test.
+def view_of(config: Config, name: str, when: Literal["train", "test"], splits: Sequence[str]) -> View:
+    """What a system sees of ``splits`` in training, or of a test set at test.
 
     A system that answers with another's model (`model`) sees what that one does, less its own `without`, behind its own
     test description.
     """
     own, (_, trained) = config.systems[name], config.trained(name)
     if when == "train":
-        return View(trained.features, trained.description.train, trained.history)
+        return View(trained.features, told(config, trained, "train", splits), trained.looks_back(), trained.asked)
     features = tuple(feature for feature in trained.features if feature not in own.without)
-    return View(features, own.description.test, trained.history and "history" not in own.without)
+    description = told(config, own, "test", splits)
+    return View(features, description, trained.looks_back() and "history" not in own.without, trained.asked)
+
+
+def told(
+    config: Config, entry: System, when: Literal["train", "test"], splits: Sequence[str]
+) -> Manual | tuple[Path, ...]:
+    """The description that an entry is told, or the files it stands in: the user's, or those of other systems."""
+    description = entry.told(when)
+    if isinstance(description, str):
+        return description
+    if isinstance(description, Path):
+        return (description,)
+    layout = Layout(config.results)
+    return tuple(layout.answers(*reading) for split in splits for reading in entry.readings(when, split))
 
 
 def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping[str, int]) -> DialogNetwork:
@@ -73,7 +90,9 @@ def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping
                 f"and '_', and none of {', '.join(_RESERVED)}"
             )
     dims = {feature: feature_dims[feature] for feature in trained.features}
-    return build_network(trained.network, config.sizes(trained_name), vocabulary_size, dims, trained.history)
+    return build_network(
+        trained.network, config.sizes(trained_name), vocabulary_size, dims, trained.looks_back(), trained.asked
+    )
 
 
 def parameters(network: torch.nn.Module) -> int:
@@ -143,14 +162,17 @@ def _info(
         "system": name,
         "label": system.label,
         "task": system.task,
+        "does": task_of(config, name).does,
         "network": system.network,
         "sizes": config.sizes(name).model_dump(),
         "feature_dims": {feature: feature_dims[feature] for feature in system.features},
-        "history": system.history,
-        "description": system.description.model_dump(mode="json"),
+        "history": system.looks_back(),
+        "question": system.asked,
+        "description": {"train": plain(system.told("train")), "test": plain(system.told("test"))},
         "loss": system.loss,
         "teacher": system.teacher,
         "init_from": None if system.init_from is None else str(system.init_from),
+        "freeze": list(system.freeze),
         "training": training_values(config, name),
         "vocabulary": {"size": len(vocabulary), "hash": vocabulary.hash},
         "parameters": parts(network),
@@ -238,7 +260,8 @@ def load(folder: Path, vocabulary: Vocabulary, device: torch.device | str) -> Lo
             f"{info['vocabulary']['hash'][:12]}; given: {len(vocabulary)}, {vocabulary.hash[:12]}); train it again"
         )
     sizes = network_sizes(info["network"], info["sizes"])
-    network = build_network(info["network"], sizes, len(vocabulary), info["feature_dims"], info["history"])
+    asked = info.get("question", True)
+    network = build_network(info["network"], sizes, len(vocabulary), info["feature_dims"], info["history"], asked)
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except (SafetensorError, RuntimeError) as error:

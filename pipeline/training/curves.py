@@ -10,16 +10,17 @@ from pathlib import Path
 
 import torch
 
+from pipeline.training.measure import Measure
 from pipeline.training.schedule import Schedule
 from pipeline.training.state import Position
 
 Row = dict[str, float]
-"""An epoch: epoch, train_<term> for each loss term, validation_perplexity, learning_rate, seconds, turns_per_second,
+"""An epoch: epoch, train_<term> for each loss term, validation_<measure>, learning_rate, seconds, turns_per_second,
 data_wait, peak_memory_mib."""
 
 
-def epoch_row(done: Position, perplexity: float, learning_rate: float, device: torch.device) -> Row:
-    """The row of an epoch that has been trained through and validated.
+def epoch_row(done: Position, measure: Measure, found: float, learning_rate: float, device: torch.device) -> Row:
+    """The row of an epoch that has been trained through, and for which validation ``found`` so much.
 
     The loss terms are means over the words of its batches, of all processes. Seconds are those of training alone, and
     data_wait the share of them that passed waiting for the next batch.
@@ -27,7 +28,7 @@ def epoch_row(done: Position, perplexity: float, learning_rate: float, device: t
     return {
         "epoch": done.epoch + 1,
         **{f"train_{term}": value / done.words for term, value in done.sums.items()},
-        "validation_perplexity": perplexity,
+        measure.column: found,
         "learning_rate": learning_rate,
         "seconds": done.seconds,
         "turns_per_second": done.turns / done.seconds,
@@ -36,13 +37,14 @@ def epoch_row(done: Position, perplexity: float, learning_rate: float, device: t
     }
 
 
-def epoch_line(row: Row, epochs: int, schedule: Schedule) -> str:
+def epoch_line(row: Row, measure: Measure, epochs: int, schedule: Schedule) -> str:
     """A row for the log; ``schedule`` has taken it in."""
     terms = ", ".join(f"{name.removeprefix('train_')} {row[name]:.4f}" for name in row if name.startswith("train_"))
     better = schedule.best_epoch == row["epoch"]
-    verdict = "lowest" if better else f"epoch {schedule.best_epoch}: {schedule.best_perplexity:.3f}"
+    most = "highest" if measure.higher else "lowest"
+    verdict = most if better else f"epoch {schedule.best_epoch}: {schedule.best:.3f}"
     return (
-        f"epoch {row['epoch']:.0f}/{epochs}: {terms}, validation perplexity {row['validation_perplexity']:.3f} "
+        f"epoch {row['epoch']:.0f}/{epochs}: {terms}, validation {measure.name} {row[measure.column]:.3f} "
         f"({verdict}), learning rate {row['learning_rate']:.3g}, {row['turns_per_second']:.0f} turns/s, "
         f"{row['seconds']:.1f} s ({row['data_wait']:.0%} waiting for data)"
     )

@@ -10,8 +10,11 @@ import torch
 
 from pipeline.config import Config
 from pipeline.config.dependence import taught_entry, trained_entry, training_values
+from pipeline.corpus.descriptions import read_all
 from pipeline.corpus.dialogs import Dialog
+from pipeline.dataset.views import View
 from pipeline.layout import Layout
+from pipeline.systems.initial import start_folder
 from pipeline.systems.system import WORDS, weights_hash
 from pipeline.training.materials import Materials
 from pipeline.training.state import Settings
@@ -20,6 +23,8 @@ from pipeline.vocabulary.words import Vocabulary
 
 PLACE = ("device", "precision")
 """Where a state was made: it goes on in the like place only, while a finished model is good anywhere."""
+_OTHERWISE = ("label", "network", "loss", "teacher", "init_from", "sizes", "freeze")
+"""Keys of an entry that have a name of their own among the values, or are in no result's way."""
 
 
 def depends(config: Config, name: str, materials: Materials, device: torch.device, precision: str) -> Settings:
@@ -35,7 +40,8 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
         "stage version": STAGES["training"],
         **_named("sizes", entry["sizes"]),
         **_named("training", training_values(config, name)),
-        **_seen("model", entry),
+        **_seen("model", entry, materials.views["model"], video_ids),
+        **({"frozen parts": entry["freeze"]} if "freeze" in entry else {}),
     }
     for split, dialogs in materials.dialogs.items():
         values[f"{split} dialogs"] = _dialog_hash(dialogs)
@@ -43,9 +49,12 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
         values[f"feature {feature}"] = store.fingerprint(video_ids)
     if teacher is not None:
         taught = taught_entry(config, teacher)
-        values |= {**_seen("teacher", taught), **_named("teacher.sizes", taught["sizes"])}
+        values |= {
+            **_seen("teacher", taught, materials.views["teacher"], video_ids),
+            **_named("teacher.sizes", taught["sizes"]),
+        }
         values["weights of the teacher"] = weights_hash(Layout(config.results).model(teacher))
-    if (start := config.systems[name].init_from) is not None:
+    if (start := start_folder(config, name)) is not None:
         values["weights of init_from"] = weights_hash(start)
         values["words of init_from"] = Vocabulary.read(start / WORDS).hash
     return {key: _flat(value) for key, value in values.items()}
@@ -60,11 +69,15 @@ def _named(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{section}.{key}": value for key, value in values.items()}
 
 
-def _seen(role: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What a network sees; a file of descriptions counts by its content."""
-    description = entry["description"]["train"]
-    told = _file_hash(Path(description)) if description.endswith(".json") else description
-    return {f"{role}.features": entry["features"], f"{role}.history": entry["history"], f"{role}.description": told}
+def _seen(role: str, entry: Mapping[str, Any], view: View, video_ids: Sequence[str]) -> dict[str, Any]:
+    """What a network sees; a file of descriptions counts by its content, what another system wrote by its sentences."""
+    values = {key: value for key, value in entry.items() if key not in _OTHERWISE}
+    if "description" in values:
+        told = values["description"]["train"]
+        if not isinstance(told, str):
+            told = _sentences_hash(view.description, video_ids)
+        values["description"] = _file_hash(Path(told)) if told.endswith(".json") else told
+    return {f"{role}.{key}": value for key, value in values.items()}
 
 
 def _flat(value: Any) -> str | int | float | bool | None:
@@ -75,8 +88,16 @@ def _dialog_hash(dialogs: Sequence[Dialog]) -> str:
     digest = hashlib.sha256()
     for dialog in dialogs:
         turns = [[turn.question, turn.answer] for turn in dialog.turns]
-        digest.update(json.dumps([dialog.video_id, dialog.caption, dialog.summary, turns]).encode())
+        captions = [dialog.captions] if dialog.captions else []
+        digest.update(json.dumps([dialog.video_id, dialog.caption, dialog.summary, turns, *captions]).encode())
     return digest.hexdigest()
+
+
+def _sentences_hash(described: str | tuple[Path, ...], video_ids: Sequence[str]) -> str:
+    assert not isinstance(described, str)
+    sentences = read_all(described)
+    told = [[video_id, sentences.get(video_id, "")] for video_id in sorted(set(video_ids))]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _file_hash(path: Path) -> str:

@@ -4,15 +4,17 @@ import math
 
 import torch
 from lightning.fabric import Fabric
+from torch import nn
 
-from pipeline.networks.base import Decoded, DialogNetwork
+from pipeline.networks.base import Decoded
 from pipeline.training.feed import ahead, prepared
 from pipeline.training.losses import cross_entropy, real_words
+from pipeline.training.measure import Measure
 from pipeline.training.processes import summed
 from pipeline.training.split import Split
 
 
-def perplexity(fabric: Fabric, network: DialogNetwork, split: Split, batch_turns: int) -> float:
+def perplexity(fabric: Fabric, network: nn.Module, split: Split, batch_turns: int) -> float:
     """exp(mean cross entropy) over hard targets, without dropout; `<unk>` and `<eos>` count (choice 5).
 
     Several processes take the batches in turn, and all get the same result.
@@ -33,3 +35,7 @@ def perplexity(fabric: Fabric, network: DialogNetwork, split: Split, batch_turns
     lost, words = summed(fabric, sums).tolist()
     mean = lost / words
     return math.exp(mean) if mean < 700 else math.inf
+
+
+PERPLEXITY = Measure("perplexity", perplexity)
+"""What systems that say something are chosen by."""

@@ -16,10 +16,10 @@ from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.progress import log, progress
 from pipeline.training.curves import Board, Row, csv_text, epoch_line, epoch_row
-from pipeline.training.evaluate import perplexity
 from pipeline.training.feed import Feed, Step
 from pipeline.training.learner import Learner
 from pipeline.training.losses import Losses, total
+from pipeline.training.measure import Measure
 from pipeline.training.processes import gathered, summed
 from pipeline.training.schedule import Schedule
 from pipeline.training.split import Split
@@ -44,6 +44,7 @@ class Loop:
         learner: Learner,
         training: Split,
         validation: Split,
+        measure: Measure,
         *,
         settings: Training,
         made_with: Settings,
@@ -52,13 +53,14 @@ class Loop:
     ) -> None:
         self.name, self.fabric, self.learner, self.settings = name, fabric, learner, settings
         self.feed = Feed(training, settings, fabric.global_rank, fabric.world_size, pinned=fabric.device.type == "cuda")
-        self.validation, self.made_with, self.folder = validation, made_with, folder
+        self.validation, self.measure = validation, measure
+        self.made_with, self.folder = made_with, folder
         self.position = Position()
-        self.schedule = Schedule(settings.learning_rate, settings.patience)
+        self.schedule = Schedule.new(settings.learning_rate, settings.patience, measure.higher)
         self.rows: list[Row] = []
         self.best: dict[str, Tensor] = {}
         learner.to(fabric.device)
-        optimizer = torch.optim.Adam(learner.learned().parameters(), lr=settings.learning_rate, fused=True)
+        optimizer = torch.optim.Adam(learner.learning(), lr=settings.learning_rate, fused=True)
         if state is not None:
             self._take_up(state, optimizer)
         self.module, self.optimizer = fabric.setup(learner, optimizer)
@@ -100,15 +102,14 @@ class Loop:
 
     def _learn(self, step: Step) -> None:
         """One step of Adam; the loss terms are added to the epoch's sums."""
+        settings = self.settings
         losses: Losses = self.module(step.batch.to(self.fabric.device))
         self.optimizer.zero_grad()
         # Each process's loss is a mean over its own words, and the gradient becomes the mean over the processes: these
         # weights make of it the gradient of the mean over all words.
         weight = step.share * self.fabric.world_size
-        self.fabric.backward(weight * total(losses.learned, self.settings.lambda_context))
-        norm = self.fabric.clip_gradients(
-            self.module, self.optimizer, max_norm=self.settings.clip, error_if_nonfinite=False
-        )
+        self.fabric.backward(weight * total(losses.learned, settings.lambda_context, settings.lambda_representation))
+        norm = self.fabric.clip_gradients(self.module, self.optimizer, max_norm=settings.clip, error_if_nonfinite=False)
         assert norm is not None
         terms = {**losses.learned, **losses.monitored}
         *values, length = self._told(step, torch.stack([term.detach() for term in terms.values()]), norm)
@@ -150,11 +151,11 @@ class Loop:
         """Validate; keep the weights if they are the best; note the epoch."""
         done, rate = self.position, self.schedule.learning_rate
         epoch = done.epoch + 1
-        found = perplexity(self.fabric, self.learner.model, self.validation, self.settings.batch_turns)
+        found = self._validate()
         self.learner.train()
         if not math.isfinite(found):
             raise UserError(
-                f"{self.name}: validation perplexity of epoch {epoch} is not a finite number; "
+                f"{self.name}: validation {self.measure.name} of epoch {epoch} is not a finite number; "
                 "lower training.learning_rate"
             )
         if self.schedule.update(epoch, found):
@@ -162,12 +163,15 @@ class Loop:
             self.best = {name: weight.detach().to("cpu", copy=True) for name, weight in weights.items()}
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate
-        self.rows.append(epoch_row(done, found, rate, self.fabric.device))
+        self.rows.append(epoch_row(done, self.measure, found, rate, self.fabric.device))
         if board is not None:
             board.add(self.rows[-1])
             self._write_curves()
-            log(f"{self.name}: {epoch_line(self.rows[-1], self.settings.epochs, self.schedule)}")
+            log(f"{self.name}: {epoch_line(self.rows[-1], self.measure, self.settings.epochs, self.schedule)}")
         self.position = Position(epoch)
+
+    def _validate(self) -> float:
+        return self.measure.of(self.fabric, self.learner.model, self.validation, self.settings.batch_turns)
 
     def _write_curves(self) -> None:
         """The epochs so far; a file of an older training goes."""

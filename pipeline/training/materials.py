@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from pipeline.config import Config
+from pipeline.config import Config, System
+from pipeline.config.base import LEARNED_FROM
 from pipeline.corpus.dialogs import Dialog, read_dialogs
-from pipeline.dataset.dialogs import DialogDataset
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore
 from pipeline.layout import Layout
+from pipeline.progress import log
 from pipeline.systems.system import view_of
+from pipeline.tasks.base import Task
+from pipeline.tasks.registry import task_of
 from pipeline.training.split import Split
 from pipeline.vocabulary.words import Vocabulary
 
@@ -38,18 +42,24 @@ class Materials:
 
 def gather(config: Config, name: str) -> Materials:
     """Open what training the system ``name`` reads."""
-    layout, teacher = Layout(config.results), config.systems[name].teacher
-    views = {"model": view_of(config, name, "train")}
+    layout, entry = Layout(config.results), config.systems[name]
+    task, teacher = task_of(config, name), entry.teacher
+    views = {"model": view_of(config, name, "train", LEARNED_FROM)}
     if teacher is not None:
-        views["teacher"] = view_of(config, teacher, "train")
+        views["teacher"] = view_of(config, teacher, "train", LEARNED_FROM)
     vocabulary = Vocabulary.read(layout.vocabulary)
-    dialogs = {split: _read(layout, split) for split in ("training", "validation")}
+    dialogs = {split: _read(layout.dialogs(split), task, entry, split) for split in LEARNED_FROM}
     stores = _stores(layout, views)
-    training = DialogDataset(dialogs["training"], vocabulary, stores, views)
+    training = task.examples(entry, dialogs["training"], vocabulary, stores, views)
     # Training batches are read in a thread of their own, so validation has its own stores.
     student = {"model": views["model"]}
-    validation = DialogDataset(
-        dialogs["validation"], vocabulary, _stores(layout, student), student, cache_bytes=VALIDATION_CACHE_BYTES
+    validation = task.examples(
+        entry,
+        dialogs["validation"],
+        vocabulary,
+        _stores(layout, student),
+        student,
+        cache_bytes=VALIDATION_CACHE_BYTES,
     )
     return Materials(
         views, vocabulary, dialogs, stores, Split.of(training, config.training_of(name).batch_by), Split.of(validation)
@@ -61,9 +71,12 @@ def _stores(layout: Layout, views: Mapping[str, View]) -> dict[str, FeatureStore
     return {feature: FeatureStore(layout.feature(feature)) for feature in features}
 
 
-def _read(layout: Layout, split: str) -> list[Dialog]:
-    path = layout.dialogs(split)
-    dialogs = read_dialogs(path, answered=True)
+def _read(path: Path, task: Task, entry: System, split: str) -> list[Dialog]:
+    given = read_dialogs(path, answered=True)
+    dialogs = task.learns_from(entry, split, given)
     if not dialogs:
-        raise UserError(f"{path}: no dialog in it; training needs at least one")
+        left = f"; of its {len(given)} none has what a system that {task.does} learns from" if given else ""
+        raise UserError(f"{path}: no dialog in it to learn from{left}; training needs at least one")
+    if len(dialogs) < len(given):
+        log(f"{path}: {len(given) - len(dialogs)} of {len(given)} dialogs have nothing to learn from, or are held out")
     return dialogs

@@ -1,7 +1,7 @@
-"""What validation perplexity decides after an epoch: the learning rate, the epoch kept, an early end."""
+"""What validation decides after an epoch: the learning rate, the epoch kept, an early end."""
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 
@@ -9,21 +9,28 @@ from typing import Any, Self
 class Schedule:
     """Learning rate and best epoch so far.
 
-    An epoch is better when its perplexity is below the lowest before it. After any other epoch the learning rate is
-    halved; after ``patience`` of them in a row training ends.
+    An epoch is better when what was measured is below the lowest before it, or, where more is better (``higher``),
+    above the highest. After any other epoch the learning rate is halved; after ``patience`` of them in a row training
+    ends.
     """
 
     learning_rate: float
     patience: int | None
-    best_perplexity: float = field(default=math.inf)
+    higher: bool = False
+    best: float = math.inf
     best_epoch: int = 0
     waited: int = 0
 
-    def update(self, epoch: int, perplexity: float) -> bool:
-        """Take in the perplexity of ``epoch`` (counted from 1); true when it is the best so far."""
-        better = perplexity < self.best_perplexity
+    @classmethod
+    def new(cls, learning_rate: float, patience: int | None, higher: bool = False) -> Self:
+        """Before the first epoch."""
+        return cls(learning_rate, patience, higher, -math.inf if higher else math.inf)
+
+    def update(self, epoch: int, found: float) -> bool:
+        """Take in what was measured after ``epoch`` (counted from 1); true when it is the best so far."""
+        better = found > self.best if self.higher else found < self.best
         if better:
-            self.best_perplexity, self.best_epoch, self.waited = perplexity, epoch, 0
+            self.best, self.best_epoch, self.waited = found, epoch, 0
         else:
             self.learning_rate /= 2
             self.waited += 1

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pipeline.dataset.batch import Batch
 from pipeline.dataset.batches import epoch_batches, ordered_batches
-from pipeline.dataset.dialogs import DialogDataset
+from pipeline.dataset.dialogs import Examples
 
 Unit = tuple[int, tuple[int, ...]]
 """A dialog's index and those of its turns that stand in a batch together."""
@@ -20,16 +20,16 @@ class Split:
     answers, an `<eos>` after each).
     """
 
-    dataset: DialogDataset
+    dataset: Examples
     units: tuple[Unit, ...]
     turns: tuple[int, ...]
     lengths: tuple[int, ...]
     words: tuple[int, ...]
 
     @classmethod
-    def of(cls, dataset: DialogDataset, by: Literal["dialog", "turn"] = "dialog") -> Self:
+    def of(cls, dataset: Examples, by: Literal["dialog", "turn"] = "dialog") -> Self:
         """All dialogs of ``dataset``."""
-        answers = [[len(turn.answer.split()) for turn in dialog.turns] for dialog in dataset.dialogs]
+        answers = [list(dataset.lengths(index)) for index in range(len(dataset.dialogs))]
         whole = tuple((index, tuple(range(len(lengths)))) for index, lengths in enumerate(answers))
         single = ((index, (turn,)) for index, turns in whole for turn in turns)
         units = whole if by == "dialog" else tuple(single)

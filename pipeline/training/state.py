@@ -19,6 +19,7 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.leftovers import remove_leftovers
 from pipeline.progress import log
+from pipeline.training.schedule import Schedule
 
 STATE, REFUSED, CURVES = "state.pt", "state.refused.pt", "curves.csv"
 _HASH = re.compile(r'"[0-9a-f]{32,}"')
@@ -98,7 +99,9 @@ def forget(folder: Path) -> None:
 def read(path: Path) -> State:
     """What `State.write` wrote. Raises `UserError` for anything else."""
     try:
-        return State(**torch.load(path, map_location="cpu", weights_only=True))
+        state = State(**torch.load(path, map_location="cpu", weights_only=True))
+        Schedule.of(state.schedule)
+        return state
     except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).split("\n", 1)[0]
         raise UserError(f"{path}: not a training state ({reason}); delete it to train from the start") from None

@@ -10,10 +10,10 @@ from pipeline.config import Config, Training
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.layout import Layout
-from pipeline.networks.base import DialogNetwork
 from pipeline.progress import log
-from pipeline.systems.initial import take_over
-from pipeline.systems.system import build, finished, load, parameters, recover, save
+from pipeline.systems.initial import check_start
+from pipeline.systems.system import finished, recover, save
+from pipeline.tasks.registry import task_of
 from pipeline.training.curves import csv_text
 from pipeline.training.depends import depends, elsewhere
 from pipeline.training.launch import launch
@@ -21,7 +21,7 @@ from pipeline.training.learner import Learner
 from pipeline.training.loop import Loop
 from pipeline.training.materials import Materials, gather
 from pipeline.training.processes import Place, Precision, leave, make_fabric
-from pipeline.training.standard import standardise
+from pipeline.training.starting import make_learner
 from pipeline.training.state import CURVES, STATE, Settings, State, forget, read, take_up
 
 
@@ -53,7 +53,7 @@ def train_at(config: Config, name: str, place: Place) -> None:
         leave(fabric)
         return
     torch.manual_seed(settings.seed)
-    learner = _learner(config, name, materials)
+    learner = make_learner(config, name, materials)
     if place.rank:
         # The same weights, but dropout of its own.
         torch.manual_seed(settings.seed + place.rank)
@@ -65,6 +65,7 @@ def train_at(config: Config, name: str, place: Place) -> None:
         learner,
         materials.training,
         materials.validation,
+        task_of(config, name).measure(),
         settings=settings,
         made_with=made_with,
         folder=layout.state(name),
@@ -109,7 +110,7 @@ def _finish(config: Config, name: str, materials: Materials, loop: Loop) -> None
         vocabulary=materials.vocabulary,
         feature_dims=materials.dims("model"),
         metrics={
-            "validation_perplexity": schedule.best_perplexity,
+            loop.measure.column: schedule.best,
             "best_epoch": schedule.best_epoch,
             "epochs": len(loop.rows),
             "seconds": round(sum(row["seconds"] for row in loop.rows), 1),
@@ -118,12 +119,13 @@ def _finish(config: Config, name: str, materials: Materials, loop: Loop) -> None
         texts={CURVES: csv_text(loop.rows)},
     )
     loop.forget()
-    log(f"{name}: epoch {schedule.best_epoch} kept, validation perplexity {schedule.best_perplexity:.3f}: {folder}")
+    log(f"{name}: epoch {schedule.best_epoch} kept, validation {loop.measure.name} {schedule.best:.3f}: {folder}")
 
 
 def _check(config: Config, name: str) -> None:
     if name not in config.systems:
         raise UserError(f"system {name!r} is not in the configuration ({', '.join(config.systems)})")
+    check_start(config, name)
     model = config.systems[name].model
     if model is not None:
         raise UserError(f"system {name!r} answers with the model of {model!r} and has none of its own; train {model!r}")
@@ -136,52 +138,12 @@ def _precision(settings: Training, device: torch.device) -> Precision:
     return "bf16-mixed" if wanted else "32-true"
 
 
-def _learner(config: Config, name: str, materials: Materials) -> Learner:
-    """The network with fresh weights, or its teacher's, and the teacher where there is one."""
-    system, settings, words = config.systems[name], config.training_of(name), len(materials.vocabulary)
-    model = build(config, name, words, materials.dims("model"))
-    video_ids = [dialog.video_id for dialog in materials.dialogs["training"]]
-    standardise(model, materials.stores, video_ids)
-    if system.init_from is not None:
-        taken = take_over(model, materials.vocabulary, system.init_from)
-        fresh = f"; fresh: {', '.join(taken.fresh)}" if taken.fresh else ""
-        log(
-            f"{name}: {len(taken.taken)} parameters taken over from {system.init_from}, {taken.known} of {words} words "
-            f"known there{fresh}"
-        )
-    if system.teacher is None:
-        return Learner(system.loss, model, label_smoothing=settings.label_smoothing)
-    folder = Layout(config.results).model(system.teacher)
-    trained = load(folder, materials.vocabulary, torch.device("cpu")).network
-    if settings.student_from_teacher:
-        _copy(trained, model, f"{name}: training.student_from_teacher")
-    if system.loss == "joint" and settings.joint_teacher_from_scratch:
-        trained = build(config, system.teacher, words, materials.dims("teacher"))
-        standardise(trained, materials.stores, video_ids)
-    return Learner(
-        system.loss,
-        model,
-        trained,
-        label_smoothing=settings.label_smoothing,
-        joint_shared_pass=settings.joint_shared_pass,
-    )
-
-
-def _copy(source: DialogNetwork, target: DialogNetwork, what: str) -> None:
-    try:
-        target.load_state_dict(source.state_dict())
-    except RuntimeError:
-        raise UserError(
-            f"{what}: the teacher's weights do not fit; give both the same network, sizes, features and history"
-        ) from None
-
-
 def _announce(name: str, learner: Learner, materials: Materials, fabric: Fabric, precision: Precision) -> None:
     where = f"{fabric.device}, {precision}" + (f", {fabric.world_size} processes" if fabric.world_size > 1 else "")
-    count = parameters(learner.learned())
+    count = sum(parameter.numel() for parameter in learner.learning())
     splits = {"training": materials.training, "validation": materials.validation}
     sizes = ", ".join(f"{sum(split.turns)} {what} turns" for what, split in splits.items())
     log(
-        f"{name}: {sizes}, {len(materials.vocabulary)} words, {count} weights, {where}; "
+        f"{name}: {sizes}, {len(materials.vocabulary)} words, {count} weights to learn, {where}; "
         "perplexity counts <unk> and <eos>"
     )

@@ -69,7 +69,7 @@ def build(
 ) -> Vocabulary:
     """The words that occur at least ``min_count`` times, most frequent first, equally frequent ones by alphabet.
 
-    Questions and answers are counted, and of the description fields (`summary`, `caption`) those in ``descriptions``
+    Questions and answers are counted, and those of `summary`, `caption` and `captions` that ``descriptions`` names
     (choice 3): teacher and student share one vocabulary. Raises `UserError` naming ``source`` when no word is frequent
     enough, with the count that would keep some.
     """
@@ -82,6 +82,8 @@ def build(
             counts.update(dialog.summary.split())
         if "caption" in descriptions:
             counts.update(dialog.caption.split())
+        if "captions" in descriptions:
+            counts.update(word for caption in dialog.captions for word in caption.split())
     for word in SPECIAL:
         counts.pop(word, None)
     frequent = [word for word, count in counts.items() if count >= min_count]

@@ -159,7 +159,7 @@ def test_answers_are_those_of_a_search_of_the_turn_alone(config: Config) -> None
             cut = Dialog(
                 dialog.video_id, "", dialog.summary, (*dialog.turns[:turn], Turn(dialog.turns[turn].question, "?"))
             )
-            dataset = DialogDataset([cut], vocabulary, stores, {"model": view_of(config, "told", "test")})
+            dataset = DialogDataset([cut], vocabulary, stores, {"model": view_of(config, "told", "test", ["trial"])})
             batch = dataset.batch([(0, [turn])], with_targets=False)
             [expected] = search(network, network.encode(batch.views["model"]), config.answers)
             answers = found[source[index].video_id, turn]

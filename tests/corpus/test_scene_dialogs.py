@@ -1,5 +1,6 @@
 """What is asked and told about scenes: true, worded as intended, balanced, and not to be guessed."""
 
+import json
 import re
 from collections import Counter, defaultdict
 from itertools import pairwise
@@ -9,7 +10,7 @@ import pytest
 
 from pipeline.config import SceneCounts, Scenes
 from pipeline.corpus.scenes.dialog import CATEGORIES, FACTS, GUESSED, REPEATED, TURNS
-from pipeline.corpus.scenes.generate import tell
+from pipeline.corpus.scenes.generate import generate_captions, tell
 from pipeline.corpus.scenes.guessing import base_rates, question_only
 from pipeline.corpus.scenes.language import FORMS, phrase
 from pipeline.corpus.scenes.truth import Rate, Truth, TurnTruth, read_truth, values_in, write_truth
@@ -247,3 +248,25 @@ def test_truth_is_read_back(tmp_path):
     (tmp_path / "truth.json").write_text('{"kinds": 3}')
     with pytest.raises(UserError, match=r"truth.json: kinds: "):
         read_truth(tmp_path / "truth.json")
+
+
+def test_captions_are_of_further_scenes_and_say_all_that_happens(tmp_path):
+    """Each wording tells shape, colour, count, both actions, speed and, where there is one, the sound."""
+    counts = SceneCounts(training=5, validation=1, trial=1, official=1, captions=200)
+    generate_captions(Scenes(seed=7, counts=counts), tmp_path / "captions.json")
+    captions = json.loads((tmp_path / "captions.json").read_text())
+    assert len(captions) == 200 and {len(sentences) for sentences in captions.values()} == {2}
+    silent = 0
+    for sentences in captions.values():
+        kinds = ("shape", "colour", "count", "action", "speed")
+        found = [{kind: values_in(sentence, FORMS[kind]) for kind in kinds} for sentence in sentences]
+        assert found[0] == found[1]
+        assert {kind: len(values) for kind, values in found[0].items()} == dict.fromkeys(kinds, 1) | {"action": 2}
+        sounds = {len(values_in(sentence, FORMS["sound"])) for sentence in sentences}
+        silent += sounds == {0}
+        assert sounds in ({0}, {1})
+    assert silent == 40
+    generate_captions(Scenes(seed=7, counts=counts.model_copy(update={"training": 9})), tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "captions.json").read_bytes()
+    dialogs = {each.scene.video_id for split in tell(Scenes(seed=7, counts=counts)).values() for each in split}
+    assert not dialogs & captions.keys()

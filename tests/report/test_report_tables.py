@@ -11,7 +11,7 @@ from pipeline.layout import Layout
 from pipeline.report.paper import ROWS
 from pipeline.report.results import descriptions, display_names
 from pipeline.report.tables import SCENES_NOTE, write_tables
-from pipeline.scoring.metrics import METRICS
+from pipeline.scoring.names import METRICS
 from pipeline.texts import read_json
 
 Configure = Callable[..., Config]
@@ -107,6 +107,24 @@ def test_corpus_table(run: Config) -> None:
     text = (Layout(run.results).tables / "table1.md").read_text(encoding="utf-8")
     assert "| training | words | 5,000 | 1,450,754 |" in text
     assert "| official | turns | 2,400 | 13,490 |" in text
+
+
+def test_a_caption_corpus_counts_its_own_quantities(tmp_path: Path, configure: Configure) -> None:
+    counts = {"dialogs": 7, "turns": 0, "words": 0, "captions": 140, "caption_words": 1_300}
+    write_json(tmp_path / "corpus/statistics.json", {"training": counts, "test": counts})
+    write_tables(configure(tmp_path, run=[], corpus={"source": "captions"}))
+    lines = (tmp_path / "tables/table1.md").read_text(encoding="utf-8").splitlines()
+    assert lines[4:13] == [
+        "| training | videos | 7 | - |",
+        "| training | captions | 140 | - |",
+        "| training | words | 1,300 | - |",
+        "| validation | videos | - | - |",
+        "| validation | captions | - | - |",
+        "| validation | words | - | - |",
+        "| test | videos | 7 | - |",
+        "| test | captions | 140 | - |",
+        "| test | words | 1,300 | - |",
+    ]
 
 
 def test_nothing_there_yet(tmp_path: Path, configure: Configure) -> None:

@@ -3,7 +3,8 @@ import pytest
 
 from pipeline.scoring.bootstrap import intervals, resampled_scores, resampled_sums
 from pipeline.scoring.meteor import Meteor
-from pipeline.scoring.metrics import METRICS, measure
+from pipeline.scoring.metrics import measure
+from pipeline.scoring.names import METRICS
 
 SUBJECTS = ("a man", "the woman", "one dog", "she")
 VERBS = ("walks to the door", "sits on a chair", "laughs", "picks up the red cup and drinks")

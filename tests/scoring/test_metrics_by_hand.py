@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.scoring.meteor import Meteor
-from pipeline.scoring.metrics import METRICS, Measured, bleu_from_statistics, measure
+from pipeline.scoring.metrics import Measured, bleu_from_statistics, measure
+from pipeline.scoring.names import METRICS
 
 HYPOTHESES = [
     "the man walks to the door and opens it",

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.scoring.cider import CiderReferences
 from pipeline.scoring.meteor import Meteor
-from pipeline.scoring.metrics import METRICS, measure, measure_systems
+from pipeline.scoring.metrics import measure, measure_systems
+from pipeline.scoring.names import METRICS
 from pipeline.scoring.rouge import common_length, rouge_items
 
 WORDS = ("the", "a", "man", "woman", "is", "walking", "in", "room", "door", "and", "then", "no", "yes", "cup")

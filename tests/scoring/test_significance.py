@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from pipeline.scoring import significance
 from pipeline.scoring.meteor import Meteor
-from pipeline.scoring.metrics import METRICS, Measured, corpus_scores, measure_systems
+from pipeline.scoring.metrics import Measured, corpus_scores, measure_systems
+from pipeline.scoring.names import METRICS
 from pipeline.scoring.significance import compare, compare_accuracy, compare_scores, exchanged_differences
 
 REFERENCES = [

@@ -8,7 +8,7 @@ import torch
 
 from pipeline.config import Config, merge, parse
 from pipeline.errors import UserError
-from pipeline.systems.initial import take_over
+from pipeline.systems.initial import check_start, start_folder, take_over
 from pipeline.systems.system import build, save
 from pipeline.vocabulary.words import Vocabulary
 
@@ -83,3 +83,33 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     network = build(config(), "one", len(HERE), {"i3d_rgb": 6})
     with pytest.raises(UserError, match=r"nothing: no model\.safetensors, so no trained model to start from"):
         take_over(network, HERE, tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("start", "place", "message"),
+    [
+        (
+            "gone",
+            "gone",
+            r"gone: no model\.safetensors, so no trained model to start from \(systems\.one\.init_from\)$",
+        ),
+        ({"system": "two"}, "results/models/two", "train it first: `avsd train two`"),
+        (
+            {"captions": "c.json"},
+            "results/captions/one/models/one",
+            "the workflow makes it: `snakemake results/captions/",
+        ),
+    ],
+)
+def test_what_a_system_starts_from_must_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Any, place: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    two = {"label": "Two", "network": "attention", "features": ["i3d_rgb"]}
+    here = config(systems={"one": {"init_from": start}, "two": two})
+    assert start_folder(here, "one") == Path(place)
+    with pytest.raises(UserError, match=message):
+        check_start(here, "one")
+    Path(place).mkdir(parents=True)
+    (Path(place) / "model.safetensors").touch()
+    check_start(here, "one")

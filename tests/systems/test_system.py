@@ -68,11 +68,11 @@ def store(folder: Path, config: Config, name: str = "teacher", **more: Any) -> D
 
 def test_views(config: Config) -> None:
     both = ("i3d_rgb", "vggish")
-    assert view_of(config, "teacher", "train") == View(both, "summary", True)
-    assert view_of(config, "teacher", "test") == View(both, "summary", True)
-    assert view_of(config, "blind", "train") == View(both, "summary", True)
-    assert view_of(config, "blind", "test") == View(("vggish",), "none", False)
-    assert view_of(config, "text", "test") == View((), "none", False)
+    assert view_of(config, "teacher", "train", ["trial"]) == View(both, "summary", True)
+    assert view_of(config, "teacher", "test", ["trial"]) == View(both, "summary", True)
+    assert view_of(config, "blind", "train", ["trial"]) == View(both, "summary", True)
+    assert view_of(config, "blind", "test", ["trial"]) == View(("vggish",), "none", False)
+    assert view_of(config, "text", "test", ["trial"]) == View((), "none", False)
 
 
 def test_round_trip(config: Config, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_model_without_its_inputs_still_answers(config: Config, tmp_path: Path) 
     store(tmp_path / "teacher", config)
     network = load(tmp_path / "teacher", VOCABULARY, "cpu").network
     whole = inputs()
-    view = view_of(config, "blind", "test")
+    view = view_of(config, "blind", "test", ["trial"])
     less = Inputs(
         whole.questions,
         Sequences(torch.zeros(0, 1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)),

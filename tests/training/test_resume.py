@@ -53,7 +53,7 @@ POINTS = {
     "learn": lambda call: die_at(loop.Loop, "_learn", call),
     "save": lambda call: die_at(loop.Loop, "_save", call),
     "write": lambda call: die_at(state.torch, "save", call, half),
-    "validate": lambda call: die_at(loop, "perplexity", call),
+    "validate": lambda call: die_at(loop.Loop, "_validate", call),
     "board": lambda call: die_at(loop.Board, "add", call),
     "model": lambda call: die_at(train, "save", call),
     "forget": lambda call: die_at(loop.Loop, "forget", call),

@@ -18,7 +18,19 @@ def test_the_rate_is_halved_after_each_epoch_that_is_no_new_lowest() -> None:
     schedule, rates, better = run([9.0, 7.0, 8.0, 7.0, 6.5, 6.9])
     assert rates == [0.8, 0.8, 0.4, 0.2, 0.2, 0.1]
     assert better == [True, True, False, False, True, False]
-    assert (schedule.best_epoch, schedule.best_perplexity) == (5, 6.5)
+    assert (schedule.best_epoch, schedule.best) == (5, 6.5)
+
+
+def test_where_more_is_better_an_epoch_is_better_above_the_highest_before_it() -> None:
+    schedule = Schedule.new(0.8, None, higher=True)
+    assert [schedule.update(epoch, found) for epoch, found in enumerate([0.0, 0.3, 0.2, 0.3, 0.4], 1)] == [
+        True,
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert (schedule.best_epoch, schedule.best, schedule.learning_rate) == (5, 0.4, 0.2)
 
 
 def test_patience_counts_epochs_in_a_row_without_improvement() -> None:

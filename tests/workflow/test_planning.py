@@ -24,7 +24,7 @@ def charades(tmp_path, workflow):
 
 def test_default_plans_the_whole_experiment(tmp_path, workflow):
     planned = workflow(tmp_path).planned()
-    assert planned["scenes"] == 1 and planned["train"] == 7 and planned["report"] == 1
+    assert planned["scenes"] == 1 and planned["train"] == 8 and planned["pretrain"] == 1 and planned["report"] == 1
     assert planned["extract"] == planned["decode"] == 3 * 4 and planned["quarantine"] == 1
 
 

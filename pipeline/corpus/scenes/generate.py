@@ -20,9 +20,12 @@ from pipeline.corpus.scenes.guessing import base_rates, question_only
 from pipeline.corpus.scenes.language import FORMS
 from pipeline.corpus.scenes.truth import Truth, TurnTruth, write_truth
 from pipeline.corpus.scenes.world import Scene, SceneSampler
+from pipeline.files import write_json
 from pipeline.progress import log, progress
 
 REFERENCES = 6
+CAPTIONS = 2
+"""Of each scene that has captions alone."""
 _SPLITS = ("training", "validation", "trial", "official")
 
 
@@ -85,6 +88,18 @@ def _tell(scene: Scene, interviewer: Interviewer, rng: np.random.Generator) -> T
     wordings = references(scene, questions[-1], turns[-1].answer, REFERENCES, rng)
     dialog = Dialog(scene.video_id, caption(scene, rng), summary(scene, rng), turns)
     return Told(scene, dialog, tuple(questions), tuple(wordings))
+
+
+def generate_captions(settings: Scenes, out: Path) -> None:
+    """Write captions of `counts.captions` further scenes, which have neither clip nor dialog: JSON, a list by id.
+
+    Each has `CAPTIONS` wordings of all that happens.
+    """
+    stream = len(_SPLITS)  # none of a split's
+    sampler = SceneSampler(np.random.default_rng((settings.seed, stream, 0)))
+    rng = np.random.default_rng((settings.seed, stream, 1))
+    scenes = (sampler.sample(f"caption{number:04d}") for number in range(1, settings.counts.captions + 1))
+    write_json(out, {scene.video_id: [summary(scene, rng) for _ in range(CAPTIONS)] for scene in scenes})
 
 
 def _undisclosed(dialog: Dialog) -> Dialog:

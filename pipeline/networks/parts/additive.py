@@ -106,6 +106,12 @@ class AdditiveAttention(nn.Module):
         real = packing.pad(torch.ones_like(packing.index).unsqueeze(1)).squeeze(2) > 0
         return Memory(packing.pad(self.keys[name](steps.values)), packing.pad(self.mixes[name](steps.values)), real)
 
+    def width(self, name: str) -> int:
+        """D_k of a modality."""
+        keys = self.keys[name]
+        assert isinstance(keys, nn.Linear)
+        return keys.in_features
+
     def nothing(self, rows: int) -> Memory:
         """A modality without any step."""
         return Memory(

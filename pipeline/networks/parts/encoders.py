@@ -37,6 +37,12 @@ class Steps(NamedTuple):
     values: Tensor
     packing: Packing
 
+    def mean(self) -> Tensor:
+        """(N, D) mean over the steps of each sequence; zero for a sequence without any."""
+        padded = self.packing.pad(self.values)
+        counts = self.packing.pad(torch.ones_like(self.values[:, :1])).sum(1)
+        return padded.sum(1) / counts.clamp(min=1)
+
 
 class WordEncoder(nn.Module):
     """Sentences through an embedding and an LSTM (section 4: question encoder, and the words of a history pair)."""

@@ -1,0 +1,111 @@
+"""What every task's writer does: a trained system opened for a test set, and all its sentences searched for."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pipeline.answers.search import Answer, search
+from pipeline.config import Answers, Config
+from pipeline.config.systems import DescribedBy
+from pipeline.dataset.batches import ordered_batches
+from pipeline.dataset.dialogs import Examples
+from pipeline.dataset.views import View
+from pipeline.devices import resolve_device
+from pipeline.errors import UserError
+from pipeline.features.store import FeatureStore
+from pipeline.layout import Layout
+from pipeline.networks.base import DialogNetwork
+from pipeline.progress import log, progress
+from pipeline.systems.system import load, view_of
+from pipeline.versions import STAGES
+from pipeline.vocabulary.words import Vocabulary
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A trained system, on its device, with what it sees of a test set. info: what its `system.json` says."""
+
+    name: str
+    test_set: str
+    network: DialogNetwork
+    info: Mapping[str, Any]
+    vocabulary: Vocabulary
+    view: View
+    stores: Mapping[str, FeatureStore]
+    settings: Answers
+    device: torch.device
+
+    def provenance(self, config: Config) -> dict[str, Any]:
+        """What made the sentences: the system, its model, what it saw, how was searched."""
+        info, view = self.info, self.view
+        return {
+            "name": self.name,
+            "label": config.systems[self.name].label,
+            "model": {
+                key: info[key] for key in ("system", "network", "loss", "teacher", "training", "versions", "commit")
+            },
+            "vocabulary": info["vocabulary"],
+            "test_set": self.test_set,
+            "sees": {"features": view.features, "description": _described(config, self.name), "history": view.history},
+            "answers": self.settings.model_dump(),
+            "stage": STAGES["answers"],
+        }
+
+
+def open_system(config: Config, name: str, test_set: str) -> Opened:
+    """Load the system ``name`` for a test set. Raises `UserError` for anything missing."""
+    settings = config.answers_of(name)
+    if settings.min_length > settings.max_length:
+        raise UserError(
+            f"answers.min_length is {settings.min_length} and answers.max_length {settings.max_length}: no answer has "
+            "both; lower the first"
+        )
+    layout, device = Layout(config.results), resolve_device(config.device)
+    vocabulary = Vocabulary.read(layout.vocabulary)
+    system = load(layout.model(config.trained(name)[0]), vocabulary, device)
+    view = view_of(config, name, "test", [test_set])
+    stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
+    return Opened(name, test_set, system.network, system.info, vocabulary, view, stores, settings, device)
+
+
+def find(opened: Opened, examples: Examples, wanted: Sequence[Sequence[int]], what: str) -> dict[Key, list[Answer]]:
+    """The best sentences for the rows ``wanted`` of each dialog, by video and row. what: they are called in the log."""
+    count, began = sum(map(len, wanted)), time.monotonic()
+    found: dict[Key, list[Answer]] = {}
+    batches = list(_batches(examples, wanted, opened.settings.batch_turns))
+    title = f"{opened.name}: {opened.test_set} {what}"
+    for picks in progress(batches, len(batches), title, "batches"):
+        found |= _search(opened, examples, picks)
+    log(f"{title}: {count} written, {count / (time.monotonic() - began):.1f} a second")
+    return found
+
+
+def _batches(
+    examples: Examples, wanted: Sequence[Sequence[int]], batch_turns: int
+) -> Iterator[list[tuple[int, Sequence[int]]]]:
+    """Picks of whole dialogs of like length, about ``batch_turns`` rows each."""
+    lengths = [sum(len(turn.question.split()) for turn in dialog.turns) for dialog in examples.dialogs]
+    for batch in ordered_batches([len(rows) for rows in wanted], lengths, batch_turns):
+        yield [(index, wanted[index]) for index in batch]
+
+
+@torch.no_grad()
+def _search(opened: Opened, examples: Examples, picks: Sequence[tuple[int, Sequence[int]]]) -> dict[Key, list[Answer]]:
+    batch = examples.batch(picks, with_targets=False).to(opened.device)
+    try:
+        answers = search(opened.network, opened.network.encode(batch.views["model"]), opened.settings)
+    except ArithmeticError as error:
+        videos = ", ".join(dict.fromkeys(video_id for video_id, _ in batch.keys))
+        raise UserError(f"dialogs {videos}: {error}; check the features of these videos") from None
+    return dict(zip(batch.keys, answers, strict=True))
+
+
+def _described(config: Config, name: str) -> str:
+    """Whose descriptions are seen, in a word."""
+    told = config.systems[name].told("test")
+    return f"of {told.system}" if isinstance(told, DescribedBy) else str(told)

@@ -1,0 +1,65 @@
+"""`avsd describe`: a sentence about any video file, written by a trained system."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pipeline.answers.search import search
+from pipeline.asking.system import Answerer, open_describer
+from pipeline.asking.video import VIDEO, VideoFeature, check_features, video_features, warn_of_other_settings
+from pipeline.config import Answers, Config
+from pipeline.corpus.dialogs import Dialog, Turn
+from pipeline.dataset.dialogs import DialogDataset
+from pipeline.devices import resolve_device
+from pipeline.errors import UserError
+from pipeline.progress import log
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A description of a video, and its score: log P + bonus."""
+
+    text: str
+    score: float
+
+
+def describe(config: Config, video: Path, system: str | None, count: int) -> None:
+    """Print the ``count`` best descriptions of ``video``, each a line on the standard output, the best first.
+
+    system: which describes; None: the best one trained. Raises `UserError` for anything missing or that does not fit.
+    """
+    began = time.monotonic()
+    device = resolve_device(config.device)
+    if not video.is_file():
+        raise UserError(f"{video}: no such video file")
+    describer = open_describer(config, system, device)
+    check_features(config, describer.dims)
+    features = video_features(video, config, describer.dims)
+    warn_of_other_settings(config, features)
+    settings = config.answers_of(describer.name)
+    found = sentences(describer, features, settings.model_copy(update={"n_best": max(count, 1)}), device)
+    log(f"{video.name}: described after {time.monotonic() - began:.1f} s")
+    for sentence in found[:count]:
+        print(sentence.text if count == 1 else f"{sentence.score:.3f}\t{sentence.text}", flush=True)
+
+
+@torch.no_grad()
+def sentences(
+    describer: Answerer, features: Mapping[str, VideoFeature], settings: Answers, device: torch.device
+) -> list[Sentence]:
+    """What ``describer`` says of a video with these features, best first.
+
+    Raises `UserError` when the network's scores are not finite numbers.
+    """
+    blank = Dialog(VIDEO, "", "", (Turn("", ""),))
+    dataset = DialogDataset([blank], describer.vocabulary, features, {"model": describer.view})
+    inputs = dataset.batch([(0, [0])], with_targets=False).to(device).views["model"]
+    network = describer.system.network
+    try:
+        found = search(network, network.encode(inputs), settings)[0]
+    except ArithmeticError as error:
+        raise UserError(f"{describer.name}: {error}; check the weights of model and features") from None
+    return [Sentence(describer.vocabulary.decode(each.ids), each.score) for each in found]

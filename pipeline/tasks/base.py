@@ -1,0 +1,92 @@
+"""What a task is: four things in which answering a question, describing a video and others differ.
+
+A task's module is light. What a part of it needs (torch, METEOR's Java) is imported when a stage asks for that part.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from pipeline.config.systems import System, Training
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.corpus.dialogs import Dialog
+    from pipeline.dataset.dialogs import Examples
+    from pipeline.dataset.features import Store
+    from pipeline.dataset.views import View
+    from pipeline.networks.base import DialogNetwork
+    from pipeline.scoring.request import Request
+    from pipeline.training.learner import Learner
+    from pipeline.training.measure import Measure
+    from pipeline.vocabulary.words import Vocabulary
+
+
+class Task(ABC):
+    """What a system's entry in the configuration decides by its `task`.
+
+    name: as the entry gives it. entry: the keys such an entry has. does: what such a system does, for its model card.
+    metrics: names of its scores, in the order of a table.
+    """
+
+    name: ClassVar[str]
+    entry: ClassVar[type[System]]
+    does: ClassVar[str]
+    metrics: ClassVar[tuple[str, ...]]
+
+    # ---- examples -------------------------------------------------------------------------------------------------
+
+    def learns_from(self, entry: System, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":  # noqa: ARG002
+        """Those of the dialogs of training or validation that there is something to learn from."""
+        return list(dialogs)
+
+    @abstractmethod
+    def examples(
+        self,
+        entry: System,
+        dialogs: "Sequence[Dialog]",
+        vocabulary: "Vocabulary",
+        stores: "Mapping[str, Store]",
+        views: "Mapping[str, View]",
+        cache_bytes: int = 1 << 30,
+    ) -> "Examples":
+        """What the dialogs give to learn from, as batches for one network or, with a teacher, two."""
+
+    # ---- learned --------------------------------------------------------------------------------------------------
+
+    def learner(
+        self, entry: System, settings: Training, model: "DialogNetwork", teacher: "DialogNetwork | None"
+    ) -> "Learner":
+        """The terms that are minimised. Unless a task says otherwise, the words' cross entropy, or a teacher's."""
+        from pipeline.training.learner import Learner
+
+        return Learner(
+            entry.loss,
+            model,
+            teacher,
+            label_smoothing=settings.label_smoothing,
+            joint_shared_pass=settings.joint_shared_pass and entry.loss == "joint",
+            frozen=entry.freeze,
+        )
+
+    def measure(self) -> "Measure":
+        """What validation measures after each epoch. Unless a task says otherwise, perplexity."""
+        from pipeline.training.evaluate import PERPLEXITY
+
+        return PERPLEXITY
+
+    # ---- written --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def write(self, config: "Config", name: str, test_set: str) -> None:
+        """Write the file that the system ``name`` leaves for a test set: `Layout.answers`."""
+
+    # ---- scored ---------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def references(self, entry: System, test_set: str) -> str:
+        """Which references what is written for ``test_set`` is scored against: a name for `Layout.references`."""
+
+    @abstractmethod
+    def score(self, request: "Request") -> None:
+        """Score files that `write` has written."""

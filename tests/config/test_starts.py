@@ -1,0 +1,103 @@
+"""What a system starts from, as the configuration has it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import Start, parse
+from pipeline.errors import UserError
+
+ENTRY = {"label": "x", "network": "attention"}
+
+
+def start(value: Any) -> Start | None:
+    return parse({"systems": {"a": {**ENTRY, "init_from": value}, "b": ENTRY}}).systems["a"].init_from
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        ("models/b", Start(model=Path("models/b"))),
+        ({"model": "models/b"}, Start(model=Path("models/b"))),
+        (7, Start(model=Path("7"))),
+        ({"system": "b"}, Start(system="b")),
+        ({"captions": 2024}, Start(captions=Path("2024"))),
+        (
+            {"captions": "x.json", "model": None, "training": {"epochs": 3}},
+            Start(captions=Path("x.json"), training={"epochs": 3}),
+        ),
+    ],
+)
+def test_short_and_long_forms(value: Any, expected: Start | None) -> None:
+    found = start(value)
+    assert found == expected
+    if found is not None:
+        assert start(found.model_dump(mode="json")) == found
+
+
+def test_the_generators_captions_go_by_a_name() -> None:
+    assert Start(captions=Path("scenes")).made
+    assert not Start(captions=Path("scenes.json")).made and not Start(model=Path("scenes")).made
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({}, r"systems\.a\.init_from: give one of model, system and captions"),
+        ({"model": "x", "captions": "y"}, r"systems\.a\.init_from: give one of model, system and captions"),
+        ({"model": "x", "ids": "y", "training": {}}, r"systems\.a\.init_from: ids: only with captions"),
+        ({"system": "b", "question": "why ?"}, r"systems\.a\.init_from: question: only with captions"),
+        ({"captions": "x", "epochs": 3}, r"systems\.a\.init_from\.epochs"),
+        ({"captions": "x", "npy": {"vggish": "y"}}, r"init_from\.npy: 'vggish' is no feature of the system"),
+        ({"system": "c"}, r"systems\.a\.init_from\.system: 'c' is not in systems"),
+        ({"system": "a"}, r"systems\.a\.init_from: its training would wait for itself"),
+    ],
+)
+def test_what_cannot_be_is_named(value: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message) as raised:
+        start(value)
+    assert "\n" not in str(raised.value)
+
+
+def systems(**starts: Any) -> dict[str, Any]:
+    return {"systems": {name: {**ENTRY, **entry} for name, entry in starts.items()}}
+
+
+def test_no_circle_of_starts_and_teachers() -> None:
+    taught = {"loss": "st", "teacher": "b"}
+    with pytest.raises(UserError, match=r"systems\.a\.init_from: its training would wait for itself"):
+        parse(systems(a=taught, b={"init_from": {"system": "a"}}))
+    with pytest.raises(UserError, match="would wait for itself"):
+        parse(
+            systems(
+                a={"init_from": {"system": "b"}}, b={"init_from": {"system": "c"}}, c={"init_from": {"system": "b"}}
+            )
+        )
+
+
+def test_a_variant_has_no_model_to_start_from() -> None:
+    variant = {"network": None, "model": "a"}
+    with pytest.raises(UserError, match=r"init_from\.system: 'v' has no model of its own"):
+        parse(systems(a={}, v=variant, b={"init_from": {"system": "v"}}))
+
+
+def test_what_is_needed_comes_in_order() -> None:
+    config = parse(
+        systems(
+            student={"loss": "st", "teacher": "teacher", "init_from": {"system": "first"}},
+            teacher={"init_from": {"system": "second"}},
+            second={"init_from": {"system": "first"}},
+            first={},
+        )
+    )
+    assert config.needed("student") == ["first", "second", "teacher"]
+    assert config.needed("first") == []
+
+
+def test_descriptions_of_what_is_needed_are_counted() -> None:
+    """The words of a system that only another one starts from are in the vocabulary too."""
+    needed = {"description": {"train": "caption"}}
+    config = parse({**systems(a={"init_from": {"system": "b"}}, b=needed), "run": ["a"]})
+    assert config.descriptions() == {"caption"}
