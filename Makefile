@@ -2,6 +2,7 @@
 # make test   every check and test
 # make gpu    a GPU checked in six minutes: right, and how fast
 # make bundle the same as a folder, for a machine without a network
+# make results DATA=FOLDER  docs/results.md from the real dialogs in FOLDER: a night on a workstation
 # make setup  only the environment (.venv), with the exact versions of requirements.txt
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BUNDLE_PYTHON ?= 3.12
 BUNDLE_PLATFORM ?= manylinux_2_28_x86_64
 BUNDLE_TORCH ?= 2.11
 
-.PHONY: run test check gpu bundle setup docs clean
+.PHONY: run test check gpu bundle results setup docs clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores $(CORES) --quiet host reason
@@ -35,6 +36,9 @@ gpu: $(READY)
 
 bundle: $(READY)
 	$(BIN)/python -m benchmarks.gpu.bundle $(BUNDLE) --python $(BUNDLE_PYTHON) --platform $(BUNDLE_PLATFORM) --torch $(BUNDLE_TORCH)
+
+results: $(READY)
+	$(BIN)/python -m benchmarks.real --data "$(DATA)" --cores $(CORES)
 
 docs: $(READY)
 	$(BIN)/python -m pipeline.reference

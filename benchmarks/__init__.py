@@ -1,1 +1,1 @@
-"""Measurements of extraction, training and answers; docs/performance.md says what they found."""
+"""Measurements, a folder a question; docs/performance.md says what they found."""

@@ -81,7 +81,11 @@ def extract(
     decoded: Annotated[Path, typer.Option(help="Shard decoded for this feature.")],
     out: Out,
     config: Configuration = DEFAULT,
-    show_predictions: Annotated[bool, typer.Option(help="Print the top Kinetics classes of each video.")] = False,
+    seconds: Annotated[
+        Path | None,
+        typer.Option(help="Table to write: videos, and the seconds they took without decoding and loading."),
+    ] = None,
+    show_predictions: Annotated[bool, typer.Option(help="Print the most probable classes of each video.")] = False,
 ) -> None:
     """Compute one feature of a decoded shard into a feature shard."""
     from pipeline.features.extract import extract_shard
@@ -94,6 +98,7 @@ def extract(
         out,
         resources=settings.resources,
         device=settings.device,
+        seconds=seconds,
         show_predictions=show_predictions,
     )
 
@@ -351,6 +356,18 @@ def report(config: Configuration = DEFAULT) -> None:
     from pipeline.report.page import write_report
 
     write_report(load(config))
+
+
+@app.command()
+def release(
+    out: Out,
+    config: Configuration = DEFAULT,
+    partial: Annotated[bool, typer.Option("--partial", help="Leave out what is not finished.")] = False,
+) -> None:
+    """Write the answers of all systems as one zip to hand out, with scores, model cards and the tables."""
+    from pipeline.report.release import write_release
+
+    write_release(load(config), out, partial)
 
 
 def _feature(settings: Config, name: str) -> Feature:

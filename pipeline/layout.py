@@ -64,6 +64,10 @@ class Layout:
         """One shard of a feature."""
         return self.feature(feature) / f"{shard}.h5"
 
+    def extraction_seconds(self, feature: str, shard: str) -> Path:
+        """How long extraction took for a shard of a computed feature, as a table."""
+        return self.root / "seconds" / feature / f"{shard}.tsv"
+
     @property
     def vocabulary(self) -> Path:
         """Words and ids."""
@@ -117,3 +121,14 @@ class Layout:
 def kinetics_path(resources: Path) -> Path:
     """The Kinetics weights of I3D in the folder of fetched weights; `avsd weights kinetics` writes them."""
     return resources / "weights" / "i3d_rgb_kinetics400.safetensors"
+
+
+def imagenet_path(resources: Path) -> Path:
+    """The ImageNet weights of EfficientNet-Lite2 among the fetched ones; `avsd weights imagenet` writes them."""
+    return resources / "weights" / "efficientnet_lite2_imagenet.safetensors"
+
+
+def fetched_weights(weights: object, resources: Path) -> list[Path]:
+    """The file of weights that a rule fetches, of a feature's setting `weights`; none of the user's own file."""
+    fetched = {"kinetics": kinetics_path, "imagenet": imagenet_path}
+    return [fetched[weights](resources)] if isinstance(weights, str) and weights in fetched else []

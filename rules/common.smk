@@ -13,7 +13,7 @@ min_version("9.0")
 sys.path.insert(0, str(workflow.basedir))
 
 from pipeline.errors import UserError
-from pipeline.layout import kinetics_path
+from pipeline.layout import imagenet_path, kinetics_path
 from pipeline.plan import Plan
 from pipeline.versions import STAGES
 

@@ -23,6 +23,22 @@ rule kinetics_weights:
         "avsd weights kinetics --out {output.weights:q} > {log:q} 2>&1"
 
 
+rule imagenet_weights:
+    output:
+        weights=imagenet_path(PLAN.config.resources),
+    log:
+        LOGS / "imagenet_weights.log",
+    conda:
+        environment("envs/features.yaml")
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    message:
+        "Fetching the ImageNet weights of EfficientNet-Lite2 (23 MB, once)"
+    shell:
+        "avsd weights imagenet --out {output.weights:q} > {log:q} 2>&1"
+
+
 # Extraction goes before more decoding, since decoded shards are large and go as soon as their features are there.
 # The videos, and the settings and the version of decoding, are among its own inputs and parameters: they count even
 # where an earlier run ended after decoding and left no decoded shard (`--until decode`, or the target `quarantine`).
@@ -34,6 +50,7 @@ rule extract:
     output:
         shard=update(LAYOUT.feature_shard("{feature}", "{shard}")),
         finished=touch(LAYOUT.finished(LAYOUT.feature_shard("{feature}", "{shard}"))),
+        seconds=LAYOUT.extraction_seconds("{feature}", "{shard}"),
     log:
         LOGS / "extract" / "{feature}" / "{shard}.log",
     benchmark:
@@ -55,7 +72,7 @@ rule extract:
         "Extracting {wildcards.feature}, shard {wildcards.shard}"
     shell:
         "avsd extract {wildcards.feature} --config {params.settings:q} --config {params.machine:q}"
-        " --decoded {input.decoded:q} --out {output.shard:q} 2> {log:q}"
+        " --decoded {input.decoded:q} --out {output.shard:q} --seconds {output.seconds:q} 2> {log:q}"
 
 
 rule gather:

@@ -18,7 +18,7 @@ from benchmarks.gpu import runner, whole
 from benchmarks.gpu.goals import CHARADES, MUST, verdict
 from benchmarks.gpu.plan import LEFT_OUT, MINUTES, QUICK_LIMIT, STEPS, STOPPED, Step
 from benchmarks.gpu.records import row_of
-from benchmarks.results import Row
+from benchmarks.shared.results import Row
 from pipeline.errors import UserError
 from pipeline.files import write_json
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from benchmarks.own_process import ROOT
+from benchmarks.shared.own_process import ROOT
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.progress import log

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.gpu.goals import FAST, GOALS
-from benchmarks.results import Row
-from benchmarks.trainees import Recipe
+from benchmarks.shared.dialog_bench import Recipe
+from benchmarks.shared.results import Row
 from pipeline.features import i3d
 from pipeline.networks.parts import recurrence
 

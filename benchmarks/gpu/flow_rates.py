@@ -7,8 +7,8 @@ import torch
 
 from benchmarks.gpu.card import Card
 from benchmarks.gpu.goals import FAST
-from benchmarks.results import Row
-from benchmarks.timing import interleaved, one_core, seconds
+from benchmarks.shared.results import Row
+from benchmarks.shared.timing import interleaved, one_core, seconds
 from pipeline.config import FlowSettings
 from pipeline.devices import can_compile
 from pipeline.features import tvl1

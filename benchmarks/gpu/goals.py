@@ -3,7 +3,7 @@
 A wrong number (sections `right` and `many`) is a failure; a rate below its goal is only said to be missed.
 """
 
-from benchmarks.results import Goal, Row
+from benchmarks.shared.results import Goal, Row
 
 RIGHT, FAST, MANY, CHARADES = "right", "fast", "many", "charades"
 MUST = (RIGHT, MANY)

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from benchmarks import machine
+from benchmarks.extraction.plain_i3d import PlainI3D
 from benchmarks.gpu.card import Card, Precision, precision
 from benchmarks.gpu.goals import FAST
 from benchmarks.gpu.limits import matrix_rate
-from benchmarks.plain_i3d import PlainI3D
-from benchmarks.results import Row
-from benchmarks.timing import interleaved, seconds
+from benchmarks.shared import machine
+from benchmarks.shared.results import Row
+from benchmarks.shared.timing import interleaved, seconds
 from pipeline.features.i3d import I3D
 from pipeline.features.weights import random_i3d
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import torch
 
-from benchmarks import machine
 from benchmarks.gpu.card import Card, precision
 from benchmarks.gpu.goals import FAST
-from benchmarks.results import Row
-from benchmarks.timing import interleaved
+from benchmarks.shared import machine
+from benchmarks.shared.results import Row
+from benchmarks.shared.timing import interleaved
 
 COPY = "copy on the device"
 

@@ -1,7 +1,6 @@
 """Step many: two processes train as one does, on one card, or on one each where there are two."""
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -13,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import epoch
 from benchmarks.gpu.card import Card, LeftOutError
 from benchmarks.gpu.goals import FLOAT32, MANY, at_most
-from benchmarks.own_process import ROOT
-from benchmarks.results import Row
+from benchmarks.shared.own_process import environment, last_words
+from benchmarks.shared.results import Row
+from benchmarks.training import epoch
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.training.processes import Place
@@ -81,17 +80,15 @@ def _train(card: Card, results: Path, places: list[Place]) -> None:
     config["networks"] = {"attention": {"dropout": 0.0}}
     config["training"] |= {"precision": "float32"}
     config["systems"][epoch.SYSTEM]["sizes"] |= {"dropout": 0.0}
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    if not card.cuda:
-        # Processes with several threads each would wait for each other.
-        environment["OMP_NUM_THREADS"] = "1"
+    # On a CPU processes with several threads each would wait for each other.
+    used = environment() if card.cuda else environment(OMP_NUM_THREADS="1")
     started = []
     try:
         for place in places:
             task = {"config": config, "system": epoch.SYSTEM, "place": asdict(place), "gloo": place.nodes > 1}
             command = [sys.executable, "-m", "benchmarks.gpu.together", json.dumps(task)]
             log = (results / f"log{place.rank}").open("wb+")
-            started.append((subprocess.Popen(command, env=environment, stdout=log, stderr=log), log))
+            started.append((subprocess.Popen(command, env=used, stdout=log, stderr=log), log))
         while any(process.poll() is None for process, _ in started):
             if any(process.returncode for process, _ in started):
                 break
@@ -99,8 +96,8 @@ def _train(card: Card, results: Path, places: list[Place]) -> None:
         for process, log in started:
             if process.returncode:
                 log.seek(0)
-                last = log.read().decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
-                raise UserError(f"a process of {len(places)} failed ({last[0]})")
+                last = last_words(log.read().decode(errors="replace"))
+                raise UserError(f"a process of {len(places)} failed ({last})")
     finally:
         for process, log in started:
             process.kill()

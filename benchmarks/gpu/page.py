@@ -8,8 +8,8 @@ from typing import Any
 
 from benchmarks.gpu.goals import CHARADES, FAST, MANY, RIGHT, verdict
 from benchmarks.gpu.records import row_of
-from benchmarks.own_process import ROOT
-from benchmarks.results import Row
+from benchmarks.shared.own_process import ROOT
+from benchmarks.shared.results import Row
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.texts import read_json

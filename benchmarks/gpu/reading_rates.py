@@ -1,6 +1,6 @@
 """Step fast: from decoded shards to rows, frames and sound, and how long the device waits for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -8,11 +8,11 @@ import h5py
 import numpy as np
 from torch import Tensor
 
-from benchmarks import rates
 from benchmarks.gpu.card import Card
 from benchmarks.gpu.goals import FAST
-from benchmarks.results import Row
-from benchmarks.timing import interleaved
+from benchmarks.shared import charades
+from benchmarks.shared.results import Row
+from benchmarks.shared.timing import interleaved
 from pipeline.config import I3DFeature, VGGishFeature
 from pipeline.features.frames import FrameExtractor
 from pipeline.features.sound import SoundExtractor
@@ -20,7 +20,7 @@ from pipeline.media.decoded import DecodedShard
 
 FPS = 24
 SOUND_RATE, SOUND_SECONDS = 44100, 30
-DENSE = f"I3D from shards, stride {rates.DENSE}"
+DENSE = f"I3D from shards, stride {charades.DENSE}"
 SOUND = "VGGish from shards"
 WAITING = "shards to the card: waiting"
 
@@ -28,12 +28,12 @@ WAITING = "shards to the card: waiting"
 def measure(card: Card) -> Iterator[Row]:
     """`FrameExtractor` on a shard of made clips, with random weights."""
     path = frames_shard(card)
-    feature = I3DFeature(network="i3d_rgb", weights="random", stride=rates.DENSE)
+    feature = I3DFeature(network="i3d_rgb", weights="random", stride=charades.DENSE)
     extractor = FrameExtractor(feature, card.folder, card.device)
     with DecodedShard(path) as shard:
-        read = {name: list(extractor._read(shard, name, card.sizes.clip_frames)) for name in shard.video_ids}
+        read = {name: list(extractor._read(shard, name, [range(len(shard.frames(name)))])) for name in shard.video_ids}
 
-        def at_hand(_shard: DecodedShard, video_id: str, _end: int) -> Iterator[Tensor]:
+        def at_hand(_shard: DecodedShard, video_id: str, _runs: Sequence[range]) -> Iterator[Tensor]:
             yield from read[video_id]
 
         def extract() -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.results import Goal, Row
+from benchmarks.shared.results import Goal, Row
 
 
 def row_of(record: dict[str, Any]) -> Row:

@@ -6,10 +6,10 @@ from copy import deepcopy
 import torch
 from torch import Tensor
 
-from benchmarks.agreement import relative_difference
 from benchmarks.gpu.card import CPU, Card, precision
 from benchmarks.gpu.goals import AS_THE_CPU, EXACT, FLOAT32, PIXELS, RIGHT, at_most
-from benchmarks.results import Row
+from benchmarks.shared.differences import relative_difference
+from benchmarks.shared.results import Row
 from pipeline.devices import can_compile
 from pipeline.features.flow import RaftSmall
 from pipeline.features.i3d import I3D, scaled

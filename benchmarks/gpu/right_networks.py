@@ -7,12 +7,12 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from benchmarks.agreement import gradients, relative_difference
-from benchmarks.answering import ANSWERS, FEATURES, every_answer, sizes
+from benchmarks.answering.bench import ANSWERS, FEATURES, every_answer
+from benchmarks.answering.searching import same
 from benchmarks.gpu.card import CPU, Card, as_on_a_gpu, precision
 from benchmarks.gpu.goals import BFLOAT16, EXACT, FLOAT32, RIGHT, at_most
-from benchmarks.results import Goal, Row
-from benchmarks.searching import same
+from benchmarks.shared.differences import doubled, gradients, relative_difference
+from benchmarks.shared.results import Goal, Row
 from pipeline.config import Loss
 from pipeline.dataset.batch import Batch
 from pipeline.networks.base import DialogNetwork
@@ -44,7 +44,7 @@ def made_network(card: Card, name: str, seed: int = 1) -> DialogNetwork:
     made = card.recipe.make(1)
     dims = {feature: made.dims[feature] for feature in FEATURES[name]}
     torch.manual_seed(seed)
-    network = build_network(name, sizes(name, card.quick), len(made.vocabulary), dims, name != "hierarchical")
+    network = build_network(name, card.recipe.sizes(name), len(made.vocabulary), dims, name != "hierarchical")
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
@@ -155,11 +155,6 @@ def learned(learner: Learner, batch: Batch, dtype: torch.dtype) -> tuple[Tensor,
         logits = learner.model(batch.views["model"], batch.targets).logits
         loss = learner(batch).learned["ce"]
     return logits, gradients(learner.model, loss)
-
-
-def doubled(batch: Batch) -> Batch:
-    """In float64."""
-    return batch.map(lambda tensor: tensor.double() if tensor.is_floating_point() else tensor)
 
 
 def joined(values: dict[str, Tensor]) -> Tensor:

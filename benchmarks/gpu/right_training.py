@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from benchmarks.gpu.card import Card, as_on_a_gpu, precision
 from benchmarks.gpu.goals import BFLOAT16, EXACT, FLOAT32, RIGHT, at_most
-from benchmarks.gpu.right_networks import doubled, error, made_batch, made_network, mixed
-from benchmarks.results import Row
-from benchmarks.trainees import SETTINGS
+from benchmarks.gpu.right_networks import error, made_batch, made_network, mixed
+from benchmarks.shared.differences import doubled
+from benchmarks.shared.results import Row
+from benchmarks.shared.trainees import SETTINGS
 from pipeline.dataset.batch import Batch
 from pipeline.training.learner import Learner
 from pipeline.training.losses import total

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu.plan import LEFT_OUT, STOPPED, Step
-from benchmarks.own_process import ROOT
+from benchmarks.shared.own_process import ROOT, environment, last_words
 
 Message = dict[str, Any]
 Tell = Callable[[Step, Message], None]
@@ -75,7 +75,6 @@ def _start(step: Step, arguments: Sequence[str], folder: Path) -> Started:
     device, *options = arguments
     command = [sys.executable, "-m", "benchmarks.gpu.step", step.module, step.function, device, str(send), *options]
     log = folder / f"{step.section}-{step.name}.log".replace(" ", "-")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
     with log.open("wb") as file:
         process = subprocess.Popen(
             command,
@@ -83,7 +82,7 @@ def _start(step: Step, arguments: Sequence[str], folder: Path) -> Started:
             stdout=file,
             stderr=file,
             cwd=ROOT,
-            env=environment,
+            env=environment(),
             pass_fds=[send],
             start_new_session=True,
         )
@@ -119,5 +118,4 @@ def _messages(started: Started, limit: float) -> Iterator[Message]:
 
 def _last_words(started: Started) -> str:
     status = started.process.wait()
-    lines = started.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return f"status {status}, {lines[-1] if lines else 'no word'}"
+    return f"status {status}, {last_words(started.log.read_text(encoding='utf-8', errors='replace'))}"

@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 
-from benchmarks import machine
 from benchmarks.gpu.card import Card, LeftOutError
 from benchmarks.gpu.plan import LEFT_OUT
+from benchmarks.shared import machine
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from benchmarks import epoch, learning
 from benchmarks.gpu.card import Card
 from benchmarks.gpu.goals import FAST
 from benchmarks.gpu.launches import launches, waits
-from benchmarks.results import Row
-from benchmarks.trainees import Amount, TrainingBench
+from benchmarks.shared.results import Row
+from benchmarks.training import epoch, learning
+from benchmarks.training.bench import Amount, TrainingBench
 from pipeline.config import parse
 from pipeline.training.train import train
 
@@ -33,7 +33,8 @@ def measure(card: Card) -> Iterator[Row]:
 
 def measure_losses(card: Card) -> Iterator[Row]:
     """Every loss on batches in memory that are on the device already, and what an epoch of it would take."""
-    bench = TrainingBench(card.device, 1, 1, card.recipe, Amount(card.sizes.losses, 0, 0), card.folder, epoch=False)
+    amount = Amount(card.sizes.losses, 0, 0)
+    bench = TrainingBench(device=card.device, repeats=1, recipe=card.recipe, amount=amount, folder=card.folder)
     for row in learning.measure_losses(bench):
         yield Row(FAST, f"training, {row.what}", "turns/s", row.ours, note="batches on the device already")
         if row.what in ("st", "joint"):

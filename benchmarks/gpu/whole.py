@@ -1,20 +1,20 @@
-"""The whole of Charades from the measured rates."""
+"""The whole of Charades from the measured charades."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks import charades, rates
 from benchmarks.gpu.goals import CHARADES, GOALS
-from benchmarks.results import Row
+from benchmarks.shared import charades
+from benchmarks.shared.results import Row
 
 CORES = 16
 """Of a machine with such a card."""
-DECODING = {rates.DECODE_FRAMES: 1151.0, rates.DECODE_SOUND: 279.0}
+DECODING = {charades.DECODE_FRAMES: 1151.0, charades.DECODE_SOUND: 279.0}
 """Rates of one core, as docs/performance.md has them: nothing is decoded here."""
 MEASURED = {
-    "I3D from shards, stride 4": rates.DENSE_WINDOWS,
-    "TV-L1, best batch": rates.TVL1_PAIRS,
-    "VGGish from shards": rates.PATCHES,
+    "I3D from shards, stride 4": charades.DENSE_WINDOWS,
+    "TV-L1, best batch": charades.TVL1_PAIRS,
+    "VGGish from shards": charades.PATCHES,
 }
 NOTE = "decoding at the rate of docs/performance.md, another machine"
 

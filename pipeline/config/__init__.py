@@ -7,18 +7,34 @@ docs/configuration.md are generated from these models, and a test fails when the
 from pipeline.config.answers import OTHER_NAMES, Answers, Filter, Report, Scoring
 from pipeline.config.base import CHALLENGE, SPLITS, TEST_SETS, Split, TestSet
 from pipeline.config.corpus import Captions, Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
-from pipeline.config.features import Feature, FlowSettings, FrameMedia, I3DFeature, Inputs, Media, VGGishFeature
+from pipeline.config.features import (
+    CNN10Feature,
+    Feature,
+    FlowSettings,
+    FrameFeature,
+    FrameMedia,
+    I3DFeature,
+    ImageFeature,
+    Inputs,
+    Media,
+    Reduce,
+    SoundFeature,
+    VGGishFeature,
+    YAMNetFeature,
+)
 from pipeline.config.reading import load, merge, parse
 from pipeline.config.root import Config, network_sizes
 from pipeline.config.starts import Start
-from pipeline.config.systems import Description, Loss, System, SystemDescription, Training
+from pipeline.config.systems import REPRESENTING, Description, Loss, System, SystemDescription, Training
 
 __all__ = [
     "CHALLENGE",
     "OTHER_NAMES",
+    "REPRESENTING",
     "SPLITS",
     "TEST_SETS",
     "Answers",
+    "CNN10Feature",
     "Captions",
     "Config",
     "Corpus",
@@ -27,15 +43,19 @@ __all__ = [
     "Feature",
     "Filter",
     "FlowSettings",
+    "FrameFeature",
     "FrameMedia",
     "I3DFeature",
+    "ImageFeature",
     "Inputs",
     "Loss",
     "Media",
+    "Reduce",
     "Report",
     "SceneCounts",
     "Scenes",
     "Scoring",
+    "SoundFeature",
     "Split",
     "Start",
     "System",
@@ -44,6 +64,7 @@ __all__ = [
     "Training",
     "VGGishFeature",
     "Vocabulary",
+    "YAMNetFeature",
     "load",
     "merge",
     "network_sizes",

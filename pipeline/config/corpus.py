@@ -1,7 +1,7 @@
 """Dialogs, splits and words: the sections `dialogs`, `corpus` and `vocabulary`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -62,6 +62,19 @@ class Captions(Section):
     marks: bool = Field(False, description="whether punctuation stays, as in dialogs")
 
 
+def in_data_folder(values: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with the paths of `dialogs` as `data` has them; what is none yet is left for validation to name.
+
+    >>> in_data_folder({"data": "d", "dialogs": {"training": "t.json", "trial": "/t.json", "official": None}})
+    {'data': None, 'dialogs': {'training': 'd/t.json', 'trial': '/t.json', 'official': None}}
+    """
+    folder, dialogs = values.get("data"), values.get("dialogs")
+    if folder is None or not isinstance(dialogs, dict):
+        return values
+    placed = {key: path if path is None else str(Path(str(folder)) / str(path)) for key, path in dialogs.items()}
+    return {**values, "data": None, "dialogs": placed}
+
+
 class Corpus(Section):
     """Where dialogs and videos come from and how they are split."""
 
@@ -77,6 +90,13 @@ class Corpus(Section):
         gt=0,
         lt=1,
         description="share of training that becomes validation, of captions the test set too, if none is given",
+    )
+    training_fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the training dialogs that is learned from, for curves over their number: those whose ids "
+        "have the lowest hashes, so that a smaller share is part of a larger one",
     )
     limit: int | None = Field(None, ge=1, description="keep only the first so many training dialogs (a quick try)")
     shards: int = Field(8, ge=1, le=9999, description="feature shards; a video's shard is a hash of its id")

@@ -14,7 +14,9 @@ from pipeline.config.starts import Start
 
 LOSSES: dict[str, tuple[str, ...]] = {
     "lambda_context": ("st_context", "joint"),
-    "label_smoothing": ("ce", "joint"),
+    "lambda_representation": ("rep", "rep_ce"),
+    "label_smoothing": ("ce", "joint", "rep_ce"),
+    "cache_soft_targets": ("st", "st_context"),
     "student_from_teacher": ("st", "st_context", "joint"),
     "joint_teacher_from_scratch": ("joint",),
     "joint_shared_pass": ("joint",),
@@ -55,15 +57,19 @@ def media_values(config: Config, feature: str) -> dict[str, Any]:
 def feature_values(config: Config, feature: str) -> dict[str, Any]:
     """The entry of a computed feature, as far as its values depend on it beside what is decoded.
 
-    The size of a batch is not in it: values differ by rounding at most.
+    The size of a batch is not in it: values differ by rounding at most. Nor is a reduction that leaves every step.
     """
     settings = config.features[feature]
     unread = {"media", "npy", "batch"}
+    if settings.reduce is None or settings.reduce.rate == 1:
+        unread.add("reduce")
     if isinstance(settings, I3DFeature) and settings.network != "i3d_flow":
         unread.add("flow")
     values = settings.model_dump(mode="json", exclude=unread)
     if "flow" in values and values["flow"]["method"] != "raft_small":
         del values["flow"]["weights"]
+    if "reduce" in values and values["reduce"]["method"] != "spectral":
+        del values["reduce"]["norm"]
     return values
 
 
@@ -89,6 +95,7 @@ def trained_entry(config: Config, name: str) -> dict[str, Any]:
         "teacher": system.teacher,
         "init_from": _start(system.init_from),
         "sizes": sizes_values(config, name),
+        **({"freeze": sorted(set(system.freeze))} if system.freeze else {}),
     }
 
 

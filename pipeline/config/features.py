@@ -1,10 +1,11 @@
 """Decoding and features: the sections `media` and `features`."""
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from pipeline.config.architectures import ARCHITECTURES, FETCHED
 from pipeline.config.base import Section
 
 Inputs = Literal["frames", "sound"]
@@ -43,33 +44,64 @@ class FlowSettings(Section):
     bound: float = Field(20.0, gt=0, description="flow is clipped to [-bound, bound] pixels and scaled to [-1, 1]")
 
 
+class Reduce(Section):
+    """The reduction to a fraction of the time steps, a front end of extraction."""
+
+    rate: float = Field(gt=0, le=1, description="share of the steps that is left: ceil(rate x steps); 1: all of them")
+    method: Literal["downsample", "spectral", "mean", "max"] = Field(
+        "downsample",
+        description="downsample: the steps floor(m / rate); spectral: the spectrum along time cropped; "
+        "mean, max: pooled in bins of equal length",
+    )
+    at: Literal["input", "steps"] = Field(
+        "input",
+        description="input: what the network is given, so that it has less to do: frames of `image`, windows of I3D "
+        "(both by downsample alone), log-mel frames of sound networks; steps: the rows it gives",
+    )
+    norm: Literal["mean", "ortho"] = Field(
+        "mean", description="scale of spectral: mean keeps the level; ortho: a pair of orthonormal transforms"
+    )
+
+
 class FeatureBase(Section):
     """What every feature has."""
 
+    inputs: ClassVar[Inputs]
     npy: Path | None = Field(
         None, description="a folder of <video id>.npy files: gathered instead of computed, nothing is decoded"
     )
     dtype: Literal["float16", "float32"] = Field("float16", description="type of the stored values")
+    reduce: Reduce | None = Field(None, description="rate, method, at, norm: fewer time steps; null: all of them")
+
+    def reduction(self, at: Literal["input", "steps"]) -> Reduce | None:
+        """The reduction where it acts on ``at`` and leaves fewer steps than there are."""
+        found = self.reduce
+        return None if found is None or found.at != at or found.rate == 1 else found
+
+    @model_validator(mode="after")
+    def _reduction_fits(self) -> Self:
+        if self.reduce is None:
+            return self
+        if self.npy is not None:
+            raise ValueError("npy: gathered features are taken as they are; take `reduce` out")
+        if self.inputs == "frames" and self.reduce.at == "input" and self.reduce.method != "downsample":
+            raise ValueError(
+                f"reduce: frames and windows are reduced by downsample, not by {self.reduce.method}; "
+                "with `at: steps` every method acts on the rows"
+            )
+        return self
 
 
-class I3DFeature(FeatureBase):
-    """Inception-v1 I3D on frames (rgb) or flow; ResNet50 I3D on frames."""
+class FrameFeature(FeatureBase):
+    """What every feature of frames has."""
 
     inputs: ClassVar[Inputs] = "frames"
-    network: Literal["i3d_rgb", "i3d_flow", "i3d_r50"] = Field(description="the network and its input")
-    weights: Path | Literal["kinetics", "random"] = Field(
-        "kinetics",
-        description=(
-            "kinetics: the published Kinetics-400 weights (for flow: averaged over colours, labelled so); "
-            "a file in the published format; random: seeded random weights, labelled so"
-        ),
+    input_size: int | None = Field(
+        None,
+        ge=32,
+        description="resized to this square on the device; null: as decoded, for `image` what the network was made for",
     )
-    window: int = Field(16, ge=2, description="frames in a window")
-    stride: int = Field(16, ge=1, description="frames between windows")
-    input_size: int | None = Field(None, ge=32, description="resized to this square on the device; null: as decoded")
     crop: int | None = Field(None, ge=32, description="centre crop after the resize, pixels")
-    batch: int | None = Field(None, ge=1, description="windows a batch; null: 8 on a CPU, 64 on a GPU")
-    flow: FlowSettings = Field(FlowSettings(), description="for i3d_flow")
     media: dict[str, Any] = Field(
         {}, description="overrides of the media section for this feature alone: fps, resize, size, scaler"
     )
@@ -81,20 +113,90 @@ class I3DFeature(FeatureBase):
         return value
 
 
-class VGGishFeature(FeatureBase):
-    """VGGish on 0.96 s log-mel patches."""
+class I3DFeature(FrameFeature):
+    """Inception-v1 I3D on frames (rgb) or flow; ResNet50 I3D on frames."""
+
+    network: Literal["i3d_rgb", "i3d_flow", "i3d_r50"] = Field(description="the network and its input")
+    weights: Path | Literal["kinetics", "random"] = Field(
+        "kinetics",
+        description=(
+            "kinetics: the published Kinetics-400 weights (for flow: averaged over colours, labelled so); "
+            "a file in the published format; random: seeded random weights, labelled so"
+        ),
+    )
+    window: int = Field(16, ge=2, description="frames in a window")
+    stride: int = Field(16, ge=1, description="frames between windows")
+    batch: int | None = Field(None, ge=1, description="windows a batch; null: 8 on a CPU, 64 on a GPU")
+    flow: FlowSettings = Field(FlowSettings(), description="for i3d_flow")
+
+
+class ImageFeature(FrameFeature):
+    """A network of single pictures, trained on ImageNet: a vector a frame, before the classifier."""
+
+    window: ClassVar[int] = 1
+    stride: ClassVar[int] = 1
+    network: Literal["image"] = Field(description="the kind of network")
+    architecture: str = Field(
+        FETCHED, description=f"{FETCHED}, or a network of torchvision by its name there: inception_v3, resnet50 ..."
+    )
+    weights: Path | Literal["imagenet", "random"] = Field(
+        "imagenet",
+        description=f"imagenet: of {FETCHED}, fetched once; a file of torchvision's weights for the architecture; "
+        "random: seeded random weights, labelled so",
+    )
+    batch: int | None = Field(None, ge=1, description="frames a batch; null: 8 on a CPU, 64 on a GPU")
+
+    @model_validator(mode="after")
+    def _architecture_fits(self) -> Self:
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture: {self.architecture!r} is none of {', '.join(ARCHITECTURES)}")
+        if self.weights == "imagenet" and self.architecture != FETCHED:
+            raise ValueError(
+                f"weights: imagenet is there of {FETCHED} alone; give torchvision's file of {self.architecture}, "
+                "or `random`"
+            )
+        return self
+
+
+class SoundFeature(FeatureBase):
+    """What every feature of sound has."""
 
     inputs: ClassVar[Inputs] = "sound"
+    resampler: Literal["resampy", "torchaudio"] = Field(
+        "resampy", description="to the network's rate; resampy 0.2 is the published"
+    )
+
+
+class VGGishFeature(SoundFeature):
+    """VGGish on 0.96 s log-mel patches."""
+
     network: Literal["vggish"] = Field(description="the network")
     weights: Path | Literal["random"] = Field(
         "random", description="vggish-10086976.pth, or random (seeded, labelled so)"
     )
     relu: bool = Field(False, description="ReLU after the embedding, as torchvggish has it; AudioSet has none")
-    resampler: Literal["resampy", "torchaudio"] = Field(
-        "resampy", description="to 16 kHz; resampy 0.2 is the published"
-    )
     pca: Path | None = Field(None, description="vggish_pca_params.npz: PCA, whitening and 8-bit quantisation")
     batch: int = Field(64, ge=1, description="patches a batch")
 
 
-Feature = Annotated[I3DFeature | VGGishFeature, Field(discriminator="network")]
+class CNN10Feature(SoundFeature):
+    """PANNs CNN10 (AudioSet): a vector every 0.16 s, before the network's mean over time."""
+
+    network: Literal["cnn10"] = Field(description="the network")
+    weights: Path | Literal["random"] = Field(
+        "random", description="Cnn10_mAP=0.380.pth of PANNs, or random (seeded, labelled so)"
+    )
+    batch: int = Field(8, ge=1, description="stretches of 10.08 s a batch")
+
+
+class YAMNetFeature(SoundFeature):
+    """YAMNet (AudioSet) on 0.96 s log-mel patches every 0.48 s."""
+
+    network: Literal["yamnet"] = Field(description="the network")
+    weights: Path = Field(description="lite-model_yamnet_classification_tflite_1.tflite")
+    batch: int = Field(64, ge=1, description="patches a batch")
+
+
+Feature = Annotated[
+    I3DFeature | ImageFeature | VGGishFeature | CNN10Feature | YAMNetFeature, Field(discriminator="network")
+]

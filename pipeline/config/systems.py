@@ -19,6 +19,8 @@ class Reading(NamedTuple):
 
 Loss = Literal["ce", "st", "st_context", "joint"]
 """Losses of systems that answer."""
+REPRESENTING = ("rep", "rep_ce")
+"""Losses that compare representations; their students start from their teacher where it fits: all but the adaptor."""
 Manual = Literal["none", "summary", "caption", "both"]
 """A person's description of the video, or none."""
 
@@ -85,8 +87,22 @@ class Training(Section):
     learning_rate: float = Field(1e-3, gt=0, description="Adam's; halved when validation perplexity did not fall")
     clip: float = Field(5.0, gt=0, description="gradient norm is clipped at this")
     lambda_context: float = Field(1.0, ge=0, description="weight of the context-vector loss in L'_ST and L_JST")
+    lambda_representation: float = Field(1.0, ge=0, description="weight of L_rep in the losses rep and rep_ce")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the hard targets in training; 0: none")
+    average: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="weights are averaged over steps, the average keeping this share of itself at each: it is "
+        "validated, kept and answered with; 0: the last weights are",
+    )
     patience: int | None = Field(None, ge=1, description="end after so many epochs without improvement")
+    cache_soft_targets: int = Field(
+        0,
+        ge=0,
+        description="L_ST, L'_ST: MiB for the frozen teacher's word scores of all training turns, computed once; 0: "
+        "computed anew in every epoch",
+    )
     student_from_teacher: bool = Field(False, description="start a student from its teacher's weights")
     joint_teacher_from_scratch: bool = Field(False, description="L_JST: do not start the teacher from the trained one")
     joint_shared_pass: bool = Field(
@@ -112,10 +128,13 @@ class System(Section):
     sizes: dict[str, Any] = Field({}, description="overrides of the network's sizes")
     features: tuple[str, ...] = Field((), description="features it sees; may be empty")
     loss: str = Field("ce", description="what is minimised")
-    teacher: str | None = Field(None, description="the system that teaches it")
+    teacher: str | None = Field(None, description="the system that teaches it (all losses but ce)")
     init_from: InitFrom = Field(
         None,
         description="what it starts from: a trained model's folder, another system, or a pretraining on captions",
+    )
+    freeze: tuple[str, ...] = Field(
+        (), description="parts of the network, by name, that stay as they were started: `adaptor`, `embedding` ..."
     )
     model: str | None = Field(None, description="another system whose trained model this one is tested with")
     without: tuple[str, ...] = Field(
@@ -124,6 +143,12 @@ class System(Section):
     training: dict[str, Any] = Field({}, description="overrides of the training section")
     answers: dict[str, Any] = Field({}, description="overrides of the answers section")
     test_sets: tuple[TestSet, ...] = Field(TEST_SETS, description="test sets it answers and is scored on")
+    seeds: int = Field(
+        1,
+        ge=1,
+        description="times it is trained: entries NAME_s2, NAME_s3 ... with the seeds after its own, run with it",
+    )
+    seed_of: str | None = Field(None, description="the entry that this one is a further seed of (written by `seeds`)")
     row: str | None = Field(None, description="the paper's row it stands beside in the tables; null: report only")
 
     def told(self, when: Literal["train", "test"]) -> Description:  # noqa: ARG002, entries that are told something read it
@@ -171,9 +196,11 @@ class System(Section):
         if (self.model is None) == (self.network is None):
             raise ValueError("give either network (a system of its own) or model (another system's model)")
         if (self.loss != "ce") != (self.teacher is not None):
-            raise ValueError("teacher goes with the losses other than ce")
+            raise ValueError("teacher goes with every loss but ce")
         if self.model is not None and self.init_from is not None:
             raise ValueError("init_from goes with network: a system that answers with another's model learns nothing")
+        if self.freeze and (self.model is not None or self.loss == "rep"):
+            raise ValueError("freeze goes with network, and not with the loss rep, which trains the adaptor alone")
         return self
 
 

@@ -9,7 +9,7 @@ from pipeline.config import Corpus, Dialogs
 from pipeline.corpus.dialogs import Dialog, read_dialogs, write_dialogs
 from pipeline.corpus.references import Key, read_references, write_references
 from pipeline.corpus.sentences import TARGETS, description_references, reference_name
-from pipeline.corpus.splits import held_out
+from pipeline.corpus.splits import held_out, lowest
 from pipeline.corpus.statistics import statistics
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -105,6 +105,9 @@ def divide(
         kept = [dialog for dialog in rest if dialog.video_id in ids]
         rest = [dialog for dialog in rest if dialog.video_id not in ids]
         taken_out["held_out"] = len(ids)
+    chosen = lowest(_ids(rest), corpus.training_fraction, "training")
+    taken_out["over_fraction"] = sum(dialog.video_id not in chosen for dialog in rest)
+    rest = [dialog for dialog in rest if dialog.video_id in chosen]
     taken_out["over_limit"] = max(0, len(rest) - corpus.limit) if corpus.limit is not None else 0
     _log_removals(corpus, taken_out, kept=len(_ids(validation or ()) & trial_ids))
     return Learning(rest[: corpus.limit], kept, taken_out)
@@ -149,6 +152,7 @@ def _log_removals(corpus: Corpus, taken_out: dict[str, int], kept: int) -> None:
         "test_from_training": "videos of the test sets taken out of training",
         "validation_from_training": "videos of validation taken out of training",
         "held_out": "training dialogs held out as validation (corpus.holdout)",
+        "over_fraction": "training dialogs left out (corpus.training_fraction)",
         "over_limit": "training dialogs left out (corpus.limit)",
     }
     for reason, sentence in sentences.items():
@@ -161,5 +165,6 @@ def _statistics(corpus: Corpus, splits: dict[str, list[Dialog]], learning: Learn
         **{split: statistics(dialogs) for split, dialogs in splits.items()},
         "taken_out": learning.taken_out,
         "keep_trial_in_validation": corpus.keep_trial_in_validation,
+        "training_fraction": corpus.training_fraction,
         "limit": corpus.limit,
     }

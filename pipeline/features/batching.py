@@ -23,7 +23,7 @@ class Shaped(Protocol):
 
 Input = TypeVar("Input", bound=Shaped)
 Source = tuple[str, int, Iterable[Input]]
-"""A video's id, its number of inputs (windows or patches), and the inputs, each of one shape."""
+"""A video's id, its number of rows, and the inputs they are computed of (windows or patches), each of one shape."""
 Watch = Callable[[Iterable[Any], int], Iterable[Any]]
 """Given the inputs of a video and their number, passes them on: progress within a video."""
 Rows = tuple[str, Iterator[NDArray[np.float32]], NDArray[np.float64]]
@@ -64,10 +64,11 @@ class Coming:
 def compute_in_batches(
     videos: Iterable[Source[Input]], size: int, dims: int, compute: Callable[[Sequence[Input]], Tensor]
 ) -> Iterator[tuple[str, Tensor]]:
-    """Yield (video id, values (inputs, dims) on the CPU) for each of ``videos``, in order.
+    """Yield (video id, values (rows, dims) on the CPU) for each of ``videos``, in order.
 
-    A video of more than `PART` inputs comes in parts, one after the other, so that its length costs no memory.
-    ``compute`` maps a batch of at most ``size`` inputs, in the order of the videos, to (N, dims). A batch is made of
+    A video of more than `PART` rows comes in parts, one after the other, so that its length costs no memory.
+    ``compute`` maps a batch of at most ``size`` inputs, in the order of the videos, to (N, dims), the rows of all of
+    them one after the other; an input may have several. A batch is made of
     inputs of one shape: where the shape changes from one video to the next, a smaller batch ends. Results stay on the
     device until their part is complete; from a GPU they come a part late, so that it has work while they are copied.
     """

@@ -3,12 +3,12 @@
 import hashlib
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -22,17 +22,27 @@ RANDOM_SEED = 0
 
 @dataclass(frozen=True)
 class Loaded(Generic[Network]):
-    """A network with weights, what to call the weights, and the SHA-256 of their file (empty for random ones)."""
+    """A network with weights, what to call the weights, and the SHA-256 of their file (empty for random ones).
+
+    said: what else a shard should say of the weights, as attributes: where fetched ones come from, and their licence.
+    """
 
     network: Network
     label: str
     sha256: str
+    said: Mapping[str, str] = field(default_factory=dict)
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a `.safetensors` file says of itself."""
+    with safe_open(path, "pt") as file:
+        return dict(file.metadata() or {})
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

@@ -1,13 +1,17 @@
 """One decoded shard to one shard of a feature."""
 
+from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
-from pipeline.config import I3DFeature, VGGishFeature
+from pipeline.config import Feature, I3DFeature, ImageFeature
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
+from pipeline.features.seconds import Stopwatch, write_seconds
+from pipeline.features.steps import fewer_steps
 from pipeline.features.store import write_shard
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
@@ -22,7 +26,10 @@ PACKAGES = {
     "i3d_rgb": ("torch", "torchvision"),
     "i3d_flow": ("torch", "torchvision", "opencv-contrib-python-headless"),
     "i3d_r50": ("torch", "torchvision", "pytorchvideo"),
+    "image": ("torch", "torchvision"),
     "vggish": ("torch", "torchaudio"),
+    "cnn10": ("torch", "torchaudio"),
+    "yamnet": ("torch", "torchaudio"),
 }
 """Packages that a feature's values depend on."""
 DECODER = ("ffmpeg_version", "av_version")
@@ -33,12 +40,13 @@ FRAMES = ("media", "conversion")
 
 def extract_shard(
     name: str,
-    feature: I3DFeature | VGGishFeature,
+    feature: Feature,
     decoded: Path,
     out: Path,
     *,
     resources: Path,
     device: str,
+    seconds: Path | None = None,
     show_predictions: bool = False,
     by_window: bool = False,
 ) -> None:
@@ -46,30 +54,37 @@ def extract_shard(
 
     ``resources`` holds the fetched weights; ``device`` is a name `resolve_device` knows. With ``show_predictions`` the
     Kinetics classes of each video are printed first; with ``by_window`` progress counts the windows of each video, not
-    the videos. Raises `UserError` for weights that are missing or do not fit, a device that is not there, and a shard
-    decoded without what the feature needs.
+    the videos. ``seconds`` is the table that `write_seconds` makes. Raises `UserError` for weights that are missing or
+    do not fit, a device that is not there, and a shard decoded without what the feature needs.
     """
     if feature.npy is not None:
         raise UserError(f"features.{name}.npy is set: gather it with `avsd features import`, or take `npy` out")
     with DecodedShard(decoded) as shard:
         extractor = _extractor(name, feature, shard, resources, device, show_predictions)
         log(f"{name}: {feature.network}, weights: {extractor.attributes['weights']}")
-        attributes = {**_provenance(feature, shard), **extractor.attributes}
-        if by_window:
-            rows = extractor.rows(shard, lambda windows, count: progress(windows, count, name, "windows"))
-        else:
-            rows = progress(extractor.rows(shard), len(shard.video_ids), f"{name} {decoded.stem}", "videos")
-        write_shard(out, rows, attributes, extractor.dims, feature.dtype)
+        attributes = {**_provenance(feature, shard), **extractor.attributes, **_reduction(feature)}
+        watch = partial(_windows, name) if by_window else None
+        rows = fewer_steps(extractor.rows(shard, watch), feature.reduction("steps"))
+        if not by_window:
+            rows = progress(rows, len(shard.video_ids), f"{name} {decoded.stem}", "videos")
+        stopwatch = Stopwatch(rows)
+        write_shard(out, stopwatch, attributes, extractor.dims, feature.dtype)
+        if seconds is not None:
+            write_seconds(seconds, len(shard.video_ids), stopwatch.seconds, resolve_device(device))
+
+
+def _windows(name: str, windows: Iterable[Any], count: int) -> Iterator[Any]:
+    return progress(windows, count, name, "windows")
 
 
 def _extractor(
-    name: str, feature: I3DFeature | VGGishFeature, shard: DecodedShard, resources: Path, device: str, predict: bool
+    name: str, feature: Feature, shard: DecodedShard, resources: Path, device: str, predict: bool
 ) -> "FrameExtractor | SoundExtractor":
     """The extractor of a feature. What only the other kind needs is not imported: it would cost a job seconds."""
     place = resolve_device(device)
-    if isinstance(feature, VGGishFeature):
+    if not isinstance(feature, I3DFeature | ImageFeature):
         if predict:
-            raise UserError(f"--show-predictions: {name} is vggish; only i3d_rgb and i3d_flow have a classifier")
+            raise UserError(f"--show-predictions: {name} has no classifier; only i3d_rgb, i3d_flow and image have one")
         from pipeline.features.sound import SoundExtractor
 
         return SoundExtractor(feature, place)
@@ -79,11 +94,20 @@ def _extractor(
     if predict:
         from pipeline.features.predictions import print_predictions
 
-        print_predictions(name, feature, extractor, shard)
+        print_predictions(name, extractor, shard)
     return extractor
 
 
-def _provenance(feature: I3DFeature | VGGishFeature, shard: DecodedShard) -> dict[str, Attribute]:
+def _reduction(feature: Feature) -> dict[str, Attribute]:
+    """How time steps were reduced; nothing where all are there."""
+    found = feature.reduction("input") or feature.reduction("steps")
+    if found is None:
+        return {}
+    norm = {"reduce_norm": found.norm} if found.method == "spectral" else {}
+    return {"reduce_rate": found.rate, "reduce_method": found.method, "reduce_at": found.at, **norm}
+
+
+def _provenance(feature: Feature, shard: DecodedShard) -> dict[str, Attribute]:
     """What the values come from, besides the extractor's own settings."""
     decoded = shard.attributes
     attributes: dict[str, Attribute] = {"extractor": feature.network, "stage_version": STAGES["extract"]}

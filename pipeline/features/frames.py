@@ -1,6 +1,7 @@
-"""From a decoded shard's frames to rows of a feature: resize, flow, windows, network."""
+"""From a decoded shard's frames to rows of a feature: reduction, resize, flow, windows, network."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -8,20 +9,26 @@ import h5py
 import torch
 from torch import Tensor
 
-from pipeline.config import I3DFeature
+from pipeline.config import I3DFeature, ImageFeature
 from pipeline.errors import UserError
 from pipeline.features.batching import Rows, Source, Watch, by_video, compute_in_batches
-from pipeline.features.checkpoints import Loaded
 from pipeline.features.flow import flow_method, stream_flow
-from pipeline.features.i3d import I3D, has_bfloat16
+from pipeline.features.frame_networks import load_network
 from pipeline.features.prefetch import prefetched
-from pipeline.features.r50 import DIMS, I3DR50, load_r50
-from pipeline.features.shared_i3d import window_features
-from pipeline.features.weights import load_i3d
-from pipeline.features.windows import Window, centre_times, cut_windows, join_windows, row_count
+from pipeline.features.reduce import kept_steps
+from pipeline.features.windows import (
+    Cut,
+    Window,
+    centre_times,
+    cut_windows,
+    in_pieces,
+    join_windows,
+    row_count,
+    some,
+    whole,
+)
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
-from pipeline.tensors import sent_to
 
 PIECE, PIECE_BYTES = 32, 32 << 20
 """Frames of a clip that are read at once, and how large a piece of several may be: at 224 x 224 pixels it is 5 MB."""
@@ -32,27 +39,23 @@ BATCH = {"cpu": 8, "cuda": 64}
 
 
 class FrameExtractor:
-    """`i3d_rgb`, `i3d_flow` or `i3d_r50` of the videos of a decoded shard."""
+    """A feature of frames, of the videos of a decoded shard."""
 
-    def __init__(self, feature: I3DFeature, resources: Path, device: torch.device) -> None:
+    def __init__(self, feature: I3DFeature | ImageFeature, resources: Path, device: torch.device) -> None:
         self._feature, self._device = feature, device
-        loaded = _load(feature, resources)
-        self.network = loaded.network.prepare(device)
-        self.dims = DIMS if isinstance(self.network, I3DR50) else self.network.dims(feature.window)
+        made = load_network(feature, resources, device)
+        self.network, self.dims = made.network, made.dims
+        self._size, self._network_of = made.size, made.compute
         self.attributes: dict[str, Attribute] = {
-            "weights": loaded.label,
-            "weights_sha256": loaded.sha256,
-            "window": feature.window,
-            "stride": feature.stride,
-            "input_size": feature.input_size or "as decoded",
-            "resize": "torchvision bilinear, antialias" if feature.input_size else "none",
+            **made.attributes,
+            "input_size": made.size or "as decoded",
+            "resize": "torchvision bilinear, antialias" if made.size else "none",
             "crop": feature.crop or "none",
-            "past_the_end": "repeats the window's first frame",
-            "precision": "bfloat16" if isinstance(self.network, I3D) and has_bfloat16(device) else "float32",
         }
-        self._flow = None
-        if feature.network == "i3d_flow":
-            self._flow, flow_attributes = flow_method(feature.flow, device)
+        self._flow: Callable[[Iterable[Tensor]], Iterator[Tensor]] | None = None
+        if isinstance(feature, I3DFeature) and feature.network == "i3d_flow":
+            method, flow_attributes = flow_method(feature.flow, device)
+            self._flow = partial(stream_flow, method=method, bound=feature.flow.bound)
             self.attributes |= flow_attributes
 
     def rows(self, shard: DecodedShard, watch: Watch | None = None) -> Iterator[Rows]:
@@ -66,7 +69,7 @@ class FrameExtractor:
         )
         for video_id, parts in by_video(results):
             times = centre_times(shard.times(video_id), feature.window, feature.stride, shard.fps(video_id))
-            yield video_id, parts, times
+            yield video_id, parts, times[self._cut(shard, video_id).rows]
 
     def clip(
         self, shard: DecodedShard, video_id: str, size: int | None, crop: int | None, end: int
@@ -75,29 +78,56 @@ class FrameExtractor:
 
         Pieces are (frames, H, W, 3) uint8, or (fields, H, W, 2) float32 in [-1, 1] for flow.
         """
-        return self._prepared(self._read(shard, video_id, end), video_id, size, crop)
+        runs = [range(min(end, len(shard.frames(video_id))))]
+        return self._prepared(self._read(shard, video_id, runs), video_id, size, crop)
+
+    def _cut(self, shard: DecodedShard, video_id: str) -> Cut:
+        """The windows of a video that are computed: all of them, or those that the reduction leaves."""
+        feature, frames = self._feature, len(shard.frames(video_id))
+        reduction = feature.reduction("input")
+        if reduction is None:
+            return whole(frames, feature.stride)
+        rows = kept_steps(row_count(frames, feature.stride), reduction.rate)
+        return some(rows, frames, feature.window, feature.stride, after=0 if self._flow is None else 1)
+
+    def _stretches(self, cut: Cut) -> list[tuple[range, ...]]:
+        """What is read as one: flow is of neighbouring frames, so not across runs."""
+        return [cut.runs] if self._flow is None else [(run,) for run in cut.runs]
 
     def _sources(self, shard: DecodedShard, watch: Watch | None) -> Iterator[Source[Window]]:
-        feature = self._feature
-        counts = {video_id: len(shard.frames(video_id)) for video_id in shard.video_ids}
+        cuts = {video_id: self._cut(shard, video_id) for video_id in shard.video_ids}
         # One reader for all videos, so that it is ahead also where one begins.
-        read = (piece for video_id, count in counts.items() for piece in self._read(shard, video_id, count))
+        read = (
+            piece
+            for video_id, cut in cuts.items()
+            for runs in self._stretches(cut)
+            for piece in self._read(shard, video_id, runs)
+        )
         ahead = prefetched(read, AHEAD)
-        for video_id, count in counts.items():
-            pieces = islice(ahead, -(-count // _piece(shard.frames(video_id))))
-            prepared = self._prepared(pieces, video_id, feature.input_size, feature.crop)
-            rows = row_count(count, feature.stride)
-            windows: Iterable[Window] = cut_windows(prepared, count, feature.window, feature.stride)
+        for video_id, cut in cuts.items():
+            windows: Iterable[Window] = cut_windows(
+                self._frames(ahead, shard, video_id, cut), cut.begins, self._feature.window
+            )
+            rows = len(cut.rows)
             yield video_id, rows, windows if watch is None else watch(windows, rows)
 
-    def _read(self, shard: DecodedShard, video_id: str, end: int) -> Iterator[Tensor]:
-        """The first ``end`` frames in pieces, the last one shorter; for a GPU in page-locked memory."""
+    def _frames(self, ahead: Iterator[Tensor], shard: DecodedShard, video_id: str, cut: Cut) -> Iterator[Tensor]:
+        """The frames of a video that ``ahead`` comes to, as the network takes them."""
+        size = _piece(shard.frames(video_id))
+        for runs in self._stretches(cut):
+            pieces = islice(ahead, -(-sum(map(len, runs)) // size))
+            yield from self._prepared(pieces, video_id, self._size, self._feature.crop)
+
+    def _read(self, shard: DecodedShard, video_id: str, runs: Sequence[range]) -> Iterator[Tensor]:
+        """The frames of ``runs`` in pieces, the last one shorter; for a GPU in page-locked memory."""
         stored = shard.frames(video_id)
-        size = _piece(stored)
-        for begin in range(0, min(end, len(stored)), size):
-            count = min(size, end - begin, len(stored) - begin)
+        for parts in in_pieces(runs, _piece(stored)):
+            count = sum(map(len, parts))
             piece = torch.empty(count, *stored.shape[1:], dtype=torch.uint8, pin_memory=self._device.type == "cuda")
-            stored.read_direct(piece.numpy(), slice(begin, begin + count))
+            place = 0
+            for part in parts:
+                stored.read_direct(piece.numpy(), slice(part.start, part.stop), slice(place, place + len(part)))
+                place += len(part)
             yield piece
 
     def _prepared(
@@ -105,27 +135,17 @@ class FrameExtractor:
     ) -> Iterator[Tensor]:
         """Pieces as the network takes them, on the device."""
         frames = (resized(piece.to(self._device, non_blocking=True), size, crop, video_id) for piece in pieces)
-        return frames if self._flow is None else stream_flow(frames, self._flow, self._feature.flow.bound)
+        return frames if self._flow is None else self._flow(frames)
 
     def _compute(self, windows: Sequence[Window]) -> Tensor:
-        frames, table = join_windows(windows)
         with torch.inference_mode():
-            if isinstance(self.network, I3D):
-                return window_features(self.network, frames, table)
-            (numbers,) = sent_to(frames.device, torch.tensor(table))
-            return self.network.features(frames[numbers])
+            return self._network_of(*join_windows(windows))
 
 
 def _piece(frames: h5py.Dataset) -> int:
     """Frames (T, H, W, 3) that are read at once."""
     height, width, colours = frames.shape[1:]
     return max(1, min(PIECE, PIECE_BYTES // int(height * width * colours)))
-
-
-def _load(feature: I3DFeature, resources: Path) -> Loaded[I3D] | Loaded[I3DR50]:
-    if feature.network == "i3d_r50":
-        return load_r50(feature.weights)
-    return load_i3d(feature.weights, resources, "flow" if feature.network == "i3d_flow" else "rgb")
 
 
 def resized(frames: Tensor, size: int | None, crop: int | None, video_id: str) -> Tensor:

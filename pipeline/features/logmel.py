@@ -9,13 +9,10 @@ import math
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-import numpy as np
 import torch
-import torchaudio.functional
-from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.features import resample
+from pipeline.features.hearing import Hearing
 from pipeline.features.spans import padded, spans
 
 RATE = 16000
@@ -25,15 +22,7 @@ LOG_OFFSET = 0.01
 PATCH = 96
 TOGETHER = 16
 """Patches whose spectra are held at once: a spectrum takes many times the memory of its sound."""
-PATCH_SECONDS = PATCH * HOP / RATE
 PATCH_SAMPLES = (PATCH - 1) * HOP + FRAME
-LARGEST_KERNEL = 1 << 22
-"""Weights up to which torchaudio's own function resamples. Of rates with hardly a common divisor it makes far more,
-nearly all of them zero (44101 Hz: 700 million): there the same filter is applied without the zeros, in float64."""
-SPAN = 1 << 18
-"""Samples at 16 kHz that torchaudio's function makes at once."""
-RESAMPLERS: dict[str, str] = {"resampy": "kaiser_best of resampy 0.2", "torchaudio": "torchaudio sinc_interp_hann"}
-"""What the two methods of bringing sound to 16 kHz are called in a shard's attributes."""
 
 
 def patch_count(samples: int) -> int:
@@ -44,45 +33,9 @@ def patch_count(samples: int) -> int:
     return max(1, frames // PATCH)
 
 
-def resampled_count(samples: int, rate: int, method: str) -> int:
-    """Samples at 16 kHz of so many at ``rate``: resampy rounds down, torchaudio up."""
-    return samples * RATE // rate if method == "resampy" else -(-samples * RATE // rate)
-
-
-def resampled(sound: Tensor, rate: int, method: str) -> Tensor:
-    """(samples,) float32 at ``rate`` -> (samples,) at 16 kHz, on the same device, by one of `RESAMPLERS`."""
-    if rate == RATE or len(sound) == 0:
-        return sound
-    return torch.cat(list(stream_resampled([sound], len(sound), rate, method)))
-
-
-def stream_resampled(pieces: Iterable[Tensor], samples: int, rate: int, method: str) -> Iterator[Tensor]:
-    """The same of a sound that comes in ``pieces`` (n,), together ``samples``: pieces of what it is at 16 kHz."""
-    count = resampled_count(samples, rate, method)
-    if rate == RATE:
-        yield from pieces
-    elif method == "resampy":
-        yield from resample.stream(pieces, samples, rate, RATE, resample.kaiser_best(rate, RATE), count)
-    elif RATE * rate // math.gcd(rate, RATE) ** 2 <= LARGEST_KERNEL:
-        yield from _by_torchaudio(pieces, samples, rate, count)
-    else:
-        filters = resample.sinc_hann(rate, RATE)
-        outputs = resample.stream(pieces, samples, rate, RATE, filters, count)
-        yield from (output.float() for output in outputs)
-
-
-def _by_torchaudio(pieces: Iterable[Tensor], samples: int, rate: int, count: int) -> Iterator[Tensor]:
-    """By torchaudio's own function, on spans that overlap by its filter, of which only the middle is kept."""
-    divisor = math.gcd(rate, RATE)
-    phases, step = RATE // divisor, rate // divisor
-    rows = -(-samples // step)
-    beside = resample.sinc_hann(rate, RATE).reach // step + 1
-    most = max(1, SPAN // phases)
-    zeros = (rows + beside + 1) * step - samples
-    inputs = spans(padded(pieces, beside * step, zeros), -(-rows // most), (most + 2 * beside) * step, most * step)
-    for number, span in enumerate(inputs):
-        outputs = torchaudio.functional.resample(span, rate, RATE)[beside * phases :]
-        yield outputs[: min(most * phases, count - number * most * phases)]
+def whole_frames(samples: int) -> int:
+    """Frames of so many samples at 16 kHz, those of a patch of any sound, none of no sound."""
+    return 1 + (max(samples, PATCH_SAMPLES) - FRAME) // HOP if samples else 0
 
 
 def log_mel_patches(sound: Tensor) -> Tensor:
@@ -91,27 +44,23 @@ def log_mel_patches(sound: Tensor) -> Tensor:
     A sound shorter than a patch is padded with zeros to one patch. Computed in float64, as in the published code: where
     a band is nearly silent log(mel + 0.01) shows the rounding of float32.
     """
-    patches = list(stream_patches([sound], len(sound)))
-    return torch.cat(patches) if patches else torch.empty(0, PATCH, BANDS, device=sound.device)
+    frames = list(HEARING.log_mel([sound], len(sound)))
+    return (torch.cat(frames) if frames else torch.empty(0, BANDS, device=sound.device)).view(-1, PATCH, BANDS)
 
 
-def stream_patches(pieces: Iterable[Tensor], samples: int) -> Iterator[Tensor]:
-    """The same of a sound that comes in ``pieces`` (n,), together ``samples``: up to `TOGETHER` patches at a time."""
-    count = patch_count(samples)
-    step = TOGETHER * PATCH * HOP
+def stream_log_mel(pieces: Iterable[Tensor], samples: int, frames: int, offset: float) -> Iterator[Tensor]:
+    """log(mel + ``offset``) of the first ``frames`` frames of a sound that comes in ``pieces`` (n,): (n, 64) at a time.
+
+    ``pieces`` are together ``samples``; silence follows up to a patch.
+    """
+    most = TOGETHER * PATCH
     zeros = max(0, PATCH_SAMPLES - samples)
-    heard = spans(padded(pieces, 0, zeros), -(-count // TOGETHER), step + FRAME - HOP, step)
+    heard = spans(padded(pieces, 0, zeros), -(-frames // most), most * HOP + FRAME - HOP, most * HOP)
     for number, span in enumerate(heard):
-        patches = min(TOGETHER, count - number * TOGETHER)
-        frames = span.unfold(0, FRAME, HOP)[: patches * PATCH]
+        cut = span.unfold(0, FRAME, HOP)[: min(most, frames - number * most)]
         window = torch.hann_window(FRAME, periodic=True, dtype=torch.float64, device=span.device)
-        mel = torch.fft.rfft(frames.double() * window, TRANSFORM).abs() @ mel_matrix().to(span.device)
-        yield torch.log(mel + LOG_OFFSET).view(patches, PATCH, BANDS).float()
-
-
-def patch_times(count: int) -> NDArray[np.float64]:
-    """Centres of the patches, seconds: (patches,)."""
-    return (np.arange(count, dtype=np.float64) + 0.5) * PATCH_SECONDS
+        mel = torch.fft.rfft(cut.double() * window, TRANSFORM).abs() @ mel_matrix().to(span.device)
+        yield torch.log(mel + offset).float()
 
 
 @cache
@@ -132,3 +81,14 @@ def mel_matrix() -> Tensor:
 
 def _mel(hertz: Tensor) -> Tensor:
     return 1127 * torch.log1p(hertz / 700)
+
+
+def _frame_count(samples: int) -> int:
+    return patch_count(samples) * PATCH
+
+
+def _log_mel(pieces: Iterable[Tensor], samples: int) -> Iterator[Tensor]:
+    return stream_log_mel(pieces, samples, _frame_count(samples), LOG_OFFSET)
+
+
+HEARING = Hearing(RATE, _frame_count, _log_mel, math.log(LOG_OFFSET), 0.5, PATCH, PATCH, 1)

@@ -1,25 +1,19 @@
-"""From a decoded shard's sound to rows of the VGGish feature."""
+"""From a decoded shard's sound to rows of a feature: resampling, log-mel frames, reduction, network."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.config import VGGishFeature
+from pipeline.config import CNN10Feature, Reduce, VGGishFeature, YAMNetFeature
 from pipeline.features.batching import Rows, Source, Watch, by_video, compute_in_batches
-from pipeline.features.checkpoints import file_sha256
-from pipeline.features.logmel import (
-    RATE,
-    RESAMPLERS,
-    patch_count,
-    patch_times,
-    resampled_count,
-    stream_patches,
-    stream_resampled,
-)
 from pipeline.features.prefetch import prefetched
-from pipeline.features.vggish import DIMS, load_quantiser, load_vggish
+from pipeline.features.reduce import positions, reduced, reduced_count
+from pipeline.features.resampling import RESAMPLERS, resampled_count, stream_resampled
+from pipeline.features.sound_networks import load_network
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
 
@@ -30,37 +24,45 @@ AHEAD = 2
 
 
 class SoundExtractor:
-    """`vggish` of the videos of a decoded shard; a video without sound has no rows."""
+    """A feature of sound, of the videos of a decoded shard; a video without sound has no rows."""
 
-    dims = DIMS
-
-    def __init__(self, feature: VGGishFeature, device: torch.device) -> None:
-        loaded = load_vggish(feature.weights)
+    def __init__(self, feature: VGGishFeature | CNN10Feature | YAMNetFeature, device: torch.device) -> None:
         self._feature, self._device = feature, device
-        self._network = loaded.network.prepare(device)
-        self._quantiser = None if feature.pca is None else load_quantiser(feature.pca).to(device)
+        made = load_network(feature, device)
+        self._hearing, self._network_of, self.dims = made.hearing, made.compute, made.dims
+        rate = made.hearing.rate
         self.attributes: dict[str, Attribute] = {
-            "weights": loaded.label,
-            "weights_sha256": loaded.sha256,
-            "rate": RATE,
-            "resampler": f"{RESAMPLERS[feature.resampler]} where the decoded rate is not {RATE} Hz",
-            "relu": feature.relu,
-            "pca_sha256": "" if feature.pca is None else file_sha256(feature.pca),
+            **made.attributes,
+            "rate": rate,
+            "resampler": f"{RESAMPLERS[feature.resampler]} where the decoded rate is not {rate} Hz",
             "precision": "float32",
         }
 
     def rows(self, shard: DecodedShard, watch: Watch | None = None) -> Iterator[Rows]:
-        """Yield (video id, values (patches, 128) float32 in parts, times (patches,) seconds) for each video.
+        """Yield (video id, values (rows, dims) float32 in parts, times (rows,) seconds) for each video.
 
-        watch: sees the patches of each video that has sound.
+        watch: sees the inputs (patches, stretches) of each video that has sound, with the number of its rows.
         """
         results = compute_in_batches(self._sources(shard, watch), self._feature.batch, self.dims, self._compute)
         for video_id, parts in by_video(results):
-            yield video_id, parts, patch_times(self._patches(shard, video_id))
+            yield video_id, parts, self._hearing.times(self._positions(shard, video_id))
 
-    def _patches(self, shard: DecodedShard, video_id: str) -> int:
+    def _heard(self, shard: DecodedShard, video_id: str) -> int:
+        """Samples of a video at the network's rate."""
         samples = len(shard.samples(video_id))
-        return patch_count(resampled_count(samples, shard.rate(video_id), self._feature.resampler)) if samples else 0
+        return (
+            resampled_count(samples, shard.rate(video_id), self._hearing.rate, self._feature.resampler)
+            if samples
+            else 0
+        )
+
+    def _positions(self, shard: DecodedShard, video_id: str) -> NDArray[np.float64]:
+        """Where the frames lie that the network is given, in frames of the sound."""
+        frames = self._hearing.count(self._heard(shard, video_id))
+        reduction = self._feature.reduction("input")
+        if reduction is None:
+            return np.arange(frames, dtype=np.float64)
+        return positions(frames, reduction.rate, reduction.method)
 
     def _sources(self, shard: DecodedShard, watch: Watch | None) -> Iterator[Source[Tensor]]:
         counts = {video_id: len(shard.samples(video_id)) for video_id in shard.video_ids}
@@ -72,9 +74,9 @@ class SoundExtractor:
             if count == 0:
                 yield video_id, 0, ()
                 continue
-            patches = self._patches(shard, video_id)
-            inputs = self._inputs(pieces, count, shard.rate(video_id))
-            yield video_id, patches, inputs if watch is None else watch(inputs, patches)
+            rows = self._hearing.rows(len(self._positions(shard, video_id)))
+            inputs = self._inputs(pieces, shard, video_id)
+            yield video_id, rows, inputs if watch is None else watch(inputs, rows)
 
     def _read(self, shard: DecodedShard, video_id: str) -> Iterator[Tensor]:
         """The sound in pieces of `PIECE` samples, the last one shorter."""
@@ -82,20 +84,30 @@ class SoundExtractor:
         for begin in range(0, len(samples), PIECE):
             yield torch.from_numpy(samples[begin : begin + PIECE])
 
-    def _inputs(self, pieces: Iterable[Tensor], samples: int, rate: int) -> Iterator[Tensor]:
-        """Patches (96, 64) of a sound that comes in pieces."""
-        method = self._feature.resampler
-        # Decoded AAC may go beyond 1; the published front end reads 16-bit files, which clip.
+    def _inputs(self, pieces: Iterable[Tensor], shard: DecodedShard, video_id: str) -> Iterator[Tensor]:
+        """What the network is given of a sound that comes in pieces: (frames, bands) each."""
+        rate, hearing = shard.rate(video_id), self._hearing
+        # Decoded AAC may go beyond 1; the published front ends read 16-bit files, which clip.
         sound = (piece.to(self._device).clamp(-1, 1) for piece in pieces)
-        heard = stream_resampled(sound, samples, rate, method)
-        patches = stream_patches(heard, resampled_count(samples, rate, method))
-        return chain.from_iterable(piece.unbind(0) for piece in patches)
+        heard = stream_resampled(sound, len(shard.samples(video_id)), rate, hearing.rate, self._feature.resampler)
+        samples = self._heard(shard, video_id)
+        frames = hearing.log_mel(heard, samples)
+        return hearing.stretches(*self._reduced(frames, hearing.count(samples)))
 
-    def _compute(self, patches: Sequence[Tensor]) -> Tensor:
+    def _reduced(self, frames: Iterator[Tensor], count: int) -> tuple[Iterable[Tensor], int]:
+        """The frames that are left of ``count``, and how many."""
+        reduction = self._feature.reduction("input")
+        if reduction is None:
+            return frames, count
+        return _at_once(frames, reduction), reduced_count(count, reduction.rate)
+
+    def _compute(self, inputs: Sequence[Tensor]) -> Tensor:
         with torch.inference_mode():
-            embeddings: Tensor = self._network(torch.stack(list(patches)))
-            if self._feature.relu:
-                embeddings = embeddings.relu()
-            if self._quantiser is not None:
-                embeddings = self._quantiser(embeddings)
-            return embeddings
+            return self._network_of(torch.stack(list(inputs)))
+
+
+def _at_once(frames: Iterable[Tensor], reduction: Reduce) -> Iterator[Tensor]:
+    """The reduction of all frames (n, bands) of a sound together: a spectrum is that of the whole."""
+    every = list(frames)
+    if every:
+        yield reduced(torch.cat(every), reduction.rate, reduction.method, reduction.norm)

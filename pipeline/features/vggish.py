@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_state
+from pipeline.features.example_sounds import example_sounds
 from pipeline.features.logmel import PATCH_SAMPLES, RATE, log_mel_patches
 
 DIMS = 128
@@ -114,7 +115,8 @@ def random_vggish() -> VGGish:
         network = VGGish()
     network.to_empty(device="cpu")
     generator = torch.Generator().manual_seed(RANDOM_SEED)
-    x = example_patches().unsqueeze(1)
+    sounds = example_sounds(RATE, PATCH_SAMPLES)
+    x = torch.cat([log_mel_patches(sound) for sound in sounds]).unsqueeze(1)
     with torch.no_grad():
         for layer in (*network.features, nn.Flatten(), *network.embeddings):
             if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -129,18 +131,3 @@ def random_vggish() -> VGGish:
                 x = x.permute(0, 2, 3, 1)
             x = layer(x)
     return network
-
-
-def example_patches() -> Tensor:
-    """Silence, and tones, sweeps, noise and beats of several pitches and loudnesses: (33, 96, 64) log-mel."""
-    generator = torch.Generator().manual_seed(RANDOM_SEED)
-    seconds = torch.arange(PATCH_SAMPLES) / RATE
-    sounds = [torch.zeros(PATCH_SAMPLES)]
-    for pitch in torch.logspace(2.3, 3.7, 8).tolist():
-        tone = torch.sin(2 * torch.pi * pitch * seconds)
-        sweep = torch.sin(2 * torch.pi * pitch * seconds * (0.5 + seconds))
-        beats = tone * (torch.sin(2 * torch.pi * 4 * seconds) > 0)
-        noise = torch.randn(PATCH_SAMPLES, generator=generator) * (pitch / 5000)
-        loudness = float(torch.rand(1, generator=generator)) * 0.5 + 0.02
-        sounds += [loudness * tone, loudness * sweep, loudness * beats, 0.3 * noise]
-    return torch.cat([log_mel_patches(sound) for sound in sounds])

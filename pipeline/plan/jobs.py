@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.config import CHALLENGE, Config, TestSet
 from pipeline.config.base import LEARNED_FROM
+from pipeline.config.needs import needed
 from pipeline.config.systems import Reading
 from pipeline.corpus.sentences import TARGETS, reference_name
 from pipeline.layout import Layout
@@ -23,9 +24,10 @@ class Jobs:
         """Systems that are trained: those of `run` and whatever these need, each after what it needs."""
         order: dict[str, None] = {}
         for name in self.config.run:
-            read = [reading.system for test_set in self.test_sets for reading in self.read_at_test(name, test_set)]
-            for each in (*read, self.config.trained(name)[0]):
-                order |= dict.fromkeys((*self.config.needed(each), each))
+            described = [r.system for test_set in self.test_sets for r in self.read_at_test(name, test_set)]
+            for model in [*described, self.config.trained(name)[0]]:
+                for each in (*needed(self.config, model), model):
+                    order.setdefault(each)
         return list(order)
 
     def read_in_training(self, name: str) -> list[Reading]:
@@ -53,12 +55,9 @@ class Jobs:
 
     @cached_property
     def reference_files(self) -> list[Path]:
-        """All references of the corpus: of answers, where questions are asked, and of descriptions."""
-        if self.config.corpus.source == "captions":
-            asked = self.test_sets if self.config.captions.question is not None else []
-            written = [reference_name(test_set, "captions") for test_set in self.test_sets]
-            return [self.layout.references(name) for name in [*asked, *written]]
-        descriptions = [reference_name(test_set, target) for test_set in self.test_sets for target in TARGETS]
+        """All references of the corpus."""
+        described = [test_set for test_set in self.test_sets if test_set in CHALLENGE]
+        descriptions = [reference_name(test_set, target) for test_set in described for target in TARGETS]
         return [self.layout.references(name) for name in [*self.test_sets, *descriptions]]
 
     @cached_property

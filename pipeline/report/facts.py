@@ -29,6 +29,7 @@ _TAKEN_OUT = {
     "broken_captions": "entries of the caption files were broken and left out",
     "test_from_validation": "videos of the test set were taken out of validation",
     "held_out_for_test": "training videos were held out as test set",
+    "over_fraction": "training dialogs were left out by corpus.training_fraction",
     "over_limit": "training dialogs were left out by corpus.limit",
 }
 _SHOWN_ATTRIBUTES = ("extractor", "flow_method", "window", "stride", "input_size", "crop", "rate", "source")

@@ -8,8 +8,9 @@ from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
 from pipeline.scoring.names import METRICS
 from pipeline.scoring.significance import SIGNIFICANT
 
-COLUMNS = ("", "_low", "_high", "_paper", "_difference", "_against", "_p")
-"""Of each metric in CSV: this run, its interval, the paper, run less paper, run less the system compared with, p."""
+COLUMNS = ("", "_low", "_high", "_deviation", "_paper", "_difference", "_against", "_p")
+"""Of each metric in CSV: this run, its interval, its deviation over seeds, the paper, run less paper, run less the
+system compared with, p."""
 RUN, PAPER, DIFFERENCE = "this run", "paper", "difference"
 _DASH = "-"
 
@@ -39,6 +40,8 @@ def _number(scores: Mapping[str, float] | None, metric: str) -> str:
 
 
 def _half_width(row: ResultRow, metric: str) -> str:
+    if row.spread is not None:
+        return f" ±{row.spread[metric]:.3f}"
     if row.intervals is None:
         return ""
     low, high = row.intervals[metric]
@@ -74,11 +77,11 @@ def _count(value: int | None) -> str:
 
 def result_csv(table: ResultTable) -> str:
     """One line a row with all its figures, to six digits, and what they were scored with."""
-    head = ["row", "system", "label", "desc_train", "desc_test", "status", "filter", "references", "items"]
+    head = ["row", "system", "label", "desc_train", "desc_test", "seeds", "status", "filter", "references", "items"]
     head += [f"{metric}{kind}" for metric in METRICS for kind in COLUMNS]
     lines: list[list[object]] = [[*head]]
     for row in table.rows:
-        line: list[object] = [row.row, row.system or "", row.label, row.train, row.test, row.status]
+        line: list[object] = [row.row, row.system or "", row.label, row.train, row.test, row.seeds, row.status]
         line += [(row.signature or {}).get(key, "") for key in ("filter", "references", "items")]
         for metric in METRICS:
             low, high = row.intervals[metric] if row.intervals else (None, None)
@@ -86,7 +89,8 @@ def result_csv(table: ResultTable) -> str:
                 None if source is None else source[metric] for source in (row.run, row.paper, row.difference)
             )
             against = row.compared[metric] if row.compared else {"difference": None, "p": None}
-            figures = (run, low, high, paper, difference, against["difference"], against["p"])
+            spread = row.spread[metric] if row.spread else None
+            figures = (run, low, high, spread, paper, difference, against["difference"], against["p"])
             line += ["" if value is None else round(value, 6) for value in figures]
         lines.append(line)
     return _csv(lines)

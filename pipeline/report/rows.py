@@ -9,7 +9,8 @@ class ResultRow:
     """A row of Table 2 or 3.
 
     system: its key in the configuration, None where nothing stands for the row. status: empty when there are scores,
-    else why not. run, intervals, paper, difference: by metric; None where there is no such figure.
+    else why not. run, intervals, paper, difference: by metric; None where there is no such figure. Of a system with
+    several ``seeds`` scored, run is their mean, and ``spread`` their standard deviation, instead of intervals.
     signature: what the scores were made with. compared: by metric, `difference` and `p` of the paired comparison with
     the system of `scoring.against`; None where there is none.
     """
@@ -26,6 +27,8 @@ class ResultRow:
     difference: Mapping[str, float] | None
     signature: Mapping[str, object] | None
     compared: Mapping[str, Mapping[str, float]] | None
+    seeds: int = 1
+    spread: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Tables 1, 2 and 3: this run beside the paper."""
 
+import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pipeline.config import CHALLENGE, Config
 from pipeline.errors import UserError
@@ -61,7 +63,7 @@ def result_table(config: Config, test_set: str) -> ResultTable:
 def _rows(config: Config, test_set: str, row: str, scores: Mapping[str, Scores]) -> list[ResultRow]:
     paper = ROWS[row]
     figures = paper.figures(test_set)
-    systems = [name for name in config.run if config.systems[name].row == row]
+    systems = [name for name in config.run if config.systems[name].row == row and not _counted(config, name)]
     systems = [name for name in systems if test_set in config.systems[name].test_sets]
     if not systems:
         known = any(system.row == row for system in config.systems.values())
@@ -70,11 +72,22 @@ def _rows(config: Config, test_set: str, row: str, scores: Mapping[str, Scores])
             row, None, paper.label, paper.train, paper.test, status, None, None, figures, None, None, None
         )
         return [] if figures is None else [empty]
-    return [_row(config, row, name, scores.get(name), figures) for name in systems]
+    return [_row(config, row, name, scores, figures) for name in systems]
 
 
-def _row(config: Config, row: str, name: str, scores: Scores | None, figures: Mapping[str, float] | None) -> ResultRow:
+def _counted(config: Config, name: str) -> bool:
+    """Whether a system is a further seed of one that is run, and so counted with that one."""
+    return config.systems[name].seed_of in config.run
+
+
+def _row(
+    config: Config, row: str, name: str, known: Mapping[str, Scores], figures: Mapping[str, float] | None
+) -> ResultRow:
     train, test = descriptions(config, name)
+    scores = known.get(name)
+    seeds = [known[other] for other in config.run if config.systems[other].seed_of == name and other in known]
+    if scores is not None and seeds:
+        return _seeds_row(config, row, name, [scores, *seeds], figures)
     run = None if scores is None else scores["metrics"]
     comparable = run is not None and figures is not None and config.corpus.source != "scenes"
     return ResultRow(
@@ -93,6 +106,24 @@ def _row(config: Config, row: str, name: str, scores: Scores | None, figures: Ma
     )
 
 
+def _seeds_row(
+    config: Config, row: str, name: str, scores: Sequence[Scores], figures: Mapping[str, float] | None
+) -> ResultRow:
+    """The row of a system of several seeds; how a single one of them compares with another system is left out."""
+    one = _row(config, row, name, {name: scores[0]}, figures)
+    values = {metric: [each["metrics"][metric] for each in scores] for metric in METRICS}
+    run = {metric: statistics.mean(found) for metric, found in values.items()}
+    return replace(
+        one,
+        run=run,
+        spread={metric: statistics.stdev(found) for metric, found in values.items()},
+        intervals=None,
+        difference=None if one.difference is None or figures is None else {m: run[m] - figures[m] for m in METRICS},
+        compared=None,
+        seeds=len(scores),
+    )
+
+
 def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Scores]) -> list[str]:
     notes = []
     if config.corpus.source == "scenes":
@@ -103,13 +134,16 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
         notes.append(f"This run: {next(iter(settings.values()))}.")
     else:
         notes += [f"This run, {name}: {text}." for name, text in settings.items()]
+    if any(row.spread for row in rows):
+        counts = " and ".join(str(count) for count in sorted({row.seeds for row in rows if row.spread}))
+        notes.append(f"Rows of {counts} seeds are their mean, ± their standard deviation.")
     if any(row.intervals for row in rows):
-        notes.append("± is half the width of the 95 % interval (bootstrap over items).")
+        notes.append("± is half the width of the 95 % interval (bootstrap over videos).")
     compared = next((scores[name]["against"] for name in named if scores[name]["against"]), None)
     if compared is not None and config.scoring.against is not None:
         label = display_names(config)[config.scoring.against]
         notes.append(
-            f"* differs from {label} (p < {SIGNIFICANT}; paired approximate randomisation, "
+            f"* differs from {label} (p < {SIGNIFICANT}; paired approximate randomisation of videos, "
             f"{compared['randomisations']:,} trials, not corrected for several comparisons)."
         )
     for status, note in _STATUS_NOTES.items():
@@ -129,29 +163,29 @@ def _settings(signature: Mapping[str, object]) -> str:
 
 def corpus_table(config: Config) -> CorpusTable:
     """Table 1 of the corpus in use; of captions with quantities of their own, and nothing of the paper."""
-    statistics = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
+    counts = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
     if config.corpus.source == "captions":
-        return _captions_table(config, statistics)
+        return _captions_table(config, counts)
     rows = tuple(
-        (split, quantity, statistics.get(split, {}).get(quantity), CORPUS[split][quantity])
+        (split, quantity, counts.get(split, {}).get(quantity), CORPUS[split][quantity])
         for split in CORPUS
         for quantity in ("dialogs", "turns", "words")
     )
     notes = ["A question and an answer count as one turn each; words are white-space tokens of both."]
     if config.corpus.source == "scenes":
         notes.insert(0, "This run is on generated scenes, the paper on Charades videos with AVSD dialogs.")
-    if not statistics:
+    if not counts:
         notes.append(_UNCOUNTED)
     return CorpusTable(number=1, title="The corpus", rows=rows, notes=tuple(notes))
 
 
-def _captions_table(config: Config, statistics: Mapping[str, Mapping[str, int]]) -> CorpusTable:
+def _captions_table(config: Config, counts: Mapping[str, Mapping[str, int]]) -> CorpusTable:
     quantities = {"videos": "dialogs", "captions": "captions", "words": "caption_words"}
     splits = ("training", "validation", *(["test"] if config.captions.tested else []))
     rows = tuple(
-        (split, quantity, statistics.get(split, {}).get(key), None)
+        (split, quantity, counts.get(split, {}).get(key), None)
         for split in splits
         for quantity, key in quantities.items()
     )
-    notes = ["Captions of the user's; the paper has none.", *([] if statistics else [_UNCOUNTED])]
+    notes = ["Captions of the user's; the paper has none.", *([] if counts else [_UNCOUNTED])]
     return CorpusTable(number=1, title="The corpus", rows=rows, notes=tuple(notes))

@@ -1,4 +1,4 @@
-"""95 % intervals by resampling items: what the scores could be had other questions been asked."""
+"""95 % intervals by resampling videos with their items: what the scores could be had other videos been asked about."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.scoring.metrics import Measured, corpus_scores
 from pipeline.scoring.names import METRICS
+from pipeline.scoring.videos import summed
 
 SEED = 1
 _CHUNK_VALUES = 4_000_000
@@ -32,19 +33,27 @@ def resampled_sums(systems: Sequence[NDArray[np.float64]], resamples: int, seed:
 
 
 def resampled_scores(
-    systems: Sequence[Measured], resamples: int, seed: int = SEED
+    systems: Sequence[Measured], resamples: int, seed: int = SEED, videos: NDArray[np.intp] | None = None
 ) -> list[dict[str, NDArray[np.float64]]]:
-    """(resamples,) corpus scores by metric of each system, all on the same N items."""
-    sums = resampled_sums([measured.statistics() for measured in systems], resamples, seed)
-    return [corpus_scores(total, len(measured.bleu)) for total, measured in zip(sums, systems, strict=True)]
+    """(resamples,) corpus scores by metric of each system, all on the same N items.
+
+    videos: (N,) the number of each item's video, see `videos`; None: each has its own. Videos that are asked more about
+    weigh more, and a draw may have more items or fewer.
+    """
+    one = np.ones((len(systems[0].bleu), 1))
+    values = [summed(np.hstack([measured.statistics(), one]), videos) for measured in systems]
+    sums = resampled_sums(values, resamples, seed)
+    return [corpus_scores(total[:, :-1], total[:, -1]) for total in sums]
 
 
-def intervals(systems: Sequence[Measured], resamples: int, seed: int = SEED) -> list[dict[str, list[float]]]:
+def intervals(
+    systems: Sequence[Measured], resamples: int, seed: int = SEED, videos: NDArray[np.intp] | None = None
+) -> list[dict[str, list[float]]]:
     """The 2.5 and 97.5 % points by metric of each system, all on the same items; empty without resamples."""
     if resamples == 0:
         return [{} for _ in systems]
     points = []
-    for scores in resampled_scores(systems, resamples, seed):
+    for scores in resampled_scores(systems, resamples, seed, videos):
         ends = {metric: np.percentile(scores[metric], [2.5, 97.5]) for metric in METRICS}
         points.append({metric: [float(low), float(high)] for metric, (low, high) in ends.items()})
     return points

@@ -35,8 +35,9 @@ class Measured:
         return np.concatenate([self.bleu, self.meteor, *(self.items[metric][:, None] for metric in _MEANS)], axis=1)
 
 
-def corpus_scores(sums: NDArray[np.float64], count: int) -> dict[str, NDArray[np.float64]]:
-    """(...,) corpus scores by metric of statistics (..., 35) summed over ``count`` items.
+def corpus_scores(sums: NDArray[np.float64], count: int | NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """(...,) corpus scores by metric of statistics (..., 35) summed over ``count`` items, one number or
+    (...,).
 
     BLEU and METEOR follow from their counts; ROUGE-L and CIDEr are means of items, CIDEr's with the document
     frequencies of the whole set of references.

@@ -30,6 +30,7 @@ from pipeline.scoring.names import METRICS
 from pipeline.scoring.paraphrases import Paraphrases, read_paraphrases
 from pipeline.scoring.printing import print_scores
 from pipeline.scoring.tokenizer import tokenize
+from pipeline.scoring.videos import numbered
 from pipeline.texts import read_bytes
 
 _ITEM_DIGITS = 6
@@ -158,7 +159,7 @@ def _score(
         references = {key: [next(tokens) for _ in group] for key, group in texts.items()}
         for keys, members in same.items():
             measured = measure_systems([answers[i] for i in members], [references[key] for key in keys], meteor)
-            bounds = resampling.intervals(measured, bootstrap)
+            bounds = resampling.intervals(measured, bootstrap, videos=_videos(keys))
             for index, scores, ends in zip(members, measured, bounds, strict=True):
                 scored[index] = _System(paths[index], matched[index], scores, ends)
     return [scored[index] for index in range(len(paths))]
@@ -189,17 +190,21 @@ def _compare(systems: Sequence[_System], other: _System, truth: Truth | None, tr
         if system.found.keys != other.found.keys:
             log(f"{system.path}: not compared with {other.path}, which answers other turns")
             continue
-        accuracy = None
+        accuracy, videos = None, _videos(system.found.keys)
         if truth is not None and system.right is not None and other.right is not None:
             parts = categories(system.found.keys, truth)
-            accuracy = significance.compare_accuracy(system.right, other.right, parts, trials)
+            accuracy = significance.compare_accuracy(system.right, other.right, parts, trials, videos)
         system.against = {
             "hypotheses": shown(other.path),
             "randomisations": trials,
             "seed": significance.SEED,
-            "metrics": significance.compare_scores(system.measured, other.measured, trials),
+            "metrics": significance.compare_scores(system.measured, other.measured, trials, videos=videos),
             "grounded": accuracy,
         }
+
+
+def _videos(keys: Sequence[Key]) -> NDArray[np.intp]:
+    return numbered([video for video, _ in keys])
 
 
 def _filtered(filter: str, known: Mapping[Key, Sequence[str]]) -> str:

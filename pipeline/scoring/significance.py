@@ -2,7 +2,8 @@
 
 Paired approximate randomisation (Riezler and Maxwell 2005; Noreen 1989): were the two systems equal, it would not
 matter which of them gave which of an item's two answers. So the answers of each item are exchanged with probability one
-half, many times over, and the p value is how often the difference of the corpus scores is then at least as large.
+half, many times over, and the p value is how often the difference of the corpus scores is then at least as large. The
+answers about one video, which are alike, are exchanged together.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.scoring.metrics import Measured, corpus_scores
 from pipeline.scoring.names import METRICS
+from pipeline.scoring.videos import summed
 
 SEED = 1
 SIGNIFICANT = 0.05
@@ -26,19 +28,30 @@ Comparison = dict[str, dict[str, float]]
 """By name: `difference` (first minus second) and its two-sided `p`."""
 
 
-def compare_scores(first: Measured, second: Measured, trials: int, seed: int = SEED) -> Comparison:
-    """Differences of all metrics, ``first`` minus ``second``, on the same N items."""
+def compare_scores(
+    first: Measured, second: Measured, trials: int, seed: int = SEED, videos: NDArray[np.intp] | None = None
+) -> Comparison:
+    """Differences of all metrics, ``first`` minus ``second``, on the same N items.
+
+    videos: (N,) the number of each item's video, see `videos`; None: each has its own.
+    """
     count = len(first.bleu)
-    found = compare(first.statistics(), second.statistics(), lambda sums: corpus_scores(sums, count), trials, seed)
+    ours, theirs = (summed(measured.statistics(), videos) for measured in (first, second))
+    found = compare(ours, theirs, lambda sums: corpus_scores(sums, count), trials, seed)
     return {metric: found[metric] for metric in METRICS}
 
 
 def compare_accuracy(
-    first: NDArray[np.bool_], second: NDArray[np.bool_], parts: Mapping[str, NDArray[np.bool_]], trials: int
+    first: NDArray[np.bool_],
+    second: NDArray[np.bool_],
+    parts: Mapping[str, NDArray[np.bool_]],
+    trials: int,
+    videos: NDArray[np.intp] | None = None,
 ) -> Comparison:
     """Differences of the share of right answers, of which (N,) ``first`` and ``second`` say which are right.
 
-    parts: (N,) masks by name, each of at least one item; the comparison has each of them by its name.
+    parts: (N,) masks by name, each of at least one item; the comparison has each of them by its name. videos: as
+    `compare_scores` has them.
     """
     chosen = np.stack(list(parts.values()), axis=1)
     sizes = chosen.sum(axis=0)
@@ -46,7 +59,7 @@ def compare_accuracy(
     def shares(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         return {name: sums[..., index] / sizes[index] for index, name in enumerate(parts)}
 
-    values = [(right[:, None] & chosen).astype(np.float64) for right in (first, second)]
+    values = [summed((right[:, None] & chosen).astype(np.float64), videos) for right in (first, second)]
     return compare(values[0], values[1], shares, trials, SEED)
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pipeline.config import REPRESENTING
+
 
 def card(info: dict[str, Any]) -> str:
     """Markdown: what the system is, how it was trained, how large its parts are. info: as in `system.json`."""
@@ -14,7 +16,8 @@ def card(info: dict[str, Any]) -> str:
         "Description at test": described["test"],
         "Loss": info["loss"],
         "Teacher": info["teacher"] or "none",
-        "Started from": info["init_from"] or "fresh weights",
+        "Started from": _start(info),
+        "Parts that did not learn": ", ".join(info["freeze"]) or "none",
         "Vocabulary": f"{info['vocabulary']['size']} entries, SHA-256 {info['vocabulary']['hash'][:12]}",
         "Seed": info["training"]["seed"],
         "Commit": info["commit"] or "unknown",
@@ -28,6 +31,13 @@ def card(info: dict[str, Any]) -> str:
     lines += ["", "## Parameters", "", *_table("Part", "Parameters", counts)]
     lines += ["", "## Versions", "", *_table("Package", "Version", info["versions"])]
     return "\n".join(lines) + "\n"
+
+
+def _start(info: dict[str, Any]) -> str:
+    if info["init_from"] is not None:
+        return str(info["init_from"])
+    taught = info["loss"] in REPRESENTING or info["training"].get("student_from_teacher", False)
+    return "its teacher" if taught else "fresh weights"
 
 
 def _table(left: str, right: str, rows: dict[str, Any]) -> list[str]:

@@ -18,6 +18,7 @@ from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.networks.base import DialogNetwork
+from pipeline.networks.parts.words import WordScores
 from pipeline.systems.system import INFO, WEIGHTS, WORDS
 from pipeline.vocabulary.words import Vocabulary
 
@@ -61,7 +62,7 @@ def take_over(network: DialogNetwork, vocabulary: Vocabulary, folder: Path) -> T
     places = {word: place for place, word in enumerate(words.words)}
     pairs = [(row, places[word]) for row, word in enumerate(vocabulary.words) if word in places]
     rows, others = (torch.tensor(column, dtype=torch.int64) for column in zip(*pairs, strict=True))
-    by_word = set(_by_word(network, len(vocabulary)))
+    by_word = set(_by_word(network))
     taken, fresh = [], []
     for name, parameter in network.named_parameters():
         given = source.get(name)
@@ -88,8 +89,8 @@ def _read(folder: Path) -> tuple[dict[str, Tensor], Vocabulary]:
         raise UserError(f"{folder / WEIGHTS}: not the weights {INFO} describes ({error}); train it again") from None
 
 
-def _by_word(network: nn.Module, words: int) -> Iterator[str]:
+def _by_word(network: nn.Module) -> Iterator[str]:
     """Parameters with a row a word: embeddings and the output layer."""
     for name, module in network.named_modules():
-        if isinstance(module, nn.Embedding) or (isinstance(module, nn.Linear) and module.out_features == words):
+        if isinstance(module, nn.Embedding | WordScores):
             yield from (f"{name}.{part}" for part, _ in module.named_parameters())

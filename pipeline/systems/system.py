@@ -172,6 +172,7 @@ def _info(
         "loss": system.loss,
         "teacher": system.teacher,
         "init_from": None if system.init_from is None else str(system.init_from),
+        "freeze": list(system.freeze),
         "training": training_values(config, name),
         "vocabulary": {"size": len(vocabulary), "hash": vocabulary.hash},
         "parameters": parts(network),

@@ -66,6 +66,7 @@ class Task(ABC):
             teacher,
             label_smoothing=settings.label_smoothing,
             joint_shared_pass=settings.joint_shared_pass and entry.loss == "joint",
+            frozen=entry.freeze,
         )
 
     def measure(self) -> "Measure":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.scoring.request import Request
     from pipeline.vocabulary.words import Vocabulary
 
-Loss = Literal["ce"]
+Loss = Literal["ce", "rep", "rep_ce"]
 
 
 class Fold(Section):
@@ -36,10 +36,14 @@ class DescribeSystem(System):
     task: Literal["describe"] = Field("describe", description="what the system does")
     target: Target = Field(
         "summary",
-        description="what it learns to write: a person's summary, caption, or both, each by itself; of a corpus of "
-        "captions: captions",
+        description="what it learns to write: a person's summary, caption, or both (two sentences); captions: all of a "
+        "corpus of captions",
     )
-    loss: Loss = Field("ce", description="ce: cross entropy")
+    loss: Loss = Field(
+        "ce",
+        description="ce: cross entropy; rep: L_rep; rep_ce: L_rep + L_CE; students of the latter two start from "
+        "their teacher",
+    )
     fold: Fold | None = Field(
         None, description="leave a part of the training videos out; planned where a system's `folds` ask for it"
     )

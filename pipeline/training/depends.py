@@ -23,7 +23,7 @@ from pipeline.vocabulary.words import Vocabulary
 
 PLACE = ("device", "precision")
 """Where a state was made: it goes on in the like place only, while a finished model is good anywhere."""
-_OTHERWISE = ("label", "network", "loss", "teacher", "init_from", "sizes")
+_OTHERWISE = ("label", "network", "loss", "teacher", "init_from", "sizes", "freeze")
 """Keys of an entry that have a name of their own among the values, or are in no result's way."""
 
 
@@ -41,6 +41,7 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
         **_named("sizes", entry["sizes"]),
         **_named("training", training_values(config, name)),
         **_seen("model", entry, materials.views["model"], video_ids),
+        **({"frozen parts": entry["freeze"]} if "freeze" in entry else {}),
     }
     for split, dialogs in materials.dialogs.items():
         values[f"{split} dialogs"] = _dialog_hash(dialogs)

@@ -1,22 +1,40 @@
 """What one step of training computes: the network, with its teacher where it has one, turned into loss terms."""
 
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
+from pipeline.config.systems import REPRESENTING
 from pipeline.dataset.batch import Batch
 from pipeline.networks.base import Decoded, DialogNetwork
-from pipeline.training.losses import Losses, Terms, context_error, cross_entropy, real_words, soft_cross_entropy
+from pipeline.networks.captioner import CaptionerNetwork
+from pipeline.tensors import Sequences
+from pipeline.training.losses import (
+    Losses,
+    Terms,
+    context_error,
+    cross_entropy,
+    real_words,
+    representation_error,
+    soft_cross_entropy,
+)
+from pipeline.training.soft_targets import SoftTargets
+from pipeline.training.split import Split
 
 
 class Learner(nn.Module):
-    """A network and, for the losses `st`, `st_context` and `joint`, its teacher.
+    """A network and, for all losses but `ce`, its teacher.
 
     ce: cross entropy of the network. st (eq. 9) and st_context (eq. 10): soft targets, and context vectors, of a
     teacher that is frozen and runs without dropout. joint (eq. 11): both learn; the soft targets come from a pass of
     the teacher without dropout and without gradient, its own cross entropy and the context error from its training
-    pass (choice 4); with ``joint_shared_pass`` the soft targets are that pass's too, still without gradient.
+    pass (choice 4); with ``joint_shared_pass`` the soft targets are that pass's too, still without gradient. rep: the
+    adaptor of a captioner learns to represent a video as its frozen teacher does, and nothing else learns. rep_ce: so
+    it does, from that and from the network's cross entropy, with all the rest of the network.
+
+    frozen: names of parts of the network (`adaptor`, `decoder.forwards.0`) that do not learn and run without dropout.
 
     label_smoothing: of the hard targets that are learned from. A student's own cross entropy on hard targets
     (`student_ce`, never smoothed) is monitored, and so is the context error under `st` where both networks' context
@@ -33,6 +51,7 @@ class Learner(nn.Module):
         *,
         label_smoothing: float = 0.0,
         joint_shared_pass: bool = False,
+        frozen: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if (loss == "ce") != (teacher is None):
@@ -42,19 +61,31 @@ class Learner(nn.Module):
         self.teacher = teacher
         self.label_smoothing = label_smoothing
         self.joint_shared_pass = joint_shared_pass
+        self.soft_targets: SoftTargets | None = None
         if teacher is not None:
             teacher.requires_grad_(loss == "joint")
+        self.frozen = tuple(frozen)
+        if loss == "rep":
+            self.frozen = tuple(part for part, _ in model.named_children() if part != "adaptor")
+        for part in self.frozen:
+            model.get_submodule(part).requires_grad_(False)
         self.train()
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode, but for a frozen teacher."""
+        """Training mode, but for a frozen teacher and frozen parts."""
         super().train(mode)
         if self.teacher is not None and self.loss != "joint":
             self.teacher.eval()
+        for part in self.frozen:
+            self.model.get_submodule(part).eval()
         return self
 
+    def learning(self) -> Iterator[nn.Parameter]:
+        """The parameters that learn."""
+        return (parameter for parameter in self.learned().parameters() if parameter.requires_grad)
+
     def learned(self) -> nn.ModuleDict:
-        """The networks that are trained, by role."""
+        """The networks that are trained, by role, with what is frozen in them."""
         networks = nn.ModuleDict({"model": self.model})
         if self.teacher is not None and self.loss == "joint":
             networks["teacher"] = self.teacher
@@ -63,6 +94,8 @@ class Learner(nn.Module):
     def forward(self, batch: Batch) -> Losses:
         """The loss terms of a batch with targets, each a scalar."""
         assert batch.targets is not None
+        if self.loss in REPRESENTING:
+            return Losses(self._represented(batch, batch.targets), {})
         student: Decoded = self.model(batch.views["model"], batch.targets)
         words = real_words(batch.targets)
         if self.teacher is None:
@@ -70,7 +103,7 @@ class Learner(nn.Module):
         if self.loss == "joint":
             terms, soft = self._joint(self.teacher, student, batch, words), None
         else:
-            soft = _quiet(self.teacher, batch)
+            soft = self._told(self.teacher, batch)
             terms = {"st": soft_cross_entropy(student, soft)}
             if self.loss == "st_context":
                 terms["context"] = context_error(student, soft)
@@ -79,6 +112,27 @@ class Learner(nn.Module):
             if soft is not None and "context" not in terms and student.context.shape == soft.context.shape:
                 monitored["context"] = context_error(student, soft)
         return Losses(terms, monitored)
+
+    def _represented(self, batch: Batch, targets: Sequences) -> Terms:
+        """L_rep, which needs no word, and with `rep_ce` the cross entropy of the same pass."""
+        assert isinstance(self.model, CaptionerNetwork) and isinstance(self.teacher, CaptionerNetwork)
+        found = self.model.represent(batch.views["model"])
+        with torch.no_grad():
+            wanted = self.teacher.represent(batch.views["teacher"])
+        terms = {"rep": representation_error(found, wanted, targets.lengths)}
+        if self.loss == "rep_ce":
+            student = self.model.decode(self.model.read(found), targets)
+            terms["ce"] = cross_entropy(student, real_words(targets), self.label_smoothing)
+        return terms
+
+    def remember(self, split: Split, batch_turns: int, device: torch.device, most: int) -> None:
+        """Have the frozen teacher say what it says of all turns of ``split`` now, once; see `SoftTargets.of`."""
+        assert self.teacher is not None
+        teacher = self.teacher.to(device)
+        self.soft_targets = SoftTargets.of(lambda batch: _quiet(teacher, batch), split, batch_turns, device, most)
+
+    def _told(self, teacher: DialogNetwork, batch: Batch) -> Decoded:
+        return _quiet(teacher, batch) if self.soft_targets is None else self.soft_targets(batch)
 
     def _joint(self, teacher: DialogNetwork, student: Decoded, batch: Batch, words: Tensor) -> Terms:
         """The terms of equation 11."""

@@ -15,6 +15,7 @@ from pipeline.config import Training
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.progress import log, progress
+from pipeline.training.average import Average
 from pipeline.training.curves import Board, Row, csv_text, epoch_line, epoch_row
 from pipeline.training.feed import Feed, Step
 from pipeline.training.learner import Learner
@@ -60,7 +61,8 @@ class Loop:
         self.rows: list[Row] = []
         self.best: dict[str, Tensor] = {}
         learner.to(fabric.device)
-        optimizer = torch.optim.Adam(learner.learned().parameters(), lr=settings.learning_rate, fused=True)
+        self.average = Average(learner.model, settings.average)
+        optimizer = torch.optim.Adam(learner.learning(), lr=settings.learning_rate, fused=True)
         if state is not None:
             self._take_up(state, optimizer)
         self.module, self.optimizer = fabric.setup(learner, optimizer)
@@ -102,21 +104,21 @@ class Loop:
 
     def _learn(self, step: Step) -> None:
         """One step of Adam; the loss terms are added to the epoch's sums."""
+        settings = self.settings
         losses: Losses = self.module(step.batch.to(self.fabric.device))
         self.optimizer.zero_grad()
         # Each process's loss is a mean over its own words, and the gradient becomes the mean over the processes: these
         # weights make of it the gradient of the mean over all words.
         weight = step.share * self.fabric.world_size
-        self.fabric.backward(weight * total(losses.learned, self.settings.lambda_context))
-        norm = self.fabric.clip_gradients(
-            self.module, self.optimizer, max_norm=self.settings.clip, error_if_nonfinite=False
-        )
+        self.fabric.backward(weight * total(losses.learned, settings.lambda_context, settings.lambda_representation))
+        norm = self.fabric.clip_gradients(self.module, self.optimizer, max_norm=settings.clip, error_if_nonfinite=False)
         assert norm is not None
         terms = {**losses.learned, **losses.monitored}
         *values, length = self._told(step, torch.stack([term.detach() for term in terms.values()]), norm)
         if not all(map(math.isfinite, (*values, length))):
             raise UserError(self._not_finite(step, dict(zip(terms, values, strict=True)), length))
         self.optimizer.step()
+        self.average.update()
         for term, value in zip(terms, values, strict=True):
             self.position.sums[term] = self.position.sums.get(term, 0.0) + value * step.words
         self.position.words += step.words
@@ -152,7 +154,10 @@ class Loop:
         """Validate; keep the weights if they are the best; note the epoch."""
         done, rate = self.position, self.schedule.learning_rate
         epoch = done.epoch + 1
-        found = self._validate()
+        with self.average.in_place():
+            found = self._validate()
+            weights = self.learner.model.state_dict()
+            validated = {name: weight.detach().to("cpu", copy=True) for name, weight in weights.items()}
         self.learner.train()
         if not math.isfinite(found):
             raise UserError(
@@ -160,8 +165,7 @@ class Loop:
                 "lower training.learning_rate"
             )
         if self.schedule.update(epoch, found):
-            weights = self.learner.model.state_dict()
-            self.best = {name: weight.detach().to("cpu", copy=True) for name, weight in weights.items()}
+            self.best = validated
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate
         self.rows.append(epoch_row(done, self.measure, found, rate, self.fabric.device))
@@ -194,6 +198,7 @@ class Loop:
             optimizer=self.optimizer.state_dict(),
             generators=everyones,
             best=self.best,
+            average=self.average.state(),
         ).write(self.folder / STATE)
 
     def _take_up(self, state: State, optimizer: torch.optim.Optimizer) -> None:
@@ -202,6 +207,7 @@ class Loop:
         self.rows, self.best = state.rows, state.best
         self.learner.learned().load_state_dict(state.networks)
         optimizer.load_state_dict(state.optimizer)
+        self.average.take_up(state.average)
         rank, now, then = self.fabric.global_rank, self.fabric.world_size, len(state.generators)
         if rank < then:
             set_generators(state.generators[rank], self.fabric.device)

@@ -1,8 +1,9 @@
-"""The losses of student-teacher training: equations 9, 10 and 11 of the paper, and cross entropy.
+"""The losses of student-teacher training: equations 9, 10 and 11 of the paper, cross entropy, and L_rep.
 
-Legend: W real target words of a batch (`<eos>` among them), V vocabulary, G size of the context vector.
+Legend: T turns, W real target words of a batch (`<eos>` among them), V vocabulary, G size of the context vector, Z size
+of a representation.
 
-All are means over the W words, the context error over the G dimensions too (choice 5): lambda_c = 1 and the clipping of
+All are means over the W words, the errors over their dimensions too (choice 5): lambda_c = 1 and the clipping of
 gradients refer to that. Softmaxes are taken in float32 at least, whatever precision the networks run in.
 """
 
@@ -16,7 +17,8 @@ from pipeline.networks.base import Decoded
 from pipeline.tensors import Sequences, full_precision, length_mask, sent_to
 
 Terms = dict[str, Tensor]
-"""Scalar loss terms by name: `ce` (hard targets), `st` (soft targets), `context` (context vectors), `student_ce`."""
+"""Scalar loss terms by name: `ce` (hard targets), `st` (soft targets), `context` (context vectors), `rep`
+(representations), `student_ce`."""
 
 
 class Losses(NamedTuple):
@@ -55,7 +57,19 @@ def context_error(student: Decoded, teacher: Decoded) -> Tensor:
     return functional.mse_loss(full_precision(student.context), full_precision(teacher.context))
 
 
-def total(terms: Mapping[str, Tensor], lambda_context: float) -> Tensor:
-    """What is minimised: the sum of the terms, the context error weighted by lambda_c."""
-    weighted = [lambda_context * term if name == "context" else term for name, term in terms.items()]
+def representation_error(student: Tensor, teacher: Tensor, lengths: Tensor) -> Tensor:
+    """L_rep of the distilled captioner: |A(z_S) - z_T|, mean over dimensions and words; none of it teaches the teacher.
+
+    student, teacher: (T, Z). lengths: (T,) words of each turn's target. Every word of a turn has the turn's error: so
+    the shares of a batch, in any split, add up as they do for the other terms.
+    """
+    errors = (full_precision(student) - full_precision(teacher.detach())).abs().mean(1)
+    (words,) = sent_to(errors.device, lengths)
+    return (errors * words).sum() / words.sum()
+
+
+def total(terms: Mapping[str, Tensor], lambda_context: float, lambda_representation: float = 1.0) -> Tensor:
+    """What is minimised: the sum of the terms, context and representation errors by their weights."""
+    weights = {"context": lambda_context, "rep": lambda_representation}
+    weighted = [weights[name] * term if name in weights else term for name, term in terms.items()]
     return sum(weighted[1:], weighted[0])

@@ -49,7 +49,7 @@ class State:
     """All of a training: ``settings`` it was made with, and what `loop.Loop` needs to go on.
 
     networks, best: weights of what is trained, and of the network at its best epoch (empty before the first).
-    generators: for each process, states of its random number generators by device type.
+    generators: for each process, states of its random number generators by device type. average: see `average.Average`.
     """
 
     settings: Settings
@@ -60,6 +60,7 @@ class State:
     optimizer: dict[str, Any]
     generators: list[dict[str, Tensor]]
     best: dict[str, Tensor]
+    average: dict[str, Any]
 
     def write(self, path: Path) -> None:
         """Write atomically: a reader finds this state or the one before."""

@@ -7,13 +7,13 @@ import torch
 from lightning.fabric import Fabric
 
 from pipeline.config import Config, Training
+from pipeline.config.dependence import LOSSES
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.layout import Layout
-from pipeline.networks.base import DialogNetwork
 from pipeline.progress import log
-from pipeline.systems.initial import check_start, start_folder, take_over
-from pipeline.systems.system import build, finished, load, parameters, recover, save
+from pipeline.systems.initial import check_start
+from pipeline.systems.system import finished, recover, save
 from pipeline.tasks.registry import task_of
 from pipeline.training.curves import csv_text
 from pipeline.training.depends import depends, elsewhere
@@ -22,7 +22,7 @@ from pipeline.training.learner import Learner
 from pipeline.training.loop import Loop
 from pipeline.training.materials import Materials, gather
 from pipeline.training.processes import Place, Precision, leave, make_fabric
-from pipeline.training.standard import standardise
+from pipeline.training.starting import make_learner
 from pipeline.training.state import CURVES, STATE, Settings, State, forget, read, take_up
 
 
@@ -54,12 +54,15 @@ def train_at(config: Config, name: str, place: Place) -> None:
         leave(fabric)
         return
     torch.manual_seed(settings.seed)
-    learner = _learner(config, name, materials)
+    learner = make_learner(config, name, materials)
     if place.rank:
         # The same weights, but dropout of its own.
         torch.manual_seed(settings.seed + place.rank)
     if fabric.is_global_zero:
         _announce(name, learner, materials, fabric, precision)
+    if settings.cache_soft_targets and config.systems[name].loss in LOSSES["cache_soft_targets"]:
+        with fabric.autocast():
+            learner.remember(materials.training, settings.batch_turns, fabric.device, most=settings.cache_soft_targets)
     loop = Loop(
         name,
         fabric,
@@ -139,46 +142,12 @@ def _precision(settings: Training, device: torch.device) -> Precision:
     return "bf16-mixed" if wanted else "32-true"
 
 
-def _learner(config: Config, name: str, materials: Materials) -> Learner:
-    """The network with fresh weights, or its teacher's, and the teacher where there is one."""
-    system, settings, words = config.systems[name], config.training_of(name), len(materials.vocabulary)
-    model = build(config, name, words, materials.dims("model"))
-    video_ids = [dialog.video_id for dialog in materials.dialogs["training"]]
-    standardise(model, materials.stores, video_ids)
-    if (start := start_folder(config, name)) is not None:
-        taken = take_over(model, materials.vocabulary, start)
-        fresh = f"; fresh: {', '.join(taken.fresh)}" if taken.fresh else ""
-        log(
-            f"{name}: {len(taken.taken)} parameters taken over from {start}, {taken.known} of {words} words "
-            f"known there{fresh}"
-        )
-    if system.teacher is None:
-        return task_of(config, name).learner(system, settings, model, None)
-    folder = Layout(config.results).model(system.teacher)
-    trained = load(folder, materials.vocabulary, torch.device("cpu")).network
-    if settings.student_from_teacher:
-        _copy(trained, model, f"{name}: training.student_from_teacher")
-    if system.loss == "joint" and settings.joint_teacher_from_scratch:
-        trained = build(config, system.teacher, words, materials.dims("teacher"))
-        standardise(trained, materials.stores, video_ids)
-    return task_of(config, name).learner(system, settings, model, trained)
-
-
-def _copy(source: DialogNetwork, target: DialogNetwork, what: str) -> None:
-    try:
-        target.load_state_dict(source.state_dict())
-    except RuntimeError:
-        raise UserError(
-            f"{what}: the teacher's weights do not fit; give both the same network, sizes, features and history"
-        ) from None
-
-
 def _announce(name: str, learner: Learner, materials: Materials, fabric: Fabric, precision: Precision) -> None:
     where = f"{fabric.device}, {precision}" + (f", {fabric.world_size} processes" if fabric.world_size > 1 else "")
-    count = parameters(learner.learned())
+    count = sum(parameter.numel() for parameter in learner.learning())
     splits = {"training": materials.training, "validation": materials.validation}
     sizes = ", ".join(f"{sum(split.turns)} {what} turns" for what, split in splits.items())
     log(
-        f"{name}: {sizes}, {len(materials.vocabulary)} words, {count} weights, {where}; "
+        f"{name}: {sizes}, {len(materials.vocabulary)} words, {count} weights to learn, {where}; "
         "perplexity counts <unk> and <eos>"
     )

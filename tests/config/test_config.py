@@ -18,7 +18,7 @@ def experiment(*overlays):
     return values
 
 
-@pytest.mark.parametrize("name", [None, "clips", "avsd-text", "charades"])
+@pytest.mark.parametrize("name", [None, "clips", "avsd-text", "avsd-reduced", "charades"])
 def test_shipped_configurations_are_valid(name):
     sources = [str(ROOT / "config.yaml")] + ([] if name is None else [str(ROOT / "configs" / f"{name}.yaml")])
     assert isinstance(load(sources), Config)
@@ -38,6 +38,9 @@ def test_charades_has_the_papers_settings():
     assert {settings.learning_rate for settings in trained.values()} == {1e-3}
 
 
+SEES = {"label": "x", "task": "describe", "network": "attention", "features": ["i3d_rgb"]}
+
+
 @pytest.mark.parametrize(
     ("overlay", "message"),
     [
@@ -47,10 +50,24 @@ def test_charades_has_the_papers_settings():
         ({"extract": ["c3d"]}, "extract: 'c3d' is not in features"),
         ({"systems": {"st": {"teacher": "gone"}}}, "systems.st.teacher: 'gone' is not in systems"),
         ({"systems": {"st": {"teacher": "jst"}}}, "is itself a student"),
-        ({"systems": {"st": {"loss": "ce"}}}, "teacher goes with the losses"),
+        ({"systems": {"st": {"loss": "ce"}}}, "teacher goes with every loss but ce"),
         ({"systems": {"st": {"model": "jst"}}}, "give either network"),
         ({"systems": {"st": {"features": ["c3d"]}}}, "systems.st.features: 'c3d' is not in features"),
         ({"systems": {"best": {"history": True}}}, "systems.best.history: hierarchical has no encoder for the dialog"),
+        (
+            {"systems": {"best": {"network": "captioner", "sizes": {}}}},
+            "systems.best.network: captioner reads no question: it goes with task: describe",
+        ),
+        ({"systems": {"st": {"loss": "rep"}}}, "systems.st.loss: Input should be 'ce', 'st', 'st_context' or 'joint'"),
+        (
+            {"systems": {"one": SEES, "two": {**SEES, "loss": "rep", "teacher": "one"}}},
+            "systems.two.loss: rep goes with network captioner, the teacher's too",
+        ),
+        (
+            {"systems": {"one": SEES, "two": {**SEES, "loss": "rep", "teacher": "one", "freeze": ["output"]}}},
+            "not with the loss rep",
+        ),
+        ({"systems": {"without_vggish": {"freeze": ["attention"]}}}, "freeze goes with network"),
         ({"systems": {"jst": {"sizes": {"context": 7}}}}, "systems.jst.loss: joint compares context vectors, 7"),
         ({"systems": {"st": {"sizes": {"width": 3}}}}, "width"),
         ({"systems": {"without_vggish": {"without": ["smell"]}}}, "'smell' is not an input of the model"),

@@ -1,13 +1,17 @@
+import itertools
 import json
+from pathlib import Path
 
 import pytest
 
-from pipeline.config import Corpus, Dialogs
+from pipeline.config import SPLITS, Corpus, Dialogs, load
 from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn, read_dialogs, write_dialogs
 from pipeline.corpus.importing import import_dialogs
 from pipeline.corpus.references import read_references, write_references
 from pipeline.corpus.statistics import print_statistics, statistics
 from pipeline.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def dialogs(prefix, count, last="yes , it is ."):
@@ -97,6 +101,37 @@ def test_the_limit_keeps_the_first_dialogs_after_the_holdout(files, tmp_path):
     assert [d.video_id for d in read_dialogs(tmp_path / "cut" / "training.json")] == rest[:4]
     assert report(tmp_path / "cut")["limit"] == 4
     assert report(tmp_path / "cut")["taken_out"]["over_limit"] == len(rest) - 4
+
+
+def test_a_smaller_fraction_is_part_of_a_larger_one_and_validates_on_the_same(files, tmp_path):
+    del files["validation"]
+    found = [run(files, tmp_path / f"{part}", {"training_fraction": part}) for part in (0.25, 0.5, 1.0)]
+    quarter, half, whole = (splits["training"] for splits in found)
+    assert (len(quarter), len(half), len(whole)) == (4, 9, 18)  # of the 18 that are not held out
+    assert quarter < half < whole
+    assert found[0]["validation"] == found[1]["validation"] == found[2]["validation"]
+    assert report(tmp_path / "0.25")["taken_out"]["over_fraction"] == 14
+    write_dialogs(files["training"], dialogs("t", 20)[::-1])
+    assert run(files, tmp_path / "turned", {"training_fraction": 0.25})["training"] == quarter
+
+
+def test_nothing_that_is_tested_on_is_learned_from_in_the_reduced_experiment(shared, tmp_path):
+    """On the real files: the trial set, all its 733 videos, is part of what the training dialogs are taken from."""
+    sources = [str(ROOT / "config.yaml"), str(ROOT / "configs" / "avsd-reduced.yaml")]
+    config = load([*sources, json.dumps({"data": str(shared / "data" / "avsd")})])
+    import_dialogs(config.corpus, config.dialogs, tmp_path)
+    splits = {split: {d.video_id for d in read_dialogs(tmp_path / f"{split}.json")} for split in SPLITS}
+    assert {split: len(ids) for split, ids in splits.items()} == {
+        "training": 951,
+        "validation": 106,
+        "trial": 730,
+        "official": 1710,
+    }
+    for one, other in itertools.combinations(SPLITS, 2):
+        assert not splits[one] & splits[other], (one, other)
+    trial = set(json.loads((shared / "data" / "avsd" / "trial_test_733_ids.json").read_text()))
+    assert len(trial) == 733
+    assert not trial & (splits["training"] | splits["validation"])
 
 
 def test_references_are_every_trial_turn_and_the_last_official_turns(files, tmp_path):

@@ -233,7 +233,7 @@ def test_predictions_are_printed(resources: Path, tmp_path: Path, capsys: pytest
 def test_what_cannot_be_done_is_said(decoded: Path, resources: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"features\.it\.npy is set"):
         extract({"network": "i3d_rgb", "npy": "folder"}, decoded, tmp_path, resources)
-    with pytest.raises(UserError, match="only i3d_rgb and i3d_flow have a classifier"):
+    with pytest.raises(UserError, match="only i3d_rgb, i3d_flow and image have one"):
         extract({"network": "vggish"}, decoded, tmp_path, resources, show_predictions=True)
     silent = decoded_shard(tmp_path / "0003.h5", sound=False)
     with pytest.raises(UserError, match="decoded without sound"):

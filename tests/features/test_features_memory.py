@@ -17,7 +17,7 @@ import sys
 import h5py, numpy as np, torch
 from pathlib import Path
 from pipeline.config import VGGishFeature
-from pipeline.features import sound as extraction
+from pipeline.features import vggish as extraction
 from pipeline.features.checkpoints import Loaded
 from pipeline.features.extract import extract_shard
 

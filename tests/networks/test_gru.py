@@ -37,6 +37,29 @@ def test_a_step_equals_the_cell():
     torch.testing.assert_close(gru.step(cell, gru.product(cell, values), state), cell(values, state))
 
 
+def test_a_layer_steps_as_a_cell_of_its_weights_does():
+    torch.manual_seed(0)
+    layer, cell = nn.GRU(4, 3).double(), nn.GRUCell(4, 3).double()
+    cell.load_state_dict({key.removesuffix("_l0"): value for key, value in layer.state_dict().items()})
+    values, state = torch.randn(5, 4, dtype=torch.float64), torch.randn(5, 3, dtype=torch.float64)
+    torch.testing.assert_close(gru.step(layer, gru.product(layer, values), state), cell(values, state))
+
+
+@pytest.mark.parametrize("lengths", [[3, 5, 0, 5, 1], [1], [0, 2]])
+def test_packed_sequences_from_given_states_equal_single_ones(lengths):
+    torch.manual_seed(0)
+    layer = gru.GRU(4, 3, 1).double()
+    values = torch.randn(len(lengths), 6, 4, dtype=torch.float64)
+    start = torch.randn(len(lengths), 3, dtype=torch.float64, requires_grad=True)
+    packing = Packing.of(torch.tensor(lengths), 6)
+    states = layer(packing.pack(values), packing, start)[packing.row_major()]
+    alone = [(row[:length], first) for row, length, first in zip(values, lengths, start, strict=True) if length]
+    expected = torch.cat([layer.cells(steps, first.unsqueeze(0))[0] for steps, first in alone])
+    torch.testing.assert_close(states, expected)
+    ours, theirs = (torch.autograd.grad(found.square().sum(), start)[0] for found in (states, expected))
+    torch.testing.assert_close(ours, theirs)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_equals_the_cpu():

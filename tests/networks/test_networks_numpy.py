@@ -10,7 +10,7 @@ import torch
 from pipeline.networks.base import DialogNetwork
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.registry import build_network
-from pipeline.networks.sizes import AttentionSizes, HierarchicalSizes, NaiveFusionSizes
+from pipeline.networks.sizes import AttentionSizes, CaptionerSizes, HierarchicalSizes, NaiveFusionSizes
 from pipeline.tensors import Sequences
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -278,6 +278,55 @@ def test_hierarchical(changes: dict[str, Any], make_inputs: Maker) -> None:
             s = weights.gru_cell("second", g, proposal)
             logits.append(weights.scores(np.tanh(weights("squeeze.weight") @ s + weights("squeeze.bias"))))
             contexts.append(g)
+    decoded = network(inputs, targets)
+    np.testing.assert_allclose(decoded.logits.detach().numpy(), np.array(logits), atol=1e-12)
+    np.testing.assert_allclose(decoded.context.detach().numpy(), np.array(contexts), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"standardise": True, "adaptor": True, "adaptor_hidden": 4},
+        {"inject": "init", "adaptor": True, "adaptor_residual": True, "layers": 3},
+        {"inject": "concat", "layers": 1},
+        {"inject": "concat", "layers": 3, **SHARED},
+    ],
+)
+def test_captioner(changes: dict[str, Any], make_inputs: Maker) -> None:
+    torch.manual_seed(6)
+    sizes = CaptionerSizes.model_validate({"width": 6, **changes})
+    network = build_network("captioner", sizes, 11, DIMS, history=False)
+    moments, weights = ready(network), Weights(network)
+    inputs, targets = make_inputs()
+
+    def linear(name: str, x: Array) -> Array:
+        result: Array = weights(f"{name}.weight") @ x + weights(f"{name}.bias")
+        return result
+
+    logits, contexts = [], []
+    for turn in range(5):
+        z = []
+        for name, dims in DIMS.items():
+            steps = feature_of(inputs, name, turn, moments)
+            z.append(sum(steps, np.zeros(dims)) / max(len(steps), 1))
+        pooled = np.concatenate(z)
+        if sizes.adaptor:
+            hidden = np.maximum(linear("adaptor.second", np.maximum(linear("adaptor.first", pooled), 0)), 0)
+            pooled = linear("adaptor.last", hidden) + (pooled if sizes.adaptor_residual else 0)
+        np.testing.assert_allclose(network.represent(inputs)[turn].detach().numpy(), pooled, atol=1e-12)
+        x_0 = linear("latent", pooled)
+        states = [np.tanh(x_0) if sizes.inject == "init" else np.zeros(6) for _ in range(sizes.layers)]
+        for word in [START, *tokens(targets, turn)[:-1]]:
+            embedded = weights("embedding.weight")[word]
+            entry = embedded + x_0 if sizes.inject == "add" else embedded
+            for layer in range(sizes.layers):
+                given = np.concatenate((entry, x_0)) if layer == 0 and sizes.inject == "concat" else entry
+                name = f"language.layers.{layer}.cells"
+                states[layer] = weights.gru_cell(name, given, states[layer], "_l0")
+                entry = states[layer] + entry
+            logits.append(weights.scores(entry))
+            contexts.append(x_0)
     decoded = network(inputs, targets)
     np.testing.assert_allclose(decoded.logits.detach().numpy(), np.array(logits), atol=1e-12)
     np.testing.assert_allclose(decoded.context.detach().numpy(), np.array(contexts), atol=1e-12)

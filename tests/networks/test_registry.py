@@ -10,15 +10,15 @@ from pipeline.networks.sizes import SIZES, AttentionSizes
 GOOD = {"vocabulary_size": 11, "feature_dims": {"i3d_rgb": 6}, "history": False}
 
 
-def test_every_name_builds(name):
-    assert build_network(name, SIZES[name](), **GOOD).standard is None
+def test_every_name_builds(name, sizes_of):
+    assert build_network(name, sizes_of(name), **GOOD).standard is None
 
 
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
         ({"sizes": AttentionSizes()}, "sizes must be NaiveFusionSizes, not AttentionSizes"),
-        ({"name": "transformer"}, "not known (attention, naive_fusion, hierarchical)"),
+        ({"name": "transformer"}, "not known (attention, naive_fusion, hierarchical, captioner)"),
         ({"vocabulary_size": 3}, "a vocabulary of 3 entries has no room for the 4 special ones"),
         ({"feature_dims": {"i3d_rgb": 0}}, "feature 'i3d_rgb' has 0 dimensions"),
         ({"feature_dims": {"history": 5}}, "'history' cannot name a feature"),
@@ -36,6 +36,11 @@ def test_the_error_names_the_network_and_what_does_not_fit(changes, text):
 def test_everything_that_does_not_fit_is_told_at_once():
     with pytest.raises(ValueError, match=r"^network 'attention': .*special ones; .*'keys'.*; .*'x' has -1 dimensions$"):
         build_network("attention", AttentionSizes(), 2, {"keys": 4, "x": -1}, False)
+
+
+def test_no_features_for_a_network_that_sees_nothing_else(sizes_of):
+    with pytest.raises(ValueError, match=r"^network 'captioner': it sees features alone: give at least one$"):
+        build_network("captioner", sizes_of("captioner"), 11, {}, False)
 
 
 def test_no_history_for_a_network_that_cannot_read_it():

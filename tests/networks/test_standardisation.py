@@ -58,11 +58,11 @@ def test_no_step_at_all_changes_nothing(stores):
 
 
 @pytest.mark.parametrize("network", SIZES)
-def test_equal_to_features_standardised_beforehand(network, make_inputs, stores):
+def test_equal_to_features_standardised_beforehand(network, make_inputs, stores, sizes_of):
     inputs, targets = make_inputs(torch.float32)
     history = SIZES[network].takes_history
-    plain = build_network(network, SIZES[network](), 11, DIMS, history).eval()
-    with_moments = build_network(network, SIZES[network](standardise=True), 11, DIMS, history).eval()
+    plain = build_network(network, sizes_of(network), 11, DIMS, history).eval()
+    with_moments = build_network(network, sizes_of(network, standardise=True), 11, DIMS, history).eval()
     with_moments.load_state_dict(plain.state_dict(), strict=False)
     untouched = with_moments(inputs, targets).logits
     torch.testing.assert_close(untouched, plain(inputs, targets).logits)

@@ -86,7 +86,7 @@ def test_what_differs_from_the_system_compared_with_has_a_mark(run: Config) -> N
     marked = [line for line in text.splitlines() if line.startswith("|") and "*" in line]
     assert len(marked) == 1 and marked[0].startswith("| Student-teacher L_ST |")
     assert marked[0].count("*") == 1 and marked[0].endswith(r"| 1.100\* ±0.020 |")
-    assert "* differs from Our system (-/-) (p < 0.05; paired approximate randomisation, 1,000 trials" in text
+    assert "* differs from Our system (-/-) (p < 0.05; paired approximate randomisation of videos, 1,000 trials" in text
     assert "1.100* $\\pm$0.020" in (folder / "table2.tex").read_text(encoding="utf-8")
     with (folder / "table2.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["row"]: row for row in csv.DictReader(file)}
@@ -165,3 +165,26 @@ def test_the_papers_order_of_systems(test_set: str) -> None:
     found = [figures["CIDEr"] for name in order if (figures := ROWS[name].figures(test_set)) is not None]
     assert found == sorted(found, reverse=True)
     assert len(found) == (7 if test_set == "trial" else 5)
+
+
+def test_seeds_of_a_system_are_one_row(run: Config, configure: Configure) -> None:
+    layout = Layout(run.results)
+    for name, level in (("student_s2", 0.61), ("student_s3", 0.52)):
+        found = read_json(layout.scores("student", "trial"))
+        found["metrics"] = dict.fromkeys(METRICS, level)
+        write_json(layout.scores(name, "trial"), found)
+    systems = {name: system.model_dump(exclude_unset=True) for name, system in run.systems.items()}
+    systems["student"]["seeds"] = 4
+    config = configure(run.results, systems=systems, corpus={"source": "files"})
+    write_tables(config)
+    with (layout.tables / "table2.csv").open(encoding="utf-8", newline="") as file:
+        lines = [line for line in csv.DictReader(file) if line["row"] == "st"]
+    # Seeds of .55, .61 and .52 (CIDEr of the first 1.1); the fourth is not scored yet.
+    assert len(lines) == 1 and lines[0]["seeds"] == "3"
+    values = [float(lines[0][f"BLEU-1{kind}"]) for kind in ("", "_deviation", "_difference")]
+    assert values == pytest.approx([0.56, 0.0458258, 0.56 - 0.313], abs=1e-6)
+    assert float(lines[0]["CIDEr"]) == pytest.approx((1.1 + 0.61 + 0.52) / 3, abs=1e-6)
+    assert (lines[0]["BLEU-1_low"], lines[0]["CIDEr_p"]) == ("", "")
+    text = (layout.tables / "table2.md").read_text(encoding="utf-8")
+    assert "| Student-teacher L_ST | man. | - | this run | 0.560 ±0.046 |" in text
+    assert "Rows of 3 seeds are their mean, ± their standard deviation." in text

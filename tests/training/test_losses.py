@@ -6,7 +6,14 @@ import torch
 
 from pipeline.networks.base import Decoded
 from pipeline.tensors import Sequences
-from pipeline.training.losses import context_error, cross_entropy, real_words, soft_cross_entropy, total
+from pipeline.training.losses import (
+    context_error,
+    cross_entropy,
+    real_words,
+    representation_error,
+    soft_cross_entropy,
+    total,
+)
 
 WORDS, VOCABULARY, CONTEXT = 7, 5, 3
 
@@ -94,3 +101,38 @@ def test_total_weighs_the_context_error_alone() -> None:
     terms = {name: torch.tensor(value) for name, value in {"st": 1.0, "context": 10.0, "ce": 100.0}.items()}
     assert total(terms, 0.5).item() == 106.0
     assert total({"ce": torch.tensor(3.0)}, 0.5).item() == 3.0
+    assert total({**terms, "rep": torch.tensor(7.0)}, 0.5, 3.0).item() == 106.0 + 21.0
+
+
+def representations() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    student, teacher = (torch.randn(5, 4, generator=generator, requires_grad=True) for _ in range(2))
+    return student, teacher, torch.tensor([3, 1, 4, 2, 5])
+
+
+def test_representation_error_is_l1_over_dimensions_and_words() -> None:
+    student, teacher, lengths = representations()
+    expected = 0.0
+    for row in range(5):
+        for place in range(4):
+            expected += int(lengths[row]) * abs((student[row, place] - teacher[row, place]).item()) / 4
+    assert representation_error(student, teacher, lengths).item() == pytest.approx(expected / 15, rel=1e-6)
+
+
+def test_the_representation_error_teaches_the_student_alone() -> None:
+    student, teacher, lengths = representations()
+    representation_error(student, teacher, lengths).backward()
+    assert teacher.grad is None
+    # The gradient of an L1 is its sign.
+    assert student.grad is not None
+    expected = torch.sign(student - teacher).detach() * lengths.unsqueeze(1) / (15 * 4)
+    torch.testing.assert_close(student.grad, expected)
+
+
+def test_shares_of_a_batch_add_up_to_its_representation_error() -> None:
+    student, teacher, lengths = representations()
+    parts = [torch.tensor([0, 3]), torch.tensor([1, 2, 4])]
+    found = sum(
+        representation_error(student[rows], teacher[rows], lengths[rows]) * lengths[rows].sum() / 15 for rows in parts
+    )
+    torch.testing.assert_close(found, representation_error(student, teacher, lengths))

@@ -104,7 +104,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_at_any_moment(project: Project, one_thread: None) -> None:
-    calm, harried = project("calm"), project("harried")
+    calm, harried = (project(root, {"training": {"average": 0.8}}) for root in ("calm", "harried"))
     for config in (calm, harried):
         train(config, "teacher")
     train(calm, "joint")

@@ -18,6 +18,8 @@ torch.Size([5, 6])
 torch.Size([2, 3])
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -34,24 +36,41 @@ class GRU(nn.Module):
         self.cells = nn.GRU(inputs, hidden, layers, bidirectional=bidirectional)
         self.outputs = hidden * (2 if bidirectional else 1)
 
-    def forward(self, packed: Tensor, packing: Packing) -> Tensor:
-        """States of the top layer (R, directions x H) of ``packed`` (R, D), forward beside backward."""
+    def forward(self, packed: Tensor, packing: Packing, start: Tensor | None = None) -> Tensor:
+        """States of the top layer (R, directions x H) of ``packed`` (R, D), forward beside backward.
+
+        start: (N, H), the state of a single layer of one direction before the first step of each sequence, else zero.
+        """
         if len(packed) == 0:
             return packed.new_zeros(0, self.outputs)
-        states: Tensor = self.cells(PackedSequence(packed, torch.tensor(packing.sizes)))[0].data
+        first = None if start is None else start.index_select(0, packing.order[: packing.sizes[0]]).unsqueeze(0)
+        states: Tensor = self.cells(PackedSequence(packed, torch.tensor(packing.sizes)), first)[0].data
         return states
 
 
-def product(cell: nn.GRUCell, values: Tensor) -> Tensor:
+Cell = nn.GRUCell | nn.GRU
+"""A cell, or a single layer of one direction."""
+
+
+def product(cell: Cell, values: Tensor) -> Tensor:
     """(N, 3H), the part of a cell's pre-activations that depends on its input ``values`` (N, D) alone."""
-    return functional.linear(values, cell.weight_ih, cell.bias_ih)
+    entry, _, bias, _ = _weights(cell)
+    return functional.linear(values, entry, bias)
 
 
-def step(cell: nn.GRUCell, inputs: Tensor, state: Tensor) -> Tensor:
+def step(cell: Cell, inputs: Tensor, state: Tensor) -> Tensor:
     """The next state (N, H) from ``inputs`` (N, 3H), see `product`, and ``state`` (N, H)."""
-    recurrent = functional.linear(state, cell.weight_hh, cell.bias_hh)
+    _, weight, _, bias = _weights(cell)
+    recurrent = functional.linear(state, weight, bias)
     size = state.shape[1]
     gates = torch.sigmoid(inputs[:, : 2 * size] + recurrent[:, : 2 * size])
     reset, update = gates.chunk(2, 1)
     candidate = torch.tanh(inputs[:, 2 * size :] + reset * recurrent[:, 2 * size :])
     return candidate + update * (state - candidate)
+
+
+def _weights(cell: Cell) -> Sequence[Tensor]:
+    """Weights and biases: of the input, of the state, and their biases in the same order."""
+    if isinstance(cell, nn.GRU):
+        return cell.all_weights[0]
+    return cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh

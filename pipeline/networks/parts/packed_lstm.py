@@ -8,7 +8,7 @@ that have a step t, D input size, H units.
 PyTorch runs packed sequences on a CPU step by step through automatic differentiation, and whole padded ones in oneDNN.
 Here the input's product is one product before the loop, the weights' gradients are one each after it, what a gradient
 needs of the gates is made for all steps at once, and padding is in no operation: faster than either
-(benchmarks/training.py), with the same gradients.
+(benchmarks/training), with the same gradients.
 
 >>> states = packed_lstm((2, 2, 1), torch.ones(5, 4), torch.zeros(12, 4), torch.zeros(12, 3), torch.zeros(12))
 >>> states.shape

@@ -1,0 +1,1 @@
+"""How fast are questions answered? `python -m benchmarks.answering`."""

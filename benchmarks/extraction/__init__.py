@@ -1,0 +1,1 @@
+"""How fast are features extracted? `python -m benchmarks.extraction`."""

@@ -1,0 +1,211 @@
+"""docs/results.md from what finished: its figures are read from results folders, and what is missing is named."""
+
+from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
+
+import torch
+
+from benchmarks.real.curve import PAPER_DIALOGS, Points, fit
+from benchmarks.real.found import Found
+from benchmarks.real.noise import Epoch
+from benchmarks.real.order import METRIC, Step, steps
+from benchmarks.shared.machine import facts
+from pipeline.config import Config
+from pipeline.layout import Layout
+from pipeline.report.formats import result_markdown, signed
+from pipeline.report.paper import ROWS, TABLE_TITLES
+from pipeline.report.results import read_if_there
+from pipeline.report.tables import result_table
+
+PICTURE = "results.png"
+TEST_SETS = ("official", "trial")
+HOUR = 3600.0
+
+
+def page(
+    config: Config,
+    found: Mapping[str, Found],
+    curves: Mapping[str, Points],
+    noise: Sequence[Epoch],
+    trials: Mapping[str, Found],
+    missing: Sequence[str],
+    date: str,
+) -> str:
+    """The whole page.
+
+    curves: by system, official CIDEr over dialogs. trials: by name, the system that was changed. missing: scores that
+    are not finished. date: of the newest scores.
+    """
+    lines = [*_head(config, date), *_state(missing)]
+    for test_set in TEST_SETS:
+        lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(result_table(config, test_set)).strip()]
+        lines += ["", *_order(found, test_set)]
+    lines += ["", "## Over the number of dialogs", "", *_curves(curves, found)]
+    lines += ["", "## How much of it is noise", "", *_noise(noise, found)]
+    lines += ["", "## Trials", "", *_trials(trials)]
+    lines += ["", "## What it cost", "", *_costs(found)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _head(config: Config, date: str) -> list[str]:
+    counts = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
+    splits = {split: f"{counts[split]['dialogs']:,}" for split in ("training", "validation") if split in counts}
+    machine = facts(torch.device("cpu"), 1)
+    return [
+        f"Learned from {splits.get('training', '?')} dialogs, where the paper has {PAPER_DIALOGS:,}, and without any "
+        "video: these are not the paper's figures, and only their order can be compared.",
+        "",
+        "# Real dialogs",
+        "",
+        f"The systems of the paper on text alone, trained on the official validation set less the trial videos and "
+        f"{splits.get('validation', '?')} dialogs held out to select on (`configs/avsd-reduced.yaml`). Made by",
+        "",
+        "```",
+        "make results DATA=FOLDER",
+        "```",
+        "",
+        f"from runs that finished by {date}, on {machine['cpu']}, one core a training, PyTorch {machine['torch']}.",
+    ]
+
+
+def _state(missing: Sequence[str]) -> list[str]:
+    if not missing:
+        return ["All runs are finished."]
+    lines = [f"**Not all of it has run.** {len(missing)} scores are missing; no figure below rests on them:", ""]
+    return [*lines, *(f"* {_run(run)}: {', '.join(names)}" for run, names in _by_run(missing).items())]
+
+
+def _run(name: str) -> str:
+    return {"all": "all dialogs"}.get(name, name)
+
+
+def _by_run(missing: Sequence[str]) -> dict[str, list[str]]:
+    runs: dict[str, list[str]] = {}
+    for item in missing:
+        run, what = item.split(": ", 1)
+        runs.setdefault(run, []).append(what)
+    return runs
+
+
+def _order(found: Mapping[str, Found], test_set: str) -> list[str]:
+    made = steps(found, test_set)
+    if not made:
+        return ["Too few systems are scored to compare any."]
+    lines = [f"| {METRIC}, better system of the paper less the next | seeds | here | 95 % | p | paper | |"]
+    lines.append("|---|---|---:|---|---:|---:|---|")
+    lines += [_step(step) for step in made]
+    note = (
+        "Means over seeds; the interval allows for other videos and other seeds, p for other videos: all answers about "
+        "a video are exchanged together (10,000 trials)."
+    )
+    return [*lines, "", note]
+
+
+def _step(step: Step) -> str:
+    one, other = step.found.seeds
+    paper = "" if step.paper is None else signed(step.paper)
+    cells = (
+        f"`{step.better}` − `{step.worse}`",
+        f"{one}" if one == other else f"{one}, {other}",
+        signed(step.found.difference),
+        f"{signed(step.found.low)} to {signed(step.found.high)}",
+        f"{step.found.p:.4f}",
+        paper,
+        step.verdict,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _curves(curves: Mapping[str, Points], found: Mapping[str, Found]) -> list[str]:
+    several = {name: points for name, points in curves.items() if len({number for number, _ in points}) > 1}
+    if not several:
+        return ["No share of the training dialogs has run yet."]
+    numbers = sorted({number for points in several.values() for number, _ in points})
+    lines = [f"![CIDEr over training dialogs]({PICTURE})", ""]
+    lines += ["Official CIDEr of one seed, and the line in the logarithm of the number:", ""]
+    dialogs = " | ".join(f"{number:,.0f}" for number in numbers)
+    lines.append(f"| system | {dialogs} | line at {PAPER_DIALOGS:,} | paper |")
+    lines.append("|---|" + "---:|" * (len(numbers) + 2))
+    for name, points in several.items():
+        known, line = dict(points), fit(points)
+        cells = [f"{known[number]:.3f}" if number in known else "" for number in numbers]
+        end = "" if line is None else f"{line.at(PAPER_DIALOGS):.3f} ± {line.half_width(PAPER_DIALOGS):.3f}"
+        lines.append(f"| {found[name].label} (`{name}`) | {' | '.join(cells)} | {end} | {_paper(name)} |")
+    return [*lines, "", "± is a 95 % interval of the line; the paper's systems see the videos, too."]
+
+
+def _paper(name: str) -> str:
+    figures = ROWS[name].figures("official")
+    return "" if figures is None else f"{figures[METRIC]:.3f}"
+
+
+def _noise(noise: Sequence[Epoch], found: Mapping[str, Found]) -> list[str]:
+    lines = []
+    spread = [
+        (system, test_set, system.values(test_set, METRIC))
+        for system in found.values()
+        for test_set in TEST_SETS
+        if len(system.values(test_set, METRIC)) > 1
+    ]
+    if spread:
+        lines += ["By seed:", "", f"| system | test set | {METRIC} of each seed | mean | deviation |"]
+        lines.append("|---|---|---|---:|---:|")
+        for system, test_set, values in spread:
+            each = ", ".join(f"{value:.3f}" for value in values)
+            lines.append(f"| `{system.name}` | {test_set} | {each} | {mean(values):.3f} | {stdev(values):.3f} |")
+        lines.append("")
+    if not noise:
+        return [*lines, "By epoch: not measured yet (`python -m benchmarks.real.noise`)."]
+    lines += [
+        "By epoch, of one training of the system without description: CIDEr with the weights at the epoch's end, and "
+        "with their average over steps (`training.average`). The held-out tenth has one reference an answer, the "
+        "official set six.",
+        "",
+        "| epoch | perplexity | average | held out | average | official | average |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for epoch in noise:
+        cells = [f"{value:.2f}" for value in epoch.perplexity] + [
+            f"{v:.3f}" for v in (*epoch.held_out, *epoch.official)
+        ]
+        lines.append(f"| {epoch.number} | {' | '.join(cells)} |")
+    return lines
+
+
+def _trials(trials: Mapping[str, Found]) -> list[str]:
+    done = {name: system for name, system in trials.items() if system.scores["trial"]}
+    if not done:
+        return ["None has run yet."]
+    lines = [
+        "One seed of the system without description, judged on the held-out tenth (1 reference an answer) alone:",
+        "",
+        f"| what is changed | perplexity | {METRIC} | BLEU-4 | epochs | core-minutes |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, system in done.items():
+        cost = next(iter(system.costs.values()))
+        values = [system.values("trial", metric)[0] for metric in (METRIC, "BLEU-4")]
+        cells = [f"{cost.perplexity:.2f}", *(f"{value:.3f}" for value in values), str(cost.epochs)]
+        lines.append(f"| {name} | {' | '.join(cells)} | {cost.processor / 60:.0f} |")
+    return lines
+
+
+def _costs(found: Mapping[str, Found]) -> list[str]:
+    lines = ["| system | seeds | core-hours of training | turns/s | epochs, best | core-minutes of answers |"]
+    lines.append("|---|---:|---:|---:|---|---:|")
+    total = 0.0
+    for system in found.values():
+        answers = sum(system.answering.values())
+        costs = list(system.costs.values())
+        hours = sum(cost.processor for cost in costs) / HOUR
+        total += hours + answers / HOUR
+        if not costs:
+            lines.append(f"| `{system.name}` | {system.seeds} | | | | {answers / 60:.1f} |")
+            continue
+        epochs = ", ".join(f"{cost.epochs} ({cost.best_epoch})" for cost in costs)
+        fastest = max(cost.turns for cost in costs)
+        lines.append(
+            f"| `{system.name}` | {len(costs)} | {hours:.2f} | {fastest:.0f} | {epochs} | {answers / 60:.1f} |"
+        )
+    note = f"{total:.1f} core-hours in all; turns/s of the fastest epoch, beside other work on the machine."
+    return [*lines, "", note]

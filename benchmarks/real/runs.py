@@ -1,0 +1,126 @@
+"""The runs of the workflow behind docs/results.md: the experiment, shares of its dialogs, trials on the held-out tenth.
+
+All are `configs/avsd-reduced.yaml` with something laid over it, each in a results folder of its own below the
+experiment's. What is finished stays, an interrupted training goes on: the workflow sees to that.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Config, load, merge
+from pipeline.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = (ROOT / "config.yaml", ROOT / "configs" / "avsd-reduced.yaml")
+CURVE = ("ours_man_man", "ours_none_none", "st")
+"""Systems of the learning curve."""
+FRACTIONS = (1 / 8, 1 / 4, 1 / 2)
+PLAIN = "ours_none_none"
+"""The system that trials change: the cheapest, and the one no other is needed for."""
+TRIALS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "last weights, not their average": {"training": {"average": 0.0}},
+    "average over ten times as many steps": {"training": {"average": 0.999}},
+    "learning rate halved, 20 epochs": {"training": {"learning_rate": 1.0e-3, "epochs": 20}},
+    "batches of 30 turns": {"training": {"batch_turns": 30, "learning_rate": 1.0e-3}},
+    "label smoothing 0.1": {"training": {"label_smoothing": 0.1}},
+    "one embedding, tied": {"networks": {"attention": {"share_embeddings": True, "tie_weights": True}}},
+    "dropout 0.3": {"networks": {"attention": {"dropout": 0.3}}},
+    "bonus 0.5": {"answers": {"bonus": 0.5}},
+}
+"""What is laid over the experiment, by what it is called; judged on the held-out tenth alone."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the workflow: what it is called, its results folder, and what is laid over the configuration."""
+
+    name: str
+    results: Path
+    overlay: Mapping[str, Any] = field(default_factory=dict)
+
+    def config(self) -> Config:
+        """The validated configuration."""
+        return load([*map(str, CONFIGS), json.dumps(self._values())])
+
+    def go(self, cores: str) -> bool:
+        """Run the workflow up to the scores; whether all of it came to an end."""
+        command = [sys.executable, "-m", "snakemake", "scores", "--snakefile", str(ROOT / "Snakefile")]
+        command += ["--directory", str(_made(self.results)), "--cores", cores, "--keep-going", "--rerun-incomplete"]
+        command += ["--quiet", "host", "reason", "--configfile", str(CONFIGS[1])]
+        command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in self._values().items())]
+        # One thread a training: several of them, not one in several threads, fill a machine.
+        return subprocess.run(command, check=False, env={"OMP_NUM_THREADS": "1", **os.environ}).returncode == 0
+
+    def _values(self) -> dict[str, Any]:
+        return merge({"results": str(self.results)}, dict(self.overlay))
+
+
+def experiment(data: Path, results: Path) -> Run:
+    """The systems of the paper, on all training dialogs there are."""
+    for name in load([*map(str, CONFIGS), json.dumps({"data": str(data)})]).dialogs.model_dump().values():
+        if name is not None and not name.is_file():
+            raise UserError(f"{name}: no such file; give the folder of the challenge's dialogs (docs/results.md)")
+    return Run("all", results.resolve(), {"data": str(data.resolve())})
+
+
+def fractions(whole: Run) -> list[tuple[float, Run]]:
+    """Shares of the training dialogs, one seed each of the systems of the learning curve, on the same test sets."""
+    runs = []
+    for share in FRACTIONS:
+        overlay = {"corpus": {"training_fraction": share}, "run": list(CURVE), "systems": one_seed(whole)}
+        run = Run(f"{share:g}", whole.results / "fractions" / f"{share:g}", merge(dict(whole.overlay), overlay))
+        runs.append((share, run))
+    return runs
+
+
+def trials(whole: Run) -> list[Run]:
+    """One run for each of `TRIALS`, with the held-out tenth in the place of the trial test set, and no other."""
+    corpus = whole.results / "corpus"
+    held_out = {
+        "data": None,
+        "dialogs": {
+            "training": str(corpus / "training.json"),
+            "validation": str(corpus / "validation.json"),
+            "trial": str(corpus / "validation.json"),
+            "official": None,
+            "references": None,
+        },
+        "corpus": {"keep_trial_in_validation": True},
+        "run": [PLAIN],
+        "systems": one_seed(whole),
+    }
+    return [
+        Run(name, whole.results / "trials" / name.replace(" ", "_").replace(",", ""), merge(held_out, overlay))
+        for name, overlay in TRIALS.items()
+    ]
+
+
+def one_seed(whole: Run) -> dict[str, dict[str, int]]:
+    """Laid over `systems`: one seed of each."""
+    config = whole.config()
+    return {name: {"seeds": 1} for name, system in config.systems.items() if system.seed_of is None}
+
+
+def missing(runs: Sequence[Run]) -> list[str]:
+    """Scores that a run should have and has not, as `run: system on test set`."""
+    lacking = []
+    for run in runs:
+        config = run.config()
+        for name in config.run:
+            for test_set in config.systems[name].test_sets:
+                wanted = getattr(config.dialogs, test_set) is not None
+                if wanted and not (config.results / "finished" / "scores" / name / f"{test_set}.json").exists():
+                    lacking.append(f"{run.name}: {name} on {test_set}")
+    return lacking
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,1 @@
+"""How fast are answers scored? `python -m benchmarks.scoring`."""

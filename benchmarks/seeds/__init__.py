@@ -1,0 +1,1 @@
+"""Is the order of systems luck? `python -m benchmarks.seeds`."""

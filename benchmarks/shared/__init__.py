@@ -1,0 +1,1 @@
+"""What the measurements share: commands, processes, times, machine, rows, dialogs to train on."""

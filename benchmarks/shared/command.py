@@ -1,0 +1,74 @@
+"""What the benchmark commands share: options, how they run and fail, what they print and keep."""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks.shared.results import Row, table, verdicts
+from pipeline.errors import UserError
+from pipeline.files import write_text
+from pipeline.progress import log
+
+Measure = Callable[[argparse.Namespace, Path], dict[str, Any]]
+"""Measures what the arguments ask for, with a folder for its files, and returns everything for JSON."""
+B = TypeVar("B")
+
+
+def parser(question: str, subject: str, sections: Sequence[str], counts: str) -> argparse.ArgumentParser:
+    """The options of every command. counts: which of the repetitions does."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{question}", description=f"Measure the {subject} on this machine."
+    )
+    made.add_argument("--sections", nargs="+", choices=sections, default=list(sections), help="what to measure")
+    made.add_argument("--repeats", type=int, default=3, help=f"repetitions, turn about; the {counts} counts")
+    made.add_argument("--json", type=Path, help="where to write the figures and the facts of the machine")
+    made.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs: no figures")
+    return made
+
+
+def expect(parser: argparse.ArgumentParser, chosen: argparse.Namespace, least: int, *names: str) -> None:
+    """Ends the command with one line where an option of ``names`` is given and less than ``least``."""
+    for name in names:
+        value = getattr(chosen, name)
+        if value is not None and value < least:
+            parser.error(f"--{name.replace('_', '-')} {value}: expected {least} or more")
+
+
+def run(measure: Measure, chosen: argparse.Namespace) -> int:
+    """The exit status of a command: 1 with one line for a `UserError`. ``chosen.json`` takes what was found.
+
+    A missed goal is a result, not a failure.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="avsd-benchmark-") as folder:
+            found = measure(chosen, Path(folder))
+        if chosen.json is not None:
+            write_text(chosen.json, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def rows_of(sections: Mapping[str, Callable[[B], list[Row]]], wanted: Sequence[str], bench: B) -> list[Row]:
+    """The rows of those ``sections`` that are ``wanted``, in their order; how long each took is logged."""
+    rows: list[Row] = []
+    for name in [name for name in sections if name in wanted]:
+        start = time.monotonic()
+        rows += sections[name](bench)
+        log(f"{name}: {time.monotonic() - start:.0f} s")
+    return rows
+
+
+def told(
+    chosen: argparse.Namespace, facts: dict[str, Any], rows: list[Row], settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Print the table and the goals, and return everything for JSON. settings: with the options of every command."""
+    print(table(rows), *verdicts(rows), sep="\n")
+    settings |= {"repeats": chosen.repeats, "quick": chosen.quick}
+    return {"machine": facts, "settings": settings, "rows": [row.record() for row in rows]}

@@ -1,0 +1,1 @@
+"""How fast are systems trained? `python -m benchmarks.training`."""

@@ -1,0 +1,110 @@
+"""Whether the parts of a configuration fit together."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pipeline.config.needs import needed
+from pipeline.config.systems import REPRESENTING, DescribedBy, System
+from pipeline.networks.sizes import CaptionerSizes
+
+if TYPE_CHECKING:
+    from pipeline.config.root import Config
+
+
+def check(config: "Config") -> None:
+    """Raises `ValueError` naming the key that names nothing, or does not go with another one."""
+    _known("run", config.run, config.systems, "systems")
+    for name, system in config.systems.items():
+        _check_others(config, name, system)
+        _known(f"systems.{name}.features", system.features, config.features, "features")
+        _check_start(name, system)
+        _check_inputs(config, name)
+        _check_loss(config, name, system)
+        if system.network is not None:
+            config.training_of(name)
+        config.answers_of(name)
+    for name in config.systems:
+        if name in needed(config, name):
+            raise ValueError(f"systems.{name}.init_from: its training would wait for itself")
+    for name in config.run:
+        _check_without(config, name)
+        _check_readings(config, name)
+    for key, system_name in (("scoring.against", config.scoring.against), ("report.explain", config.report.explain)):
+        _known(key, [] if system_name is None else [system_name], config.systems, "systems")
+    _known("extract", config.extract, config.features, "features")
+
+
+def _known(key: str, names: Iterable[str], there: Iterable[str], section: str) -> None:
+    for name in names:
+        if name not in there:
+            raise ValueError(f"{key}: {name!r} is not in {section} ({', '.join(there)})")
+
+
+def _check_others(config: "Config", name: str, system: System) -> None:
+    """Whether the teacher, and the system whose model is tested, can be that."""
+    start = None if system.init_from is None else system.init_from.system
+    for key, other in {"teacher": system.teacher, "model": system.model, "init_from.system": start}.items():
+        if other is None:
+            continue
+        _known(f"systems.{name}.{key}", [other], config.systems, "systems")
+        found = config.systems[other]
+        if found.model is not None:
+            raise ValueError(f"systems.{name}.{key}: {other!r} has no model of its own")
+        if key != "init_from.system" and found.task != system.task:
+            raise ValueError(f"systems.{name}.{key}: {other!r} has another task ({found.task})")
+        if key == "teacher" and found.teacher is not None:
+            raise ValueError(f"systems.{name}.teacher: {other!r} is itself a student")
+
+
+def _check_start(name: str, system: System) -> None:
+    """Whether a pretraining on captions has what the network sees."""
+    if system.init_from is None:
+        return
+    _known(f"systems.{name}.init_from.npy", system.init_from.npy, system.features, "the system's features")
+    if system.init_from.captions is not None and not (system.asked or system.init_from.npy):
+        raise ValueError(f"systems.{name}.init_from.npy: it sees features alone; give those of the captions' videos")
+
+
+def _check_inputs(config: "Config", name: str) -> None:
+    """Whether the network of the system ``name`` reads what it is given."""
+    model, trained = config.trained(name)
+    kind = type(config.sizes(model))
+    if trained.looks_back() and not kind.takes_history:
+        raise ValueError(f"systems.{name}.history: {trained.network} has no encoder for the dialog so far")
+    if trained.asked and not kind.takes_question:
+        raise ValueError(f"systems.{name}.network: {trained.network} reads no question: it goes with task: describe")
+
+
+def _check_loss(config: "Config", name: str, system: System) -> None:
+    """Whether student and teacher have what the loss compares."""
+    if system.loss == "ce" or system.teacher is None:
+        return
+    own, taught = (config.sizes(each) for each in (name, system.teacher))
+    if system.loss in ("st_context", "joint") and own.context_size != taught.context_size:
+        sizes = f"{own.context_size} with {taught.context_size}"
+        raise ValueError(f"systems.{name}.loss: {system.loss} compares context vectors, {sizes}")
+    if system.loss in REPRESENTING:
+        if not (isinstance(own, CaptionerSizes) and isinstance(taught, CaptionerSizes)):
+            raise ValueError(f"systems.{name}.loss: {system.loss} goes with network captioner, the teacher's too")
+        if not own.adaptor:
+            raise ValueError(f"systems.{name}.loss: {system.loss} trains an adaptor: give sizes {{adaptor: true}}")
+
+
+def _check_without(config: "Config", name: str) -> None:
+    inputs = (*config.trained(name)[1].features, "history")
+    for lost in config.systems[name].without:
+        if lost not in inputs:
+            raise ValueError(f"systems.{name}.without: {lost!r} is not an input of the model ({', '.join(inputs)})")
+
+
+def _check_readings(config: "Config", name: str) -> None:
+    """Whether what is read of other systems is what they write."""
+    for when in ("train", "test"):
+        told = config.systems[name].told(when)
+        if not isinstance(told, DescribedBy):
+            continue
+        key = f"systems.{name}.description.{when}.system"
+        _known(key, [told.system], config.systems, "systems")
+        other = config.systems[told.system]
+        if other.asked or other.model is not None:
+            raise ValueError(f"{key}: {told.system!r} does not describe videos; name a system with task: describe")

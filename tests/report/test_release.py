@@ -1,0 +1,74 @@
+"""The archive of a run's answers."""
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config
+from pipeline.errors import UserError
+from pipeline.files import write_text
+from pipeline.layout import Layout
+from pipeline.report.release import write_release
+from pipeline.scoring.matching import read_answers
+
+
+@pytest.fixture
+def whole(run: Config) -> Config:
+    """The made-up run with what says that it is finished, and model cards."""
+    layout = Layout(run.results)
+    for name in run.run:
+        write_text(layout.model(name) / "README.md", f"# card of {name}\n")
+        for test_set in run.systems[name].test_sets:
+            for path in (layout.answers(name, test_set), layout.scores(name, test_set)):
+                write_text(layout.finished(path), "")
+    return run
+
+
+def test_everything_is_in_it_as_it_was(whole: Config, tmp_path: Path) -> None:
+    write_release(whole, tmp_path / "a.zip")
+    layout = Layout(whole.results)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        names = set(archive.namelist())
+        assert {name for name in names if name.startswith("answers/")} == {
+            f"answers/{name}/{test_set}.json" for name in whole.run for test_set in whole.systems[name].test_sets
+        }
+        assert archive.read("answers/student/trial.json") == layout.answers("student", "trial").read_bytes()
+        # What answers with another's model has that model's card.
+        assert archive.read("cards/blind.md") == b"# card of teacher\n"
+        scores = json.loads(archive.read("scores/plain/official.json"))
+        assert scores["metrics"]["CIDEr"] == 0.9 and "items" not in scores
+        assert "| Student-teacher L_ST | man. | - |" in archive.read("table2.md").decode()
+        sums = dict(line.split("  ")[::-1] for line in archive.read("SHA256SUMS").decode().splitlines())
+        assert sums.keys() == names - {"SHA256SUMS"}
+        assert all(hashlib.sha256(archive.read(name)).hexdigest() == digest for name, digest in sums.items())
+        archive.extractall(tmp_path / "unpacked")
+    assert read_answers(tmp_path / "unpacked" / "answers" / "plain" / "trial.json")
+
+
+def test_the_same_results_give_the_same_bytes(whole: Config, tmp_path: Path) -> None:
+    for name in ("a.zip", "b.zip"):
+        write_release(whole, tmp_path / name)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_what_is_not_finished_is_named_or_left_out(
+    whole: Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = Layout(whole.results)
+    layout.finished(layout.scores("student", "trial")).unlink()
+    with pytest.raises(UserError, match=r"scores/student/trial.json: not finished; run the workflow to its end"):
+        write_release(whole, tmp_path / "a.zip")
+    assert not (tmp_path / "a.zip").exists()
+    write_release(whole, tmp_path / "a.zip", partial=True)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        names = archive.namelist()
+    assert "answers/student/official.json" in names and "answers/student/trial.json" not in names
+    assert "scores/student/trial.json: not finished; left out" in capsys.readouterr().err
+
+
+def test_a_run_without_answers_is_refused(run: Config, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no system of this run has finished answers"):
+        write_release(run, tmp_path / "a.zip", partial=True)
