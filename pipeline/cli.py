@@ -294,9 +294,12 @@ def score(
     paraphrases: Annotated[
         Path | None, typer.Option(help="Folder of `avsd paraphrases`: METEOR starts faster, scores are the same.")
     ] = None,
+    spice: Annotated[
+        Path | None, typer.Option(help="The jar of SPICE 1.0, its folder lib beside it: SPICE is scored too.")
+    ] = None,
     json: Annotated[list[Path] | None, typer.Option(help="Where to write each file's scores, in order.")] = None,
 ) -> None:
-    """Score answers: BLEU, METEOR, ROUGE-L, CIDEr.
+    """Score answers: BLEU, METEOR, ROUGE-L, CIDEr, and SPICE where you have its jar.
 
     Answers and references are matched by video and turn. Several result files share one METEOR, so they take little
     longer than one; with `--against` every other one is compared with that one by paired approximate randomisation.
@@ -316,7 +319,17 @@ def score(
         raise UserError(f"--task: {task!r} is not known ({', '.join(TASKS)})")
     TASKS[task].score(
         Request(
-            hypotheses, references, filter, truth, bootstrap, partial, json or [], against, randomisations, paraphrases
+            hypotheses,
+            references,
+            filter,
+            truth,
+            bootstrap,
+            partial,
+            json or [],
+            against,
+            randomisations,
+            paraphrases,
+            spice,
         )
     )
 

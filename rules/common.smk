@@ -267,5 +267,12 @@ def score_options(wildcards):
     return PLAN.score_options(wildcards.system)
 
 
+SPICE = [] if PLAN.config.scoring.spice is None else [PLAN.config.scoring.spice]
+
+
+def spice_option(wildcards):
+    return " ".join(f"--spice {shlex.quote(str(path))}" for path in SPICE)
+
+
 def truth_option(wildcards):
     return " ".join(f"--truth {shlex.quote(str(path))}" for path in PLAN.truth)

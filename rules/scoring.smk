@@ -40,6 +40,7 @@ rule score:
         references=references,
         truth=PLAN.truth,
         paraphrases=paraphrases,
+        spice=SPICE,
     output:
         scores=update(LAYOUT.scores("{system}", "{test_set}")),
         finished=touch(LAYOUT.finished(LAYOUT.scores("{system}", "{test_set}"))),
@@ -52,19 +53,21 @@ rule score:
     conda:
         environment("envs/scoring.yaml")
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=11000 if SPICE else 3000,
+        runtime=180 if SPICE else 60,
     params:
         filter=PLAN.config.scoring.filter,
         bootstrap=PLAN.config.scoring.bootstrap,
         against=against_options,
         truth=truth_option,
         task=score_options,
+        spice=spice_option,
         paraphrases=subpath(input.paraphrases, parent=True),
         version=STAGES["scoring"],
     message:
         "Scoring {wildcards.test_set} of {wildcards.system}"
     shell:
         "avsd score {input.answers:q} --references {input.references:q} --filter {params.filter}"
-        " --bootstrap {params.bootstrap} {params.against} {params.truth} {params.task} --paraphrases {params.paraphrases:q}"
+        " --bootstrap {params.bootstrap} {params.against} {params.truth} {params.task} {params.spice}"
+        " --paraphrases {params.paraphrases:q}"
         " --json {output.scores:q} > {log:q} 2>&1"

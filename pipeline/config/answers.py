@@ -1,6 +1,7 @@
 """Search and metrics: the sections `answers` and `scoring`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -36,6 +37,9 @@ class Scoring(Section):
         "dstc7",
         description="the challenge whose stop filter is used: dstc7 drops every one-character token (the paper's "
         "tables; also called organisers), dstc8 `,` and `.` alone (DSTC8's figures; also called punctuation)",
+    )
+    spice: Path | None = Field(
+        None, description="the jar of SPICE 1.0, its folder lib with the parser beside it: SPICE is scored too"
     )
     bootstrap: int = Field(1000, ge=0, description="resamples for the 95 % intervals; 0: none")
     against: str | None = Field(

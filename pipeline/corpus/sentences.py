@@ -8,7 +8,7 @@ from pipeline.corpus.references import Key
 
 Target = Literal["summary", "caption", "both", "captions"]
 TARGETS: tuple[Target, ...] = ("summary", "caption", "both")
-"""What people wrote about the videos of dialogs; `captions` are those of a corpus of captions."""
+"""What there is of dialogs; of a corpus of captions there are `captions` alone."""
 
 
 def sentences(dialog: Dialog, target: Target) -> list[str]:
@@ -29,8 +29,5 @@ def description_references(dialogs: Sequence[Dialog], target: Target) -> dict[Ke
 
 
 def reference_name(test_set: str, target: Target) -> str:
-    """What the file of references is called that descriptions of a test set are scored against.
-
-    A corpus of captions has no other references.
-    """
-    return test_set if target == "captions" else f"{test_set}.{target}"
+    """What the file of references is called that descriptions of a test set are scored against."""
+    return f"{test_set}.{target}"

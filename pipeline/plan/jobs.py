@@ -55,9 +55,12 @@ class Jobs:
 
     @cached_property
     def reference_files(self) -> list[Path]:
-        """All references of the corpus."""
-        described = [test_set for test_set in self.test_sets if test_set in CHALLENGE]
-        descriptions = [reference_name(test_set, target) for test_set in described for target in TARGETS]
+        """All references of the corpus: of answers, where questions are asked, and of descriptions."""
+        if self.config.corpus.source == "captions":
+            asked = self.test_sets if self.config.captions.question is not None else []
+            written = [reference_name(test_set, "captions") for test_set in self.test_sets]
+            return [self.layout.references(name) for name in [*asked, *written]]
+        descriptions = [reference_name(test_set, target) for test_set in self.test_sets for target in TARGETS]
         return [self.layout.references(name) for name in [*self.test_sets, *descriptions]]
 
     @cached_property

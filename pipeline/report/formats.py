@@ -2,9 +2,9 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
+from pipeline.report.rows import CorpusTable, FigureRow, FigureTable, ResultRow, ResultTable
 from pipeline.scoring.names import METRICS
 from pipeline.scoring.significance import SIGNIFICANT
 
@@ -124,8 +124,47 @@ def corpus_latex(table: CorpusTable) -> str:
     return _latex(table.number, table.title, "llrr", ["", "", RUN, PAPER], body, table.notes)
 
 
+def _figure_lines(table: FigureTable, row: FigureRow) -> list[list[str]]:
+    """The lines a row is printed on: label, source, a cell a column; the paper's only where it has such a row."""
+    sources = [(RUN, row.run), *([] if row.paper is None else [(PAPER, row.paper)])]
+    lines = []
+    for place, (source, figures) in enumerate(sources):
+        cells = [row.status, *[""] * (len(table.columns) - 1)]
+        if figures is not None:
+            cells = [column.shown(figures) for column in table.columns]
+        lines.append([row.label if place == 0 else "", source, *cells])
+    return lines
+
+
+def figure_markdown(table: FigureTable) -> str:
+    """One or two lines a row: this run, the paper."""
+    lines = [f"**Table {table.number}.** {table.title}", "", _pipes(["System", "", *(c.name for c in table.columns)])]
+    lines.append("|---|---|" + "---:|" * len(table.columns))
+    lines += [_pipes(cells) for row in table.rows for cells in _figure_lines(table, row)]
+    return "\n".join([*lines, "", *(f"{note}  " for note in table.notes)]) + "\n"
+
+
+def figure_csv(table: FigureTable) -> str:
+    """One line a row: which it is, then this run's figures to six digits, then the paper's."""
+    names = [column.name for column in table.columns]
+    lines: list[list[object]] = [["row", "system", "label", "status", *names, *(f"{name}_paper" for name in names)]]
+    for row in table.rows:
+        values = [(figures or {}).get(name) for figures in (row.run, row.paper) for name in names]
+        first = [row.row or "", row.system or "", row.label, row.status]
+        lines.append([*first, *("" if value is None else round(value, 6) for value in values)])
+    return _csv(lines)
+
+
+def figure_latex(table: FigureTable) -> str:
+    """A `tabular` with the rules of booktabs."""
+    head = ["System", "", *(_escape(column.name) for column in table.columns)]
+    body = [_ampersands(map(_escape, cells)) for row in table.rows for cells in _figure_lines(table, row)]
+    columns = "l@{\\quad}l" + "r" * len(table.columns)
+    return _latex(table.number, table.title, columns, head, body, table.notes)
+
+
 def _latex(
-    number: int, title: str, columns: str, head: Sequence[str], body: Sequence[str], notes: Sequence[str]
+    number: int | str, title: str, columns: str, head: Sequence[str], body: Sequence[str], notes: Sequence[str]
 ) -> str:
     return "\n".join(
         [
@@ -145,7 +184,7 @@ def _latex(
     )
 
 
-def _ampersands(cells: Sequence[str]) -> str:
+def _ampersands(cells: Iterable[str]) -> str:
     return " & ".join(cells) + " \\\\"
 
 
@@ -166,4 +205,9 @@ CORPUS_FORMATS: dict[str, Callable[[CorpusTable], str]] = {
     "md": corpus_markdown,
     "csv": corpus_csv,
     "tex": corpus_latex,
+}
+FIGURE_FORMATS: dict[str, Callable[[FigureTable], str]] = {
+    "md": figure_markdown,
+    "csv": figure_csv,
+    "tex": figure_latex,
 }

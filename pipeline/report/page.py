@@ -1,21 +1,19 @@
 """`avsd report`: one self-contained page."""
 
 from datetime import UTC, datetime
-from importlib.resources import files
-
-from jinja2 import DictLoader, Environment, StrictUndefined
 
 from pipeline.config import CHALLENGE, Config
 from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.report import facts
-from pipeline.report.formats import mark, signed
+from pipeline.report.formats import mark
 from pipeline.report.looked import looked
 from pipeline.report.measures import accuracy_sections, curves_section, lengths_section
 from pipeline.report.paper import TABLE_NUMBERS
 from pipeline.report.samples import samples
 from pipeline.report.tables import corpus_table, result_table
+from pipeline.report.templates import environment, part
 from pipeline.scoring.names import METRICS
 
 
@@ -29,12 +27,12 @@ def write_report(config: Config) -> None:
     quarantined = facts.quarantine(config)
     unread = len({line["video"] for line in quarantined})
     page = (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            style=_part("page.css") + _part("attention.css"),
-            script=_part("page.js"),
+            style=part("page.css") + part("attention.css"),
+            script=part("page.js"),
             source=config.corpus.source,
             warnings=facts.warnings(config, features, unread),
             software=facts.software(),
@@ -60,19 +58,3 @@ def write_report(config: Config) -> None:
     target = Layout(config.results).report
     write_text(target, page)
     log(f"report: {target} ({len(page) / 1024:.0f} KiB)")
-
-
-def _environment() -> Environment:
-    """Templates that escape what is put in and fail on a name that is not there."""
-    loader = DictLoader({"page.html": _part("page.html")})
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["count"] = lambda value: "–" if value is None else f"{value:,}"
-    environment.filters["figure"] = lambda value: f"{value:.3f}"
-    environment.filters["signed"] = lambda value, digits=3: signed(value, digits).replace("-", "−")
-    return environment
-
-
-def _part(name: str) -> str:
-    return files("pipeline.report").joinpath(name).read_text(encoding="utf-8")

@@ -42,6 +42,55 @@ class ResultTable:
     notes: tuple[str, ...]
 
 
+Figures = Mapping[str, float | None]
+"""A row's figures by column; None, or nothing, where there is none."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of figures. spec: how a figure is printed, as `format` has it (`.3f`)."""
+
+    name: str
+    spec: str
+
+    def shown(self, figures: Figures) -> str:
+        """The figure in print, a dash where there is none; what rounds to nothing has no sign.
+
+        >>> Column("Diff", ".3f").shown({"Diff": -0.0001}), Column("Diff", ".3f").shown({"SCORE": 0.3})
+        ('0.000', '-')
+        """
+        value = figures.get(self.name)
+        return "-" if value is None else format(value, "z" + self.spec)
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """A row of a `FigureTable`: this run's figures and the paper's, None where there are none.
+
+    row: the paper's, None for one it does not have. system: of the run, None where none stands for the row. status: why
+    this run has no figures; empty where it has.
+    """
+
+    row: str | None
+    system: str | None
+    label: str
+    status: str
+    run: Figures | None
+    paper: Figures | None
+
+
+@dataclass(frozen=True)
+class FigureTable:
+    """Figures of this run beside a paper's, in columns of any names. name: of its files. number: in the paper."""
+
+    name: str
+    number: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[FigureRow, ...]
+    notes: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class CorpusTable:
     """Table 1. rows: split, quantity, this run's count and the paper's; None where there is no such split."""

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.scoring.metrics import Measured, corpus_scores
-from pipeline.scoring.names import METRICS
 from pipeline.scoring.videos import summed
 
 SEED = 1
@@ -43,7 +42,10 @@ def resampled_scores(
     one = np.ones((len(systems[0].bleu), 1))
     values = [summed(np.hstack([measured.statistics(), one]), videos) for measured in systems]
     sums = resampled_sums(values, resamples, seed)
-    return [corpus_scores(total[:, :-1], total[:, -1]) for total in sums]
+    return [
+        corpus_scores(total[:, :-1], total[:, -1], measured.further)
+        for total, measured in zip(sums, systems, strict=True)
+    ]
 
 
 def intervals(
@@ -54,6 +56,6 @@ def intervals(
         return [{} for _ in systems]
     points = []
     for scores in resampled_scores(systems, resamples, seed, videos):
-        ends = {metric: np.percentile(scores[metric], [2.5, 97.5]) for metric in METRICS}
+        ends = {metric: np.percentile(scores[metric], [2.5, 97.5]) for metric in scores}
         points.append({metric: [float(low), float(high)] for metric, (low, high) in ends.items()})
     return points

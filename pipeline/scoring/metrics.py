@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.scoring.cider import CiderReferences
 from pipeline.scoring.meteor import STATISTICS, Meteor, meteor_from_statistics, parse_statistics
 from pipeline.scoring.names import BLEUS, METRICS
 from pipeline.scoring.rouge import rouge_items
+from pipeline.scoring.spice import SPICE, spice_items
 
 _MEANS = ("ROUGE-L", "CIDEr")
 _BLEU_STATISTICS = 10
@@ -23,6 +25,7 @@ class Measured:
 
     corpus: score by metric. items: (N,) scores by metric. bleu: (N, 10) statistics: words of the hypothesis, of the
     reference closest in length, n-grams of the hypothesis for n = 1..4, those that match. meteor: (N, 23) statistics.
+    A corpus score that is not one of `METRICS` is the mean of its items.
     """
 
     corpus: dict[str, float]
@@ -30,23 +33,32 @@ class Measured:
     bleu: NDArray[np.float64]
     meteor: NDArray[np.float64]
 
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The metrics beside `METRICS`: SPICE where it was asked for."""
+        return tuple(metric for metric in self.items if metric not in METRICS)
+
     def statistics(self) -> NDArray[np.float64]:
-        """(N, 35) statistics of the items: the sums over any items give `corpus_scores` of these."""
-        return np.concatenate([self.bleu, self.meteor, *(self.items[metric][:, None] for metric in _MEANS)], axis=1)
+        """(N, 35) statistics of the items, and a column a further metric: their sums give `corpus_scores`."""
+        means = [self.items[metric][:, None] for metric in (*_MEANS, *self.further)]
+        return np.concatenate([self.bleu, self.meteor, *means], axis=1)
 
 
-def corpus_scores(sums: NDArray[np.float64], count: int | NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """(...,) corpus scores by metric of statistics (..., 35) summed over ``count`` items, one number or
-    (...,).
+def corpus_scores(
+    sums: NDArray[np.float64], count: int | NDArray[np.float64], further: Sequence[str] = ()
+) -> dict[str, NDArray[np.float64]]:
+    """(...,) corpus scores by metric of statistics (..., 35) summed over ``count`` items, ``further`` behind them.
 
-    BLEU and METEOR follow from their counts; ROUGE-L and CIDEr are means of items, CIDEr's with the document
-    frequencies of the whole set of references.
+    count: one number, or (...,).
+
+    BLEU and METEOR follow from their counts; ROUGE-L, CIDEr and further ones are means of items, CIDEr's with the
+    document frequencies of the whole set of references.
     """
     end = _BLEU_STATISTICS + STATISTICS
     bleu = bleu_from_statistics(sums[..., :_BLEU_STATISTICS])
     scores = {metric: bleu[..., index] for index, metric in enumerate(BLEUS)}
     scores["METEOR"] = meteor_from_statistics(sums[..., _BLEU_STATISTICS:end])
-    return scores | {metric: sums[..., end + index] / count for index, metric in enumerate(_MEANS)}
+    return scores | {metric: sums[..., end + index] / count for index, metric in enumerate((*_MEANS, *further))}
 
 
 def measure(hypotheses: Sequence[str], references: Sequence[Sequence[str]], meteor: Meteor) -> Measured:
@@ -55,11 +67,12 @@ def measure(hypotheses: Sequence[str], references: Sequence[Sequence[str]], mete
 
 
 def measure_systems(
-    systems: Sequence[Sequence[str]], references: Sequence[Sequence[str]], meteor: Meteor
+    systems: Sequence[Sequence[str]], references: Sequence[Sequence[str]], meteor: Meteor, spice: Path | None = None
 ) -> list[Measured]:
     """Score the N tokenised hypotheses of each system against the same N items' references.
 
-    METEOR, the slowest by far, works in its own process while the others are computed here.
+    METEOR, the slowest by far, works in its own process while the others are computed here. spice: the jar of SPICE,
+    which is then measured too.
     """
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(_ask_meteor, systems, references, meteor)
@@ -68,7 +81,20 @@ def measure_systems(
         except BaseException:
             meteor.kill()  # or leaving the pool would wait for all its answers
             raise
-        return [_measured(*parts) for parts in zip(overlap, asked.result(), strict=True)]
+        measured = [_measured(*parts) for parts in zip(overlap, asked.result(), strict=True)]
+    return measured if spice is None else _with_spice(measured, systems, references, spice)
+
+
+def _with_spice(
+    measured: Sequence[Measured], systems: Sequence[Sequence[str]], references: Sequence[Sequence[str]], jar: Path
+) -> list[Measured]:
+    """The same with SPICE, all systems asked for at once: the jar loads its parser at every start."""
+    everything = [hypothesis for hypotheses in systems for hypothesis in hypotheses]
+    items = spice_items(jar, everything, [*references] * len(systems))
+    return [
+        replace(each, corpus={**each.corpus, SPICE: float(part.mean())}, items={**each.items, SPICE: part})
+        for each, part in zip(measured, np.split(items, len(systems)), strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from rich import box
 from rich.table import Table
 
 from pipeline.progress import console, shown
-from pipeline.scoring.names import METRICS
 from pipeline.scoring.significance import SIGNIFICANT
 
 Result = Mapping[str, Any]
@@ -41,6 +40,7 @@ def signature_line(signature: Mapping[str, Any]) -> str:
         "tok": signature["tokenizer"],
         "pycocoevalcap": signature["pycocoevalcap"],
         "meteor": signature["meteor"],
+        **({"spice": signature["spice"]} if "spice" in signature else {}),
         "java": signature["java"],
         "avsd": signature["avsd"],
     }
@@ -48,7 +48,7 @@ def signature_line(signature: Mapping[str, Any]) -> str:
 
 
 def _scores(results: Sequence[Result]) -> Table:
-    table = _table("Scores", METRICS)
+    table = _table("Scores", list(results[0]["metrics"]))
     for result in results:
         bounds = result["intervals"]
         cells = [

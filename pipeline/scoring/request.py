@@ -19,6 +19,7 @@ class Request:
     against: Path | None = None
     randomisations: int = 1000
     paraphrases: Path | None = None
+    spice: Path | None = None
 
     def given(self) -> dict[str, Any]:
         """As `score.score_files` takes them."""

@@ -26,9 +26,9 @@ from pipeline.scoring.kinds import ANSWERS, Kind
 from pipeline.scoring.matching import Matched, match, without_history
 from pipeline.scoring.meteor import Meteor
 from pipeline.scoring.metrics import Measured, measure_systems
-from pipeline.scoring.names import METRICS
 from pipeline.scoring.paraphrases import Paraphrases, read_paraphrases
 from pipeline.scoring.printing import print_scores
+from pipeline.scoring.spice import check_jar
 from pipeline.scoring.tokenizer import tokenize
 from pipeline.scoring.videos import numbered
 from pipeline.texts import read_bytes
@@ -60,6 +60,7 @@ def score_files(
     against: Path | None = None,
     randomisations: int = 1000,
     paraphrases: Path | None = None,
+    spice: Path | None = None,
     kind: Kind = ANSWERS,
 ) -> None:
     """Score result files, print a table, and write one JSON file each where ``json`` names them.
@@ -68,12 +69,15 @@ def score_files(
     truth: ground truth of generated scenes, for grounded accuracy. bootstrap: resamples for the intervals, 0 for none.
     against: the result file that the others are compared with, in ``randomisations`` trials, 0 for none; it is scored
     for that, and only shown where it is one of ``hypotheses``. paraphrases: METEOR's table cut down (see
-    `paraphrases`); where it lacks a word of these texts, the whole one serves. kind: of result files.
+    `paraphrases`); where it lacks a word of these texts, the whole one serves. spice: the jar of SPICE (see `spice`).
+    kind: of result files.
     Raises `UserError` when files are malformed or answers and references do not fit (see `matching.match`).
     """
     filter = filter_named(filter)
     if json and len(json) != len(hypotheses):
         raise UserError(f"--json: {len(json)} given for {len(hypotheses)} result files; give one for each, in order")
+    if spice is not None:
+        check_jar(spice)
     compared = None if against is None or randomisations == 0 else _position(against, hypotheses)
     known = _read_known(references)
     matched = []
@@ -83,7 +87,7 @@ def score_files(
         _say_what_was_done(path, matched[-1], len(known))
     facts = None if truth is None else read_truth(truth)
     table = None if paraphrases is None else read_paraphrases(paraphrases)
-    systems = _score(measured, matched, known, filter, bootstrap, table)
+    systems = _score(measured, matched, known, filter, bootstrap, table, spice)
     if facts is not None:
         for system in systems:
             system.accuracy, right = kind.accuracy(system.found.keys, system.found.hypotheses, facts, str(truth))
@@ -96,6 +100,7 @@ def score_files(
         "bootstrap": bootstrap,
         "seed": resampling.SEED,
         **versions(),
+        **({} if spice is None else {"spice": spice.stem.removeprefix("spice-")}),
         "avsd": __version__,
         "references_sha256": hashlib.sha256(read_bytes(references)).hexdigest(),
     }
@@ -144,6 +149,7 @@ def _score(
     filter: str,
     bootstrap: int,
     table: Paraphrases | None,
+    spice: Path | None,
 ) -> list[_System]:
     """The scores of each system; those with the same items, which are all of them but for `--partial`, at once."""
     over_references = filters_references(list(known.values()))
@@ -158,7 +164,8 @@ def _score(
         answers = [[next(tokens) for _ in found.keys] for found in matched]
         references = {key: [next(tokens) for _ in group] for key, group in texts.items()}
         for keys, members in same.items():
-            measured = measure_systems([answers[i] for i in members], [references[key] for key in keys], meteor)
+            asked = [references[key] for key in keys]
+            measured = measure_systems([answers[i] for i in members], asked, meteor, spice)
             bounds = resampling.intervals(measured, bootstrap, videos=_videos(keys))
             for index, scores, ends in zip(members, measured, bounds, strict=True):
                 scored[index] = _System(paths[index], matched[index], scores, ends)
@@ -218,7 +225,9 @@ def _result(system: _System, signature: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a scores file."""
     found, measured = system.found, system.measured
     items = {
-        f"{video}_{turn}": {m: round(float(measured.items[m][row]), _ITEM_DIGITS) for m in METRICS}
+        f"{video}_{turn}": {
+            metric: round(float(scores[row]), _ITEM_DIGITS) for metric, scores in measured.items.items()
+        }
         for row, (video, turn) in enumerate(found.keys)
     }
     if system.right is not None:

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.scoring.metrics import Measured, corpus_scores
-from pipeline.scoring.names import METRICS
 from pipeline.scoring.videos import summed
 
 SEED = 1
@@ -37,8 +36,11 @@ def compare_scores(
     """
     count = len(first.bleu)
     ours, theirs = (summed(measured.statistics(), videos) for measured in (first, second))
-    found = compare(ours, theirs, lambda sums: corpus_scores(sums, count), trials, seed)
-    return {metric: found[metric] for metric in METRICS}
+
+    def scores(sums: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        return corpus_scores(sums, count, first.further)
+
+    return compare(ours, theirs, scores, trials, seed)
 
 
 def compare_accuracy(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.config import Start, parse
+from pipeline.config.needs import needed
 from pipeline.errors import UserError
 
 ENTRY = {"label": "x", "network": "attention"}
@@ -50,7 +51,7 @@ def test_the_generators_captions_go_by_a_name() -> None:
         ({"model": "x", "ids": "y", "training": {}}, r"systems\.a\.init_from: ids: only with captions"),
         ({"system": "b", "question": "why ?"}, r"systems\.a\.init_from: question: only with captions"),
         ({"captions": "x", "epochs": 3}, r"systems\.a\.init_from\.epochs"),
-        ({"captions": "x", "npy": {"vggish": "y"}}, r"init_from\.npy: 'vggish' is no feature of the system"),
+        ({"captions": "x", "npy": {"vggish": "y"}}, r"init_from\.npy: 'vggish' is not in the system's features"),
         ({"system": "c"}, r"systems\.a\.init_from\.system: 'c' is not in systems"),
         ({"system": "a"}, r"systems\.a\.init_from: its training would wait for itself"),
     ],
@@ -92,8 +93,8 @@ def test_what_is_needed_comes_in_order() -> None:
             first={},
         )
     )
-    assert config.needed("student") == ["first", "second", "teacher"]
-    assert config.needed("first") == []
+    assert needed(config, "student") == ["first", "second", "teacher"]
+    assert needed(config, "first") == []
 
 
 def test_descriptions_of_what_is_needed_are_counted() -> None:

@@ -53,7 +53,8 @@ def test_splits_that_the_file_names(tmp_path: Path, files: Files) -> None:
         "test": {"c": ("c 0", "c 1")},
     }
     out = tmp_path / "out"
-    assert read_references(out / "references/test.json") == {("c", 0): ["c 0", "c 1"]}
+    assert read_references(out / "references/test.captions.json") == {("c", 0): ["c 0", "c 1"]}
+    assert not (out / "references/test.json").exists()
     assert all(not dialog.turns for dialog in read_dialogs(out / "training.json", answered=True))
     statistics = json.loads((out / "statistics.json").read_text())
     assert statistics["training"] == {"dialogs": 2, "turns": 0, "words": 0, "captions": 4, "caption_words": 8}

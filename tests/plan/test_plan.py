@@ -274,7 +274,7 @@ def test_settings_are_configurations_of_their_own():
         assert trained_entry(by_the_workflow, name) == trained_entry(plan.config, name)
         assert training_values(by_the_workflow, name) == training_values(plan.config, name)
         assert by_the_workflow.systems[name].label == plan.config.systems[name].label
-        assert by_the_workflow.systems[name].description == plan.config.systems[name].description
+        assert by_the_workflow.systems[name].told("test") == plan.config.systems[name].told("test")
     for name in plan.config.run:
         by_the_workflow = load([plan.answer_settings(name), plan.machine(name)])
         assert answering_entries(by_the_workflow, name) == answering_entries(plan.config, name)

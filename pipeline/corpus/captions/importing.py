@@ -39,8 +39,8 @@ def import_captions(corpus: Corpus, captions: Captions, out: Path) -> None:
     for split, dialogs in entries.items():
         write_dialogs(out / f"{split}.json", dialogs)
     if "test" in splits:
-        name = reference_name("test", "captions")
-        write_references(out / "references" / f"{name}.json", description_references(entries["test"], "captions"))
+        for name in (reference_name("test", "captions"), *(["test"] if captions.question is not None else [])):
+            write_references(out / "references" / f"{name}.json", description_references(entries["test"], "captions"))
     counts = {split: statistics(dialogs) for split, dialogs in entries.items()}
     write_json(out / "statistics.json", {**counts, "taken_out": taken_out, "limit": corpus.limit})
 
