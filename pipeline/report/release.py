@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import TEST_SETS, Config
+from pipeline.config import CHALLENGE, Config
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.layout import Layout
+from pipeline.plan.jobs import Jobs
 from pipeline.progress import log
 from pipeline.report.formats import result_csv, result_markdown
 from pipeline.report.results import descriptions
@@ -34,18 +35,15 @@ def write_release(config: Config, out: Path, partial: bool = False) -> None:
     partial: leave out what is not finished, with a line for each. Else the first such file is a `UserError`.
     """
     files = {"README.md": _readme(config).encode()}
-    for test_set in TEST_SETS:
+    for test_set in CHALLENGE:
         table = result_table(config, test_set)
         files[f"table{table.number}.md"] = result_markdown(table).encode()
         files[f"table{table.number}.csv"] = result_csv(table).encode()
     answered = 0
-    for name in config.run:
-        for test_set in config.systems[name].test_sets:
-            if getattr(config.dialogs, test_set) is None and config.corpus.source == "files":
-                continue
-            found = _finished(config, name, test_set, partial)
-            files |= found
-            answered += bool(found)
+    for name, test_set in Jobs(config).answered:
+        found = _finished(config, name, test_set, partial)
+        files |= found
+        answered += bool(found)
     if not answered:
         raise UserError(f"{config.results}: no system of this run has finished answers with scores; run the workflow")
     sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items()))

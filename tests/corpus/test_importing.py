@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import SPLITS, Corpus, Dialogs, load
+from pipeline.config import Corpus, Dialogs, load
 from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn, read_dialogs, write_dialogs
 from pipeline.corpus.importing import import_dialogs
 from pipeline.corpus.references import read_references, write_references
@@ -12,6 +12,7 @@ from pipeline.corpus.statistics import print_statistics, statistics
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("training", "validation", "trial", "official")
 
 
 def dialogs(prefix, count, last="yes , it is ."):
@@ -120,14 +121,14 @@ def test_nothing_that_is_tested_on_is_learned_from_in_the_reduced_experiment(sha
     sources = [str(ROOT / "config.yaml"), str(ROOT / "configs" / "avsd-reduced.yaml")]
     config = load([*sources, json.dumps({"data": str(shared / "data" / "avsd")})])
     import_dialogs(config.corpus, config.dialogs, tmp_path)
-    splits = {split: {d.video_id for d in read_dialogs(tmp_path / f"{split}.json")} for split in SPLITS}
+    splits = {split: {d.video_id for d in read_dialogs(tmp_path / f"{split}.json")} for split in PARTS}
     assert {split: len(ids) for split, ids in splits.items()} == {
         "training": 951,
         "validation": 106,
         "trial": 730,
         "official": 1710,
     }
-    for one, other in itertools.combinations(SPLITS, 2):
+    for one, other in itertools.combinations(PARTS, 2):
         assert not splits[one] & splits[other], (one, other)
     trial = set(json.loads((shared / "data" / "avsd" / "trial_test_733_ids.json").read_text()))
     assert len(trial) == 733

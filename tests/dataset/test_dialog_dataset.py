@@ -176,7 +176,7 @@ def test_real_dialogs(shared: Path) -> None:
 def test_automatic_descriptions_stand_in_front(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "told.json"
     path.write_text('{"one": "c3 c2 unheard", "other": "c1"}')
-    views = {"model": View((), path, True), "teacher": View((), "both", True)}
+    views = {"model": View((), (path,), True), "teacher": View((), "both", True)}
     with pytest.raises(UserError, match=r"told\.json: no description of 1 of 2 videos \(two\), at most 5% may be"):
         DialogDataset(DIALOGS, VOCABULARY, {}, views)
     data = DialogDataset(DIALOGS, VOCABULARY, {}, views, max_missing=0.5)

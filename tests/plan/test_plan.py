@@ -278,5 +278,5 @@ def test_settings_are_configurations_of_their_own():
     for name in plan.config.run:
         by_the_workflow = load([plan.answer_settings(name), plan.machine(name)])
         assert answering_entries(by_the_workflow, name) == answering_entries(plan.config, name)
-        assert by_the_workflow.answers == plan.config.answers
+        assert by_the_workflow.answers == plan.config.answers_of(name)
     assert load([plan.vocabulary_settings()]).descriptions() == plan.config.descriptions()
