@@ -28,7 +28,7 @@ def check_files(files: Settings) -> None:
         _check(files.training_files(name), f"systems.{name}")
     for name in files.config.run:
         _check(files.answer_files(name), f"systems.{name}")
-    _check_scored(files)
+    _check_sentences(files)
     for name in files.pretrained:
         _check_captions(files, name)
         _check_npy(files, name)
@@ -53,19 +53,17 @@ def _check_corpus(files: Settings) -> None:
             raise UserError(f"{path}: no such file or folder (captions.{key} in the configuration)")
 
 
-def _check_scored(files: Settings) -> None:
-    """Whether the corpus has what each system is scored against."""
-    for name, test_set in files.answered:
-        if files.layout.references(files.references(name, test_set)) not in files.reference_files:
-            source = files.config.corpus.source
-            hint = (
-                "target: captions, or captions.question for one that answers"
-                if source == "captions"
-                else "another target"
-            )
-            raise UserError(
-                f"systems.{name}: corpus.source {source} has nothing of what it is to write; give it {hint}"
-            )
+def _check_sentences(files: Settings) -> None:
+    """Whether the corpus has the descriptions that systems read or write, and the questions that they answer."""
+    config = files.config
+    captions = config.corpus.source == "captions"
+    for name in files.trained:
+        lacking = config.systems[name].counted() - ({"captions"} if captions else {"summary", "caption"})
+        if lacking:
+            names = ", ".join(sorted(lacking))
+            raise UserError(f"systems.{name}: corpus.source {config.corpus.source} has no {names} to read or to write")
+        if captions and config.systems[name].asked and config.captions.question is None:
+            raise UserError(f"systems.{name}: it answers, and captions.question is not set; give what captions answer")
 
 
 def _check_captions(files: Settings, name: str) -> None:
