@@ -52,10 +52,11 @@ class Plan:
         """Systems that are trained: those of `run`, the models they answer with, and teachers before students."""
         order: dict[str, None] = {}
         for name in self.config.run:
-            model, system = self.config.trained(name)
-            if system.teacher is not None:
-                order.setdefault(system.teacher)
-            order.setdefault(model)
+            for model in self.config.members(name):
+                teacher = self.config.systems[model].teacher
+                if teacher is not None:
+                    order.setdefault(teacher)
+                order.setdefault(model)
         return list(order)
 
     @cached_property

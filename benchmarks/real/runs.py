@@ -102,10 +102,11 @@ def trials(whole: Run) -> list[Run]:
     ]
 
 
-def one_seed(whole: Run) -> dict[str, dict[str, int]]:
-    """Laid over `systems`: one seed of each."""
+def one_seed(whole: Run) -> dict[str, dict[str, Any]]:
+    """Laid over `systems`: one seed of each, and so none that answers with all of them."""
     config = whole.config()
-    return {name: {"seeds": 1} for name, system in config.systems.items() if system.seed_of is None}
+    named = {name: system for name, system in config.systems.items() if system.seed_of is None}
+    return {name: {"ensemble": False} if system.ensemble else {"seeds": 1} for name, system in named.items()}
 
 
 def missing(runs: Sequence[Run]) -> list[str]:

@@ -10,7 +10,8 @@ from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.progress import log
-from pipeline.systems.system import INFO, WORDS, LoadedSystem, load
+from pipeline.systems.answering import load_answering
+from pipeline.systems.system import INFO, WORDS, LoadedSystem
 from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 
@@ -54,7 +55,7 @@ def open_answerer(config: Config, name: str | None, described: bool, device: tor
     if not (folder / INFO).is_file():
         raise UserError(_untrained(config, f"{folder}: {chosen} has no trained model there"))
     vocabulary = Vocabulary.read(folder / WORDS)
-    system = load(folder, vocabulary, device)
+    system = load_answering(config, chosen, vocabulary, device)
     features = tuple(feature for feature in system.info["feature_dims"] if feature not in entry.without)
     view = View(features, entry.description.test, system.info["history"] and "history" not in entry.without)
     return Answerer(chosen, entry.label, system, vocabulary, view)

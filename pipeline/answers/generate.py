@@ -19,7 +19,8 @@ from pipeline.files import write_json
 from pipeline.layout import Layout
 from pipeline.networks.base import DialogNetwork
 from pipeline.progress import log, progress
-from pipeline.systems.system import load, view_of
+from pipeline.systems.answering import load_answering
+from pipeline.systems.system import view_of
 from pipeline.versions import STAGES
 from pipeline.vocabulary.words import Vocabulary
 
@@ -37,8 +38,7 @@ def answer(config: Config, name: str, test_set: str) -> None:
     _check(config, name, test_set)
     layout, device = Layout(config.results), resolve_device(config.device)
     vocabulary = Vocabulary.read(layout.vocabulary)
-    model = config.trained(name)[0]
-    system = load(layout.model(model), vocabulary, device)
+    system = load_answering(config, name, vocabulary, device)
     view = view_of(config, name, "test")
     dialogs = read_dialogs(layout.dialogs(test_set))
     stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
@@ -123,6 +123,7 @@ def _provenance(config: Config, name: str, test_set: str, view: View, info: Mapp
         "name": name,
         "label": config.systems[name].label,
         "model": {key: info[key] for key in ("system", "network", "loss", "teacher", "training", "versions", "commit")},
+        "members": config.members(name),
         "vocabulary": info["vocabulary"],
         "test_set": test_set,
         "sees": {"features": view.features, "description": str(view.description), "history": view.history},

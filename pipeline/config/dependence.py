@@ -92,6 +92,9 @@ def answering_entries(config: Config, name: str) -> dict[str, dict[str, Any]]:
     own: dict[str, Any] = {"description": {"test": _plain(system.description.test)}, "without": sorted(system.without)}
     if model == name:
         return {name: {**own, **_network(config, name)}}
+    if system.ensemble:
+        members = {seed: {**_network(config, seed), "seed_of": model} for seed in config.members(name)[1:]}
+        return {name: {**own, "model": model, "ensemble": True}, model: _network(config, model), **members}
     return {name: {**own, "model": model}, model: _network(config, model)}
 
 

@@ -78,6 +78,8 @@ class Config(Section):
                 raise ValueError(f"systems.{name}.{key}: {other!r} is not in systems")
             if self.systems[other].model is not None:
                 raise ValueError(f"systems.{name}.{key}: {other!r} has no model of its own")
+            if key == "model" and system.ensemble and len(self.members(name)) == 1:
+                raise ValueError(f"systems.{name}.ensemble: {other!r} has one seed; give it several (seeds)")
             if key == "teacher" and self.systems[other].teacher is not None:
                 raise ValueError(f"systems.{name}.teacher: {other!r} is itself a student")
         for feature in system.features:
@@ -103,6 +105,12 @@ class Config(Section):
         """The system whose trained model ``name`` answers with (itself, unless `model` names another)."""
         system = self.systems[name]
         return (name, system) if system.model is None else (system.model, self.systems[system.model])
+
+    def members(self, name: str) -> list[str]:
+        """The systems whose trained models ``name`` answers with: one, or of an `ensemble` all seeds."""
+        model = self.trained(name)[0]
+        seeds = [other for other, system in self.systems.items() if system.seed_of == model]
+        return [model, *seeds] if self.systems[name].ensemble else [model]
 
     def descriptions(self) -> frozenset[str]:
         """Description fields whose words are counted: those of `vocabulary`, and any that `run` or a teacher reads."""

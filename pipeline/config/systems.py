@@ -89,6 +89,9 @@ class System(Section):
         description="a trained model's folder to start from: weights that fit by name and size, words by spelling",
     )
     model: str | None = Field(None, description="another system whose trained model this one answers with")
+    ensemble: bool = Field(
+        False, description="answer with all seeds of `model` at once: the mean of their probabilities at every word"
+    )
     without: tuple[str, ...] = Field(
         (), description="inputs taken away at test (features, or `history`): what does the model use them for?"
     )
@@ -108,6 +111,8 @@ class System(Section):
             raise ValueError("give either network (a system of its own) or model (another system's model)")
         if (self.loss != "ce") != (self.teacher is not None):
             raise ValueError("teacher goes with the losses st, st_context and joint")
+        if self.ensemble and (self.model is None or self.seed_of is not None):
+            raise ValueError("ensemble goes with model, all seeds of which it answers with, and not with seeds")
         if self.model is not None and self.init_from is not None:
             raise ValueError("init_from goes with network: a system that answers with another's model learns nothing")
         return self
