@@ -82,6 +82,12 @@ class Config(Section):
         system = self.systems[name]
         return (name, system) if system.model is None else (system.model, self.systems[system.model])
 
+    def members(self, name: str) -> list[str]:
+        """The systems whose trained models ``name`` answers with: one, or of an `ensemble` all seeds."""
+        model = self.trained(name)[0]
+        seeds = [other for other, system in self.systems.items() if system.seed_of == model]
+        return [model, *seeds] if self.systems[name].ensemble else [model]
+
     def descriptions(self) -> frozenset[str]:
         """Description fields whose words are counted: of `vocabulary`, and any that `run`, or what it needs, reads."""
         trained = [self.trained(name)[0] for name in self.run]

@@ -25,7 +25,7 @@ class Jobs:
         order: dict[str, None] = {}
         for name in self.config.run:
             described = [r.system for test_set in self.test_sets for r in self.read_at_test(name, test_set)]
-            for model in [*described, self.config.trained(name)[0]]:
+            for model in [*described, *self.config.members(name)]:
                 for each in (*needed(self.config, model), model):
                     order.setdefault(each)
         return list(order)

@@ -86,10 +86,11 @@ def _row(
     config: Config, row: str, name: str, known: Mapping[str, Scores], figures: Mapping[str, float] | None
 ) -> ResultRow:
     train, test = descriptions(config, name)
-    scores = known.get(name)
-    seeds = [known[other] for other in config.run if config.systems[other].seed_of == name and other in known]
-    if scores is not None and seeds:
-        return _seeds_row(config, row, name, [scores, *seeds], figures)
+    names = [name, *(other for other in config.run if config.systems[other].seed_of == name)]
+    seeds = [known[other] for other in names if other in known]
+    if len(seeds) > 1:
+        return _seeds_row(config, row, name, seeds, figures)
+    scores = seeds[0] if seeds else None
     run = None if scores is None else scores["metrics"]
     comparable = run is not None and figures is not None and config.corpus.source != "scenes"
     return ResultRow(
@@ -131,7 +132,7 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
     if config.corpus.source == "scenes":
         notes.append(SCENES_NOTE)
     named = [row.system for row in rows if row.system is not None and row.system in scores]
-    settings = {name: _settings(scores[name]["signature"]) for name in named}
+    settings = {row.system: _settings(row.signature) for row in rows if row.signature is not None}
     if len(set(settings.values())) == 1:
         notes.append(f"This run: {next(iter(settings.values()))}.")
     else:
@@ -140,7 +141,8 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
         counts = " and ".join(str(count) for count in sorted({row.seeds for row in rows if row.spread}))
         notes.append(f"Rows of {counts} seeds are their mean, ± their standard deviation.")
     if any(row.intervals for row in rows):
-        notes.append("± is half the width of the 95 % interval (bootstrap over videos).")
+        where = "in other rows " if any(row.spread for row in rows) else ""
+        notes.append(f"± is {where}half the width of the 95 % interval (bootstrap over videos).")
     compared = next((scores[name]["against"] for name in named if scores[name]["against"]), None)
     if compared is not None and config.scoring.against is not None:
         label = display_names(config)[config.scoring.against]
