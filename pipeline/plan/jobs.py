@@ -3,12 +3,12 @@
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.config import CHALLENGE, Config, TestSet
+from pipeline.config import Config, TestSet
 from pipeline.config.base import LEARNED_FROM
 from pipeline.config.needs import needed
 from pipeline.config.systems import Reading
 from pipeline.corpus.sentences import TARGETS, reference_name
-from pipeline.layout import Layout
+from pipeline.layout import Layout, described_table
 from pipeline.tasks.registry import TASKS
 
 
@@ -92,13 +92,8 @@ class Jobs:
 
     @cached_property
     def test_sets(self) -> list[TestSet]:
-        """Test sets of the corpus."""
-        if not self.config.run:
-            return []
-        if self.config.corpus.source == "captions":
-            return ["test"] if self.config.captions.tested else []
-        scenes = self.config.corpus.source == "scenes"
-        return [name for name in CHALLENGE if scenes or getattr(self.config.dialogs, name) is not None]
+        """Test sets of the corpus that systems write for."""
+        return self.config.test_sets() if self.config.run else []
 
     @property
     def splits(self) -> list[str]:
@@ -147,8 +142,11 @@ class Jobs:
 
     @property
     def tables(self) -> list[str]:
-        """The paper's tables: Table 1 of the corpus, Tables 2 and 3 of scores."""
-        return ["table1", "table2", "table3"]
+        """Table 1 of the corpus, the paper's Tables 2 and 3 of scores, and those of descriptions."""
+        papers = [] if self.config.corpus.source == "captions" else ["table2", "table3"]
+        systems = self.config.systems
+        described = [each for each in self.test_sets if any(not systems[name].asked for name in self.scored(each))]
+        return ["table1", *papers, *map(described_table, described)]
 
     @property
     def gpu(self) -> int:

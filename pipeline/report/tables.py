@@ -4,11 +4,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.config import CHALLENGE, Config
+from pipeline.config import CHALLENGE, Config, TestSet
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.report import formats
+from pipeline.report.described import described_sets, described_table
 from pipeline.report.paper import CORPUS, ROWS, TABLE_NUMBERS, TABLE_TITLES
 from pipeline.report.results import Scores, descriptions, display_names, read_if_there, scored_systems
 from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
@@ -29,18 +30,26 @@ _STATUS_NOTES = {
 
 
 def write_tables(config: Config) -> None:
-    """Write table1, table2 and table3 as Markdown, CSV and LaTeX into the folder of the tables.
+    """Write Tables 1 to 3, and those of descriptions, as Markdown, CSV and LaTeX into the folder of the tables.
 
     A test set without scores still has its table: the paper's rows, each saying why there is no figure beside it.
     """
     folder = Layout(config.results).tables
-    for test_set in CHALLENGE:
+    for test_set in paper_sets(config):
         table = result_table(config, test_set)
         for suffix, render in formats.RESULT_FORMATS.items():
             write_text(folder / f"table{table.number}.{suffix}", render(table))
+    for described in (described_table(config, test_set) for test_set in described_sets(config)):
+        for suffix, render_figures in formats.FIGURE_FORMATS.items():
+            write_text(folder / f"{described.name}.{suffix}", render_figures(described))
     corpus = corpus_table(config)
     for suffix, render_corpus in formats.CORPUS_FORMATS.items():
         write_text(folder / f"table{corpus.number}.{suffix}", render_corpus(corpus))
+
+
+def paper_sets(config: Config) -> tuple[TestSet, ...]:
+    """Test sets that the paper has a table of; a corpus of captions has none."""
+    return () if config.corpus.source == "captions" else CHALLENGE
 
 
 def result_table(config: Config, test_set: str) -> ResultTable:
