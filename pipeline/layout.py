@@ -118,11 +118,6 @@ class Layout:
         return self.root / "report.html"
 
 
-def described_table(test_set: str) -> str:
-    """What the table of descriptions of a test set is called."""
-    return f"descriptions_{test_set}"
-
-
 def kinetics_path(resources: Path) -> Path:
     """The Kinetics weights of I3D in the folder of fetched weights; `avsd weights kinetics` writes them."""
     return resources / "weights" / "i3d_rgb_kinetics400.safetensors"

@@ -48,7 +48,7 @@ if PLAN.explained is not None:
             answers=answer_files([PLAN.explained]),
             vocabulary=LAYOUT.vocabulary,
             features=feature_files(PLAN.system_features(PLAN.explained[0])),
-            model=model_files([PLAN.config.trained(PLAN.explained[0])[0]]),
+            model=model_files(PLAN.config.members(PLAN.explained[0])),
         output:
             explained=LAYOUT.explained,
         log:

@@ -227,7 +227,7 @@ def training_settings(wildcards):
 
 
 def trained_model(wildcards):
-    return model_files([PLAN.config.trained(wildcards.system)[0]])
+    return model_files(PLAN.config.members(wildcards.system))
 
 
 def answer_settings(wildcards):

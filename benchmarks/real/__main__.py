@@ -16,7 +16,7 @@ from benchmarks.real.curve import Points, draw
 from benchmarks.real.found import Found, gather
 from benchmarks.real.order import METRIC
 from benchmarks.real.page import PICTURE, page
-from benchmarks.real.runs import CURVE, PLAIN, ROOT, Run, experiment, fractions, missing, trials
+from benchmarks.real.runs import CURVE, NOTED, PLAIN, ROOT, Run, experiment, fractions, missing, trials
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
@@ -47,12 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_all(whole: Run, cores: str) -> bool:
     """Every run there is, one after another; whether all came to their ends."""
-    done = whole.go(cores)
+    done = whole.go(cores, "vocabulary")
+    noise.measure(whole.results, NOTED)
+    noise.hand_over(whole.results, NOTED)
+    done &= whole.go(cores)
     for _, run in fractions(whole):
         done &= run.go(cores)
     for run in trials(whole):
         done &= run.go(cores)
-    noise.measure(whole.results, PLAIN)
     return done
 
 

@@ -8,6 +8,7 @@ each. What is there already stays: an interrupted training goes on, and what is 
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from unittest.mock import patch
 
 import torch
 
-from benchmarks.real.runs import CONFIGS, PLAIN
+from benchmarks.real.runs import CONFIGS, NOTED
 from pipeline.answers.generate import answer
 from pipeline.config import Config, load
 from pipeline.corpus.dialogs import read_dialogs
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real.noise", description="CIDEr by epoch.")
     parser.add_argument("results", type=Path, help="results folder of the experiment, whose corpus is made")
-    parser.add_argument("--system", default=PLAIN, help="the system to train (%(default)s)")
+    parser.add_argument("--system", default=NOTED, help="the system to train (%(default)s)")
     chosen = parser.parse_args(arguments)
     try:
         measure(chosen.results, chosen.system)
@@ -96,6 +97,13 @@ def measure(results: Path, system: str) -> list[Epoch]:
     epochs = [_epoch(config, system, number) for number in range(1, config.training_of(system).epochs + 1)]
     write_json(layout.root / FOUND, [asdict(epoch) for epoch in epochs])
     return epochs
+
+
+def hand_over(results: Path, system: str) -> None:
+    """Give the experiment the model that `measure` trained: it is one of its seeds, made with just the same."""
+    trained, wanted = Layout(results / FOLDER).model(system), Layout(results).model(system)
+    if not wanted.exists():
+        shutil.copytree(trained, wanted)
 
 
 def read(results: Path) -> list[Epoch]:
@@ -154,9 +162,9 @@ def _cider(config: Config, system: str, number: int, kind: str, test_set: str) -
     path, filter = layout.answers(system, test_set), config.scoring.filter
     found = match(path, read_answers(path), known, partial=False)
     over_references = filters_references(list(known.values()))
-    hypotheses = tokenize([apply_filter(filter, text) for text in found.hypotheses])
     texts = [apply_filter(filter, text) if over_references else text for group in found.references for text in group]
-    tokens = iter(tokenize(texts))
+    tokens = iter(tokenize([*(apply_filter(filter, text) for text in found.hypotheses), *texts]))
+    hypotheses = [next(tokens) for _ in found.hypotheses]
     references = [[next(tokens) for _ in group] for group in found.references]
     return float(overlap_scores([hypotheses], references)[0].cider.mean())
 

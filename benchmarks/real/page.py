@@ -40,6 +40,7 @@ def page(
     for test_set in TEST_SETS:
         lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(result_table(config, test_set)).strip()]
         lines += ["", *_order(found, test_set)]
+    lines += ["", "## All seeds at once", "", *_together(config, found)]
     lines += ["", "## Over the number of dialogs", "", *_curves(curves, found)]
     lines += ["", "## How much of it is noise", "", *_noise(noise, found)]
     lines += ["", "## Trials", "", *_trials(trials)]
@@ -114,6 +115,28 @@ def _step(step: Step) -> str:
         step.verdict,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _together(config: Config, found: Mapping[str, Found]) -> list[str]:
+    lines = [
+        "The mean of the seeds' word probabilities at every word of the search (`ensemble`), beside single seeds:",
+        "",
+        f"| system | {METRIC}, official, mean of seeds | together | trial, mean of seeds | together |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    rows = 0
+    for name, system in found.items():
+        if not config.systems[name].ensemble:
+            continue
+        single = found.get(config.members(name)[0])
+        cells = []
+        for test_set in TEST_SETS:
+            both = ([] if single is None else single.values(test_set, METRIC), system.values(test_set, METRIC))
+            cells += [f"{mean(values):.3f}" if values else "" for values in both]
+        if any(system.values(test_set, METRIC) for test_set in TEST_SETS):
+            lines.append(f"| {system.label} (`{name}`) | {' | '.join(cells)} |")
+            rows += 1
+    return lines if rows else ["None has answered yet: it takes all seeds of a system."]
 
 
 def _curves(curves: Mapping[str, Points], found: Mapping[str, Found]) -> list[str]:

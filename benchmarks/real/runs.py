@@ -23,6 +23,8 @@ CURVE = ("ours_man_man", "ours_none_none", "st")
 FRACTIONS = (1 / 8, 1 / 4, 1 / 2)
 PLAIN = "ours_none_none"
 """The system that trials change: the cheapest, and the one no other is needed for."""
+NOTED = f"{PLAIN}_s2"
+"""Its seed that is trained with the weights of every epoch kept."""
 TRIALS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "last weights, not their average": {"training": {"average": 0.0}},
@@ -49,9 +51,9 @@ class Run:
         """The validated configuration."""
         return load([*map(str, CONFIGS), json.dumps(self._values())])
 
-    def go(self, cores: str) -> bool:
-        """Run the workflow up to the scores; whether all of it came to an end."""
-        command = [sys.executable, "-m", "snakemake", "scores", "--snakefile", str(ROOT / "Snakefile")]
+    def go(self, cores: str, target: str = "scores") -> bool:
+        """Run the workflow up to ``target``; whether all of it came to an end."""
+        command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(ROOT / "Snakefile")]
         command += ["--directory", str(_made(self.results)), "--cores", cores, "--keep-going", "--rerun-incomplete"]
         command += ["--quiet", "host", "reason", "--configfile", str(CONFIGS[1])]
         command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in self._values().items())]
@@ -71,10 +73,18 @@ def experiment(data: Path, results: Path) -> Run:
 
 
 def fractions(whole: Run) -> list[tuple[float, Run]]:
-    """Shares of the training dialogs, one seed each of the systems of the learning curve, on the same test sets."""
-    runs = []
+    """Shares of the training dialogs, one seed each of the systems of the learning curve, on the same test sets.
+
+    As many steps as on all dialogs, so more epochs; where they are too many, patience ends them.
+    """
+    runs, epochs = [], whole.config().training.epochs
     for share in FRACTIONS:
-        overlay = {"corpus": {"training_fraction": share}, "run": list(CURVE), "systems": one_seed(whole)}
+        overlay = {
+            "corpus": {"training_fraction": share},
+            "run": list(CURVE),
+            "systems": one_seed(whole),
+            "training": {"epochs": round(epochs / share), "patience": 3},
+        }
         run = Run(f"{share:g}", whole.results / "fractions" / f"{share:g}", merge(dict(whole.overlay), overlay))
         runs.append((share, run))
     return runs
@@ -102,10 +112,11 @@ def trials(whole: Run) -> list[Run]:
     ]
 
 
-def one_seed(whole: Run) -> dict[str, dict[str, int]]:
-    """Laid over `systems`: one seed of each."""
+def one_seed(whole: Run) -> dict[str, dict[str, Any]]:
+    """Laid over `systems`: one seed of each, and so none that answers with all of them."""
     config = whole.config()
-    return {name: {"seeds": 1} for name, system in config.systems.items() if system.seed_of is None}
+    named = {name: system for name, system in config.systems.items() if system.seed_of is None}
+    return {name: {"ensemble": False} if system.ensemble else {"seeds": 1} for name, system in named.items()}
 
 
 def missing(runs: Sequence[Run]) -> list[str]:

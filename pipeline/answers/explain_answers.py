@@ -20,7 +20,8 @@ from pipeline.features.store import FeatureStore
 from pipeline.files import write_json
 from pipeline.layout import Layout
 from pipeline.progress import progress
-from pipeline.systems.system import load, view_of
+from pipeline.systems.answering import load_answering
+from pipeline.systems.system import view_of
 from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 
@@ -40,7 +41,7 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
         raise UserError("videos: not set; give the folder of the videos that are to be shown")
     files = find_videos(config.videos, config.videos_recursive).files
     vocabulary = Vocabulary.read(layout.vocabulary)
-    network = load(layout.model(config.trained(name)[0]), vocabulary, device).network
+    network = load_answering(config, name, vocabulary, device).network
     view = view_of(config, name, "test", [test_set])
     stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
     answers = _answers(layout.answers(name, test_set))

@@ -19,7 +19,8 @@ from pipeline.features.store import FeatureStore
 from pipeline.layout import Layout
 from pipeline.networks.base import DialogNetwork
 from pipeline.progress import log, progress
-from pipeline.systems.system import load, view_of
+from pipeline.systems.answering import load_answering
+from pipeline.systems.system import view_of
 from pipeline.versions import STAGES
 from pipeline.vocabulary.words import Vocabulary
 
@@ -49,6 +50,7 @@ class Opened:
             "model": {
                 key: info[key] for key in ("system", "network", "loss", "teacher", "training", "versions", "commit")
             },
+            "members": config.members(self.name),
             "vocabulary": info["vocabulary"],
             "test_set": self.test_set,
             "sees": {"features": view.features, "description": _described(config, self.name), "history": view.history},
@@ -67,7 +69,7 @@ def open_system(config: Config, name: str, test_set: str) -> Opened:
         )
     layout, device = Layout(config.results), resolve_device(config.device)
     vocabulary = Vocabulary.read(layout.vocabulary)
-    system = load(layout.model(config.trained(name)[0]), vocabulary, device)
+    system = load_answering(config, name, vocabulary, device)
     view = view_of(config, name, "test", [test_set])
     stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
     return Opened(name, test_set, system.network, system.info, vocabulary, view, stores, settings, device)

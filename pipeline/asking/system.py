@@ -11,7 +11,8 @@ from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.progress import log
-from pipeline.systems.system import INFO, WORDS, LoadedSystem, load
+from pipeline.systems.answering import load_answering
+from pipeline.systems.system import INFO, WORDS, LoadedSystem
 from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
 
@@ -74,7 +75,7 @@ def _open(config: Config, chosen: str, device: torch.device) -> Answerer:
     if not (folder / INFO).is_file():
         raise UserError(_untrained(config, f"{folder}: {chosen} has no trained model there"))
     vocabulary = Vocabulary.read(folder / WORDS)
-    system = load(folder, vocabulary, device)
+    system = load_answering(config, chosen, vocabulary, device)
     features = tuple(feature for feature in system.info["feature_dims"] if feature not in entry.without)
     told = entry.told("test")
     # Whatever it is at test, here it is a text: the user's, a file's, or what a describer says of the video.

@@ -52,6 +52,8 @@ def _check_others(config: "Config", name: str, system: System) -> None:
             raise ValueError(f"systems.{name}.{key}: {other!r} has no model of its own")
         if key != "init_from.system" and found.task != system.task:
             raise ValueError(f"systems.{name}.{key}: {other!r} has another task ({found.task})")
+        if key == "model" and system.ensemble and len(config.members(name)) == 1:
+            raise ValueError(f"systems.{name}.ensemble: {other!r} has one seed; give it several (seeds)")
         if key == "teacher" and found.teacher is not None:
             raise ValueError(f"systems.{name}.teacher: {other!r} is itself a student")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, Union
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.config.answers import Answers, Report, Scoring
-from pipeline.config.base import CHALLENGE, Section, TestSet
+from pipeline.config.base import Section
 from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary, in_data_folder
 from pipeline.config.features import Feature, FrameFeature, Media
 from pipeline.config.fitting import check
@@ -82,12 +82,11 @@ class Config(Section):
         system = self.systems[name]
         return (name, system) if system.model is None else (system.model, self.systems[system.model])
 
-    def test_sets(self) -> list[TestSet]:
-        """Test sets of the corpus."""
-        if self.corpus.source == "captions":
-            return ["test"] if self.captions.tested else []
-        scenes = self.corpus.source == "scenes"
-        return [name for name in CHALLENGE if scenes or getattr(self.dialogs, name) is not None]
+    def members(self, name: str) -> list[str]:
+        """The systems whose trained models ``name`` answers with: one, or of an `ensemble` all seeds."""
+        model = self.trained(name)[0]
+        seeds = [other for other, system in self.systems.items() if system.seed_of == model]
+        return [model, *seeds] if self.systems[name].ensemble else [model]
 
     def descriptions(self) -> frozenset[str]:
         """Description fields whose words are counted: of `vocabulary`, and any that `run`, or what it needs, reads."""

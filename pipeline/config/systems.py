@@ -137,6 +137,9 @@ class System(Section):
         (), description="parts of the network, by name, that stay as they were started: `adaptor`, `embedding` ..."
     )
     model: str | None = Field(None, description="another system whose trained model this one is tested with")
+    ensemble: bool = Field(
+        False, description="answer with all seeds of `model` at once: the mean of their probabilities at every word"
+    )
     without: tuple[str, ...] = Field(
         (), description="inputs taken away at test (features, or `history`): what does the model use them for?"
     )
@@ -197,6 +200,8 @@ class System(Section):
             raise ValueError("give either network (a system of its own) or model (another system's model)")
         if (self.loss != "ce") != (self.teacher is not None):
             raise ValueError("teacher goes with every loss but ce")
+        if self.ensemble and (self.model is None or self.seed_of is not None):
+            raise ValueError("ensemble goes with model, all seeds of which it answers with, and not with seeds")
         if self.model is not None and self.init_from is not None:
             raise ValueError("init_from goes with network: a system that answers with another's model learns nothing")
         if self.freeze and (self.model is not None or self.loss == "rep"):

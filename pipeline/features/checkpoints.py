@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pipeline.errors import UserError
 
 Network = TypeVar("Network", bound=nn.Module)
-WRAPPERS = ("state_dict", "model_state")
+WRAPPERS = ("state_dict", "model_state", "model")
 COUNTER = "num_batches_tracked"
 RANDOM_SEED = 0
 
@@ -48,7 +48,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 def read_state(path: Path) -> dict[str, Tensor]:
     """Parameters by name from a `.safetensors` file or a PyTorch checkpoint, on the CPU.
 
-    Checkpoints that hold the parameters under `state_dict` or `model_state`, and names that start with `module.`, are
+    Checkpoints that hold the parameters under one of `WRAPPERS`, and names that start with `module.`, are
     understood. Raises `UserError` when the file is missing or is neither.
     """
     if not path.is_file():

@@ -51,7 +51,7 @@ def _image(feature: ImageFeature, resources: Path, device: torch.device) -> Fram
         **_weights(loaded),
         "architecture": feature.architecture,
         "layer": "input of the classifier, mean over space",
-        "colours": f"less {network.mean.flatten().tolist()}, by {network.deviation.flatten().tolist()}",
+        "colours": f"in [0, 1], less {_listed(network.mean)}, by {_listed(network.deviation)}",
         "precision": "float32",
     }
 
@@ -87,6 +87,10 @@ def _i3d(feature: I3DFeature, resources: Path, device: torch.device) -> FrameNet
 
 def _weights(loaded: Loaded[ImageNetwork] | Loaded[I3DR50] | Loaded[I3D]) -> dict[str, Attribute]:
     return {"weights": loaded.label, "weights_sha256": loaded.sha256, **loaded.said}
+
+
+def _listed(values: Tensor) -> str:
+    return " ".join(f"{value:.6g}" for value in values.flatten().tolist())
 
 
 def _windows(feature: I3DFeature) -> dict[str, Attribute]:

@@ -30,6 +30,8 @@ DIMS, ROW, STRETCH = 512, 16, 63
 a clip of 10 s, as the network was trained on, is heard whole."""
 TOGETHER = 1008
 """Frames whose spectra are held at once."""
+EXAMPLE = 32 * HOP
+"""Samples of an example sound that random weights are scaled on."""
 CHANNELS = (64, 128, 256, 512)
 UNUSED = ("spectrogram_extractor.", "logmel_extractor.", "fc1.", "fc_audioset.")
 """Parameters of the published file that are not of the convolutions."""
@@ -101,7 +103,7 @@ def random_cnn10() -> CNN10:
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
     with torch.no_grad():
-        network.train()(torch.stack([log_mel(sound) for sound in example_sounds(RATE, RATE)]))
+        network.train()(torch.stack([log_mel(sound) for sound in example_sounds(RATE, EXAMPLE)]))
     return network.eval()
 
 

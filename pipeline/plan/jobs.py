@@ -3,12 +3,12 @@
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.config import Config, TestSet
+from pipeline.config import CHALLENGE, Config, TestSet
 from pipeline.config.base import LEARNED_FROM
 from pipeline.config.needs import needed
 from pipeline.config.systems import Reading
 from pipeline.corpus.sentences import TARGETS, reference_name
-from pipeline.layout import Layout, described_table
+from pipeline.layout import Layout
 from pipeline.tasks.registry import TASKS
 
 
@@ -25,7 +25,7 @@ class Jobs:
         order: dict[str, None] = {}
         for name in self.config.run:
             described = [r.system for test_set in self.test_sets for r in self.read_at_test(name, test_set)]
-            for model in [*described, self.config.trained(name)[0]]:
+            for model in [*described, *self.config.members(name)]:
                 for each in (*needed(self.config, model), model):
                     order.setdefault(each)
         return list(order)
@@ -92,8 +92,13 @@ class Jobs:
 
     @cached_property
     def test_sets(self) -> list[TestSet]:
-        """Test sets of the corpus that systems write for."""
-        return self.config.test_sets() if self.config.run else []
+        """Test sets of the corpus."""
+        if not self.config.run:
+            return []
+        if self.config.corpus.source == "captions":
+            return ["test"] if self.config.captions.tested else []
+        scenes = self.config.corpus.source == "scenes"
+        return [name for name in CHALLENGE if scenes or getattr(self.config.dialogs, name) is not None]
 
     @property
     def splits(self) -> list[str]:
@@ -142,11 +147,9 @@ class Jobs:
 
     @property
     def tables(self) -> list[str]:
-        """Table 1 of the corpus, the paper's Tables 2 and 3 of scores, and those of descriptions."""
-        papers = [] if self.config.corpus.source == "captions" else ["table2", "table3"]
-        systems = self.config.systems
-        described = [each for each in self.test_sets if any(not systems[name].asked for name in self.scored(each))]
-        return ["table1", *papers, *map(described_table, described)]
+        """The paper's tables: Table 1 of the corpus, Tables 2 and 3 of scores; those of what is written unasked."""
+        unasked = [test_set for name, test_set in self.answered if not self.config.systems[name].asked]
+        return ["table1", "table2", "table3", *(f"descriptions_{test_set}" for test_set in dict.fromkeys(unasked))]
 
     @property
     def gpu(self) -> int:

@@ -1,91 +1,139 @@
-"""Systems that describe videos: a table a test set, and what they say about some videos."""
+"""Systems that write a sentence about a video: their scores, which of the stated facts are true, some sentences."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from pipeline.config import Config
+from pipeline.config import TEST_SETS, Config
 from pipeline.corpus.descriptions import read_descriptions
+from pipeline.corpus.references import read_references
+from pipeline.files import write_text
 from pipeline.layout import Layout
-from pipeline.layout import described_table as described_table_name
-from pipeline.report.paper import TABLE_TITLES
-from pipeline.report.results import Scores, display_names, scored_systems
+from pipeline.plan.jobs import Jobs
+from pipeline.report.formats import FIGURE_FORMATS
+from pipeline.report.measures import share
+from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
 from pipeline.scoring.names import METRICS
 
-_FREQUENT = "most frequent value"
-_NOTE = "Scored against what people wrote: filter {filter}, {references} sentences a video, {items} videos."
-_FACTS = (
-    "{names}: the share of a scene's facts that a description states, and states alone. The last line always states "
-    "the most frequent value of each."
-)
 NOT_SCORED = "not scored"
+SHOWN = 5
+"""Videos whose sentences the page shows, of each test set."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """A system's sentence about a video."""
+class Described:
+    """A video: what people wrote about it, and what each system does, by its name."""
 
-    name: str
-    sentence: str
-
-
-def described_sets(config: Config) -> list[str]:
-    """Test sets of which a system of `run` describes the videos."""
-    return [test_set for test_set in config.test_sets() if _describers(config, test_set)]
+    video: str
+    references: tuple[str, ...]
+    sentences: tuple[tuple[str, str], ...]
 
 
-def described_table(config: Config, test_set: str) -> FigureTable:
-    """A row a system: the metrics and, on generated scenes, the facts that it states, beside the base rates."""
-    known = scored_systems(config, test_set)
-    scored = {name: known[name] for name in _describers(config, test_set) if name in known}
-    names, facts = display_names(config), _facts(scored)
-    rows = [_row(name, names[name], scored.get(name)) for name in _describers(config, test_set)]
-    if facts:
-        frequent = {fact: part["base_rate"] for fact, part in next(iter(scored.values()))["grounded"].items()}
-        rows.append(FigureRow(None, None, _FREQUENT, "", frequent, None))
-    return FigureTable(
-        name=described_table_name(test_set),
-        number=f"of descriptions, {test_set}",
-        title=TABLE_TITLES[test_set].split(",")[0],
-        columns=tuple(Column(name, ".3f") for name in (*METRICS, *facts)),
-        rows=tuple(rows),
-        notes=tuple(_notes(scored, facts)),
-    )
+@dataclass(frozen=True)
+class DescribedSet:
+    """A test set's table, and some of its videos."""
+
+    table: FigureTable
+    videos: tuple[Described, ...]
 
 
-def said_about(config: Config, test_set: str) -> Mapping[str, Sequence[Said]]:
-    """By video, the sentences of all systems that describe the test set's videos."""
-    names, layout = display_names(config), Layout(config.results)
-    found: dict[str, list[Said]] = {}
-    for name in _describers(config, test_set):
-        path = layout.answers(name, test_set)
-        if path.is_file():
-            for video, sentence in read_descriptions(path).items():
-                found.setdefault(video, []).append(Said(names[name], sentence))
+def description_tables(config: Config) -> list[FigureTable]:
+    """A table of the describing systems of `run` for each test set that some of them describe."""
+    tables = []
+    for test_set in TEST_SETS:
+        systems = describing(config, test_set)
+        if systems:
+            tables.append(_table(config, test_set, {name: read_scores(config, name, test_set) for name in systems}))
+    return tables
+
+
+def describing(config: Config, test_set: str) -> list[str]:
+    """Systems of `run` that write about the videos of a test set unasked."""
+    return [name for name, written in Jobs(config).answered if written == test_set and not config.systems[name].asked]
+
+
+def write_description_tables(config: Config, folder: Path) -> None:
+    """Write `descriptions_TESTSET.md`, `.csv` and `.tex` of each table into ``folder``."""
+    for table in description_tables(config):
+        for suffix, render in FIGURE_FORMATS.items():
+            write_text(folder / f"{table.name}.{suffix}", render(table))
+
+
+def described_sets(config: Config) -> list[DescribedSet]:
+    """The tables with some videos each, chosen by a hash of their ids."""
+    found = []
+    for table in description_tables(config):
+        test_set = table.name.removeprefix("descriptions_")
+        found.append(DescribedSet(table, tuple(_videos(config, test_set, describing(config, test_set)))))
     return found
 
 
-def _describers(config: Config, test_set: str) -> list[str]:
-    """Systems of `run` that write about the videos of a test set."""
-    entries = {name: config.systems[name] for name in config.run}
-    return [name for name, entry in entries.items() if not entry.asked and test_set in entry.test_sets]
+def _table(config: Config, test_set: str, scores: Mapping[str, Scores | None]) -> FigureTable:
+    names = display_names(config)
+    categories = list(
+        dict.fromkeys(category for found in scores.values() if found for category in found["grounded"] or ())
+    )
+    rows = []
+    for name, found in scores.items():
+        figures = None
+        if found is not None:
+            true = {f"{category} (%)": 100 * share(part) for category, part in (found["grounded"] or {}).items()}
+            figures = {**found["metrics"], **true}
+        rows.append(FigureRow(None, name, names[name], "" if found else NOT_SCORED, figures, None))
+    if categories:
+        rows.append(FigureRow(None, None, "most frequent values", "", _base_rates(scores, categories), None))
+    columns = (*(Column(metric, ".3f") for metric in METRICS), *(Column(f"{each} (%)", ".1f") for each in categories))
+    return FigureTable(
+        f"descriptions_{test_set}",
+        "",
+        f"Descriptions of the {test_set} videos, against what people wrote about them",
+        columns,
+        tuple(rows),
+        tuple(_notes(config, scores, categories)),
+    )
 
 
-def _row(name: str, label: str, scores: Scores | None) -> FigureRow:
-    if scores is None:
-        return FigureRow(None, name, label, NOT_SCORED, None, None)
-    return FigureRow(None, name, label, "", _figures(scores), None)
+def _base_rates(scores: Mapping[str, Scores | None], categories: Sequence[str]) -> dict[str, float | None]:
+    """What always stating the most frequent value would reach."""
+    parts = [found["grounded"] for found in scores.values() if found and found["grounded"]]
+    return {f"{category} (%)": 100 * parts[0][category]["base_rate"] for category in categories}
 
 
-def _facts(scored: Mapping[str, Scores]) -> list[str]:
-    return list(dict.fromkeys(fact for scores in scored.values() for fact in scores["grounded"] or {}))
+def _notes(config: Config, scores: Mapping[str, Scores | None], categories: Sequence[str]) -> list[str]:
+    notes = []
+    for name, found in scores.items():
+        if found:
+            signature = found["signature"]
+            notes.append(
+                f"{display_names(config)[name]}: filter {signature['filter']} on {signature['filtered']}; "
+                f"{signature['references']} references a video, {signature['items']} videos."
+            )
+    if categories:
+        notes.append(
+            "Behind the scores: of the facts of each scene, the share that the sentence states, and states alone."
+        )
+    return list(dict.fromkeys(notes))
 
 
-def _figures(scores: Scores) -> dict[str, float | None]:
-    facts = {fact: part["right"] / part["of"] for fact, part in (scores["grounded"] or {}).items()}
-    return {**{metric: scores["metrics"].get(metric) for metric in METRICS}, **facts}
-
-
-def _notes(scored: Mapping[str, Scores], facts: Sequence[str]) -> list[str]:
-    notes = dict.fromkeys(_NOTE.format(**scores["signature"]) for scores in scored.values())
-    return [*notes, *([_FACTS.format(names=", ".join(facts).capitalize())] if facts else [])]
+def _videos(config: Config, test_set: str, systems: Sequence[str]) -> list[Described]:
+    layout, jobs, names = Layout(config.results), Jobs(config), display_names(config)
+    written = {
+        name: read_descriptions(layout.answers(name, test_set))
+        for name in systems
+        if layout.answers(name, test_set).is_file()
+    }
+    if not written:
+        return []
+    path = layout.references(jobs.references(systems[0], test_set))
+    references = read_references(path) if path.is_file() else {}
+    videos = sorted(next(iter(written.values())), key=lambda video: hashlib.sha256(video.encode()).hexdigest())[:SHOWN]
+    return [
+        Described(
+            video,
+            tuple(references.get((video, 0), ())),
+            tuple((names[name], sentences[video]) for name, sentences in written.items() if video in sentences),
+        )
+        for video in videos
+    ]

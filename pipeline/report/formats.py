@@ -138,7 +138,8 @@ def _figure_lines(table: FigureTable, row: FigureRow) -> list[list[str]]:
 
 def figure_markdown(table: FigureTable) -> str:
     """One or two lines a row: this run, the paper."""
-    lines = [f"**Table {table.number}.** {table.title}", "", _pipes(["System", "", *(c.name for c in table.columns)])]
+    heading = f"**Table {table.number}.** {table.title}" if table.number else f"**{table.title}**"
+    lines = [heading, "", _pipes(["System", "", *(c.name for c in table.columns)])]
     lines.append("|---|---|" + "---:|" * len(table.columns))
     lines += [_pipes(cells) for row in table.rows for cells in _figure_lines(table, row)]
     return "\n".join([*lines, "", *(f"{note}  " for note in table.notes)]) + "\n"
@@ -166,11 +167,12 @@ def figure_latex(table: FigureTable) -> str:
 def _latex(
     number: int | str, title: str, columns: str, head: Sequence[str], body: Sequence[str], notes: Sequence[str]
 ) -> str:
+    which = f"Table {number} of the paper: " if number else ""
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
             "\\begin{table}",
-            f"\\caption{{{_escape(f'Table {number} of the paper: {title}. ' + ' '.join(notes))}}}",
+            f"\\caption{{{_escape(f'{which}{title}. ' + ' '.join(notes))}}}",
             f"\\begin{{tabular}}{{{columns}}}",
             "\\toprule",
             _ampersands(head),

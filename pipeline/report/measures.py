@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pipeline.config import TEST_SETS, Config
-from pipeline.corpus.descriptions import read_descriptions
 from pipeline.layout import Layout
 from pipeline.report.charts import Bar, Series, bar_chart, legend_mark, line_chart
 from pipeline.report.paper import TABLE_TITLES
@@ -107,8 +105,7 @@ def accuracy_sections(config: Config) -> list[Accuracy]:
     """Grounded accuracy on each test set that has some; empty where there is no ground truth."""
     sections = []
     for test_set in TEST_SETS:
-        known = {name: scores for name, scores in scored_systems(config, test_set).items() if scores["grounded"]}
-        scored = {name: scores for name, scores in known.items() if config.systems[name].asked}
+        scored = {name: scores for name, scores in scored_systems(config, test_set).items() if scores["grounded"]}
         if scored:
             sections.append(_accuracy(config, test_set, scored))
     return sections
@@ -150,11 +147,6 @@ def _drop(
     return Drop(f"without {without}", names[model], tuple(cells))
 
 
-def _answers(path: Path) -> Mapping[Any, str]:
-    """The answers of a result file."""
-    return read_answers(path).answers
-
-
 def lengths_section(config: Config) -> list[dict[str, Any]]:
     """Words an answer and how many different answers there are, by test set and system."""
     names, layout = display_names(config), Layout(config.results)
@@ -162,8 +154,7 @@ def lengths_section(config: Config) -> list[dict[str, Any]]:
     for test_set in TEST_SETS:
         for name, scores in scored_systems(config, test_set).items():
             path = layout.answers(name, test_set)
-            read = _answers if config.systems[name].asked else read_descriptions
-            answers = list(read(path).values()) if path.is_file() else []
+            answers = list(read_answers(path).answers.values()) if path.is_file() else []
             lines.append(
                 {
                     "test_set": test_set,

@@ -2,19 +2,18 @@
 
 from datetime import UTC, datetime
 
-from pipeline.config import Config
+from pipeline.config import CHALLENGE, Config
 from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.report import facts
-from pipeline.report.described import described_sets, described_table
-from pipeline.report.distillation import section
+from pipeline.report.described import described_sets
 from pipeline.report.formats import mark
 from pipeline.report.looked import looked
 from pipeline.report.measures import accuracy_sections, curves_section, lengths_section
 from pipeline.report.paper import TABLE_NUMBERS
 from pipeline.report.samples import samples
-from pipeline.report.tables import corpus_table, paper_sets, result_table
+from pipeline.report.tables import corpus_table, result_table
 from pipeline.report.templates import environment, part
 from pipeline.scoring.names import METRICS
 
@@ -45,10 +44,10 @@ def write_report(config: Config) -> None:
             notes=facts.corpus_notes(config),
             systems=facts.systems(config),
             corpus=corpus_table(config),
-            tables=[result_table(config, test_set) for test_set in paper_sets(config)],
-            described=section(described_table(config, test_set) for test_set in described_sets(config)),
+            tables=[result_table(config, test_set) for test_set in CHALLENGE],
             metrics=METRICS,
             mark=mark,
+            described=described_sets(config),
             curves=curves_section(config),
             accuracies=accuracy_sections(config),
             lengths=lengths_section(config),

@@ -35,8 +35,7 @@ def write_release(config: Config, out: Path, partial: bool = False) -> None:
     partial: leave out what is not finished, with a line for each. Else the first such file is a `UserError`.
     """
     files = {"README.md": _readme(config).encode()}
-    for test_set in CHALLENGE:
-        table = result_table(config, test_set)
+    for table in (result_table(config, test_set) for test_set in CHALLENGE):
         files[f"table{table.number}.md"] = result_markdown(table).encode()
         files[f"table{table.number}.csv"] = result_csv(table).encode()
     answered = 0

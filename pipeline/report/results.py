@@ -26,8 +26,8 @@ def read_scores(config: Config, system: str, test_set: str) -> Scores | None:
 
 
 def scored_systems(config: Config, test_set: str) -> dict[str, Scores]:
-    """Scores of every system of `run` that has some on ``test_set``, in the order of `run`."""
-    read = {name: read_scores(config, name, test_set) for name in config.run}
+    """Scores of every system of `run` that answers and has some on ``test_set``, in the order of `run`."""
+    read = {name: read_scores(config, name, test_set) for name in config.run if config.systems[name].asked}
     return {name: scores for name, scores in read.items() if scores is not None}
 
 

@@ -81,7 +81,10 @@ class FigureRow:
 
 @dataclass(frozen=True)
 class FigureTable:
-    """Figures of this run beside a paper's, in columns of any names. name: of its files. number: in the paper."""
+    """Figures of this run beside a paper's, in columns of any names.
+
+    name: of its files. number: in the paper; "" for a table that no paper has.
+    """
 
     name: str
     number: str
@@ -89,6 +92,11 @@ class FigureTable:
     columns: tuple[Column, ...]
     rows: tuple[FigureRow, ...]
     notes: tuple[str, ...]
+
+    @property
+    def heading(self) -> str:
+        """The title, behind the number that the table has in the paper."""
+        return f"Table {self.number}. {self.title}" if self.number else self.title
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from pipeline.config import Config
 from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, read_dialogs
 from pipeline.corpus.references import read_references
 from pipeline.layout import Layout
-from pipeline.report.described import Said, said_about
 from pipeline.report.paper import TABLE_TITLES
 from pipeline.report.results import Scores, display_names, scored_systems
 from pipeline.scoring.matching import read_answers
@@ -40,14 +39,12 @@ class SampleTurn:
 
 @dataclass(frozen=True)
 class Sample:
-    """A dialog about a video. written: its captions. said: what systems that describe videos say about it."""
+    """A dialog about a video."""
 
     video: str
     test_set: str
     summary: str
     turns: tuple[SampleTurn, ...]
-    written: tuple[str, ...]
-    said: tuple[Said, ...]
 
 
 def samples(config: Config) -> list[Sample]:
@@ -72,7 +69,7 @@ def _order(dialog: Dialog) -> str:
 def _samples(config: Config, test_set: str, dialogs: Sequence[Dialog]) -> list[Sample]:
     layout = Layout(config.results)
     references = read_references(layout.references(test_set)) if layout.references(test_set).is_file() else {}
-    answers, said = _answers(config, test_set), said_about(config, test_set)
+    answers = _answers(config, test_set)
     result = []
     for dialog in dialogs:
         turns = []
@@ -82,9 +79,7 @@ def _samples(config: Config, test_set: str, dialogs: Sequence[Dialog]) -> list[S
             turns.append(
                 SampleTurn(number, turn.question, tuple(references.get(key, own)), tuple(answers.get(key, ())))
             )
-        about = tuple(said.get(dialog.video_id, ()))
-        title = TABLE_TITLES[test_set]
-        result.append(Sample(dialog.video_id, title, dialog.summary, tuple(turns), dialog.captions, about))
+        result.append(Sample(dialog.video_id, TABLE_TITLES[test_set], dialog.summary, tuple(turns)))
     return result
 
 
@@ -93,9 +88,9 @@ def _answers(config: Config, test_set: str) -> Mapping[tuple[str, int], Sequence
     names, layout = display_names(config), Layout(config.results)
     scored = scored_systems(config, test_set)
     collected: defaultdict[tuple[str, int], list[SystemAnswer]] = defaultdict(list)
-    for name in config.run:
+    for name in (each for each in config.run if config.systems[each].asked):
         path = layout.answers(name, test_set)
-        if not config.systems[name].asked or not path.is_file():
+        if not path.is_file():
             continue
         for (video, turn), answer in read_answers(path).answers.items():
             right = _right(scored.get(name), f"{video}_{turn}")

@@ -4,12 +4,12 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.config import CHALLENGE, Config, TestSet
+from pipeline.config import CHALLENGE, Config
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.report import formats
-from pipeline.report.described import described_sets, described_table
+from pipeline.report.described import write_description_tables
 from pipeline.report.paper import CORPUS, ROWS, TABLE_NUMBERS, TABLE_TITLES
 from pipeline.report.results import Scores, descriptions, display_names, read_if_there, scored_systems
 from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
@@ -30,26 +30,19 @@ _STATUS_NOTES = {
 
 
 def write_tables(config: Config) -> None:
-    """Write Tables 1 to 3, and those of descriptions, as Markdown, CSV and LaTeX into the folder of the tables.
+    """Write table1, table2 and table3, and those of descriptions, as Markdown, CSV and LaTeX.
 
     A test set without scores still has its table: the paper's rows, each saying why there is no figure beside it.
     """
     folder = Layout(config.results).tables
-    for test_set in paper_sets(config):
+    for test_set in CHALLENGE:
         table = result_table(config, test_set)
         for suffix, render in formats.RESULT_FORMATS.items():
             write_text(folder / f"table{table.number}.{suffix}", render(table))
-    for described in (described_table(config, test_set) for test_set in described_sets(config)):
-        for suffix, render_figures in formats.FIGURE_FORMATS.items():
-            write_text(folder / f"{described.name}.{suffix}", render_figures(described))
+    write_description_tables(config, folder)
     corpus = corpus_table(config)
     for suffix, render_corpus in formats.CORPUS_FORMATS.items():
         write_text(folder / f"table{corpus.number}.{suffix}", render_corpus(corpus))
-
-
-def paper_sets(config: Config) -> tuple[TestSet, ...]:
-    """Test sets that the paper has a table of; a corpus of captions has none."""
-    return () if config.corpus.source == "captions" else CHALLENGE
 
 
 def result_table(config: Config, test_set: str) -> ResultTable:
@@ -93,10 +86,11 @@ def _row(
     config: Config, row: str, name: str, known: Mapping[str, Scores], figures: Mapping[str, float] | None
 ) -> ResultRow:
     train, test = descriptions(config, name)
-    scores = known.get(name)
-    seeds = [known[other] for other in config.run if config.systems[other].seed_of == name and other in known]
-    if scores is not None and seeds:
-        return _seeds_row(config, row, name, [scores, *seeds], figures)
+    names = [name, *(other for other in config.run if config.systems[other].seed_of == name)]
+    seeds = [known[other] for other in names if other in known]
+    if len(seeds) > 1:
+        return _seeds_row(config, row, name, seeds, figures)
+    scores = seeds[0] if seeds else None
     run = None if scores is None else scores["metrics"]
     comparable = run is not None and figures is not None and config.corpus.source != "scenes"
     return ResultRow(
@@ -138,7 +132,7 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
     if config.corpus.source == "scenes":
         notes.append(SCENES_NOTE)
     named = [row.system for row in rows if row.system is not None and row.system in scores]
-    settings = {name: _settings(scores[name]["signature"]) for name in named}
+    settings = {row.system: _settings(row.signature) for row in rows if row.signature is not None}
     if len(set(settings.values())) == 1:
         notes.append(f"This run: {next(iter(settings.values()))}.")
     else:
@@ -147,7 +141,8 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
         counts = " and ".join(str(count) for count in sorted({row.seeds for row in rows if row.spread}))
         notes.append(f"Rows of {counts} seeds are their mean, ± their standard deviation.")
     if any(row.intervals for row in rows):
-        notes.append("± is half the width of the 95 % interval (bootstrap over videos).")
+        where = "in other rows " if any(row.spread for row in rows) else ""
+        notes.append(f"± is {where}half the width of the 95 % interval (bootstrap over videos).")
     compared = next((scores[name]["against"] for name in named if scores[name]["against"]), None)
     if compared is not None and config.scoring.against is not None:
         label = display_names(config)[config.scoring.against]

@@ -31,8 +31,8 @@ class Learner(nn.Module):
     teacher that is frozen and runs without dropout. joint (eq. 11): both learn; the soft targets come from a pass of
     the teacher without dropout and without gradient, its own cross entropy and the context error from its training
     pass (choice 4); with ``joint_shared_pass`` the soft targets are that pass's too, still without gradient. rep: the
-    adaptor of a captioner learns to represent a video as its frozen teacher does, and nothing else learns. rep_ce: so
-    it does, from that and from the network's cross entropy, with all the rest of the network.
+    adaptor of a captioner, and nothing else, learns to represent a video as the frozen teacher does. rep_ce: the whole
+    captioner learns, from that and from its cross entropy.
 
     frozen: names of parts of the network (`adaptor`, `decoder.forwards.0`) that do not learn and run without dropout.
 

@@ -1,5 +1,6 @@
 """Result files: which turns are answered, from what, and what stands beside the answers."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import torch
 from pipeline.answers.generate import answer
 from pipeline.answers.search import search
 from pipeline.config import Config, merge, parse
+from pipeline.config import load as load_config
 from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn, read_dialogs, write_dialogs
 from pipeline.dataset.dialogs import DialogDataset
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore, write_shard
 from pipeline.layout import Layout
+from pipeline.plan import Plan
 from pipeline.scoring.matching import read_answers
 from pipeline.systems.system import build as build_network
 from pipeline.systems.system import load, save, view_of
@@ -144,6 +147,59 @@ def test_the_file_reads_back_as_a_result_file(config: Config, test_set: str) -> 
     read = read_answers(Layout(config.results).answers("told", test_set))
     assert read.marked
     assert read.answers == {key: answers[0]["answer"] for key, answers in generated(content).items()}
+
+
+def test_all_seeds_answer_together(config: Config) -> None:
+    """Two seeds whose models are the same answer as one does; with another second one they do not."""
+    entries = {name: system.model_dump(exclude_unset=True) for name, system in config.systems.items()}
+    entries["told"]["seeds"] = 2
+    entries["both"] = {"label": "Both", "model": "told", "description": {"test": "summary"}, "ensemble": True}
+    seeded = parse({**config.model_dump(), "run": ["both"], "systems": entries})
+    layout, vocabulary = Layout(config.results), Vocabulary.read(Layout(config.results).vocabulary)
+    assert Plan(seeded).trained == ["told", "told_s2"]
+    one = generated(result(config, "told", "trial"))
+    shutil.copytree(layout.model("told"), layout.model("told_s2"))
+    # As the workflow gives the settings: exactly what the answers depend on.
+    given = load_config([Plan(seeded).answer_settings("both"), Plan(seeded).machine("both")])
+    content = result(given, "both", "trial")
+    assert content["system"]["members"] == ["told", "told_s2"]
+    same = generated(content)
+    assert {key: found[0]["answer"] for key, found in same.items()} == {
+        key: found[0]["answer"] for key, found in one.items()
+    }
+    torch.manual_seed(11)
+    network = build_network(seeded, "told_s2", len(vocabulary), {"sound": 4})
+    save(
+        layout.model("told_s2"),
+        network,
+        config=seeded,
+        name="told_s2",
+        vocabulary=vocabulary,
+        feature_dims={"sound": 4},
+        metrics={},
+    )
+    assert generated(result(given, "both", "trial")) != same
+
+
+def test_members_that_do_not_see_the_same_are_refused(config: Config) -> None:
+    entries = {name: system.model_dump(exclude_unset=True) for name, system in config.systems.items()}
+    entries["told"]["seeds"] = 2
+    entries["both"] = {"label": "Both", "model": "told", "ensemble": True}
+    seeded = parse({**config.model_dump(), "systems": entries})
+    layout, vocabulary = Layout(config.results), Vocabulary.read(Layout(config.results).vocabulary)
+    blind = parse({**config.model_dump(), "systems": {"told": {**entries["told"], "seeds": 1, "history": False}}})
+    network = build_network(blind, "told", len(vocabulary), {"sound": 4})
+    save(
+        layout.model("told_s2"),
+        network,
+        config=blind,
+        name="told",
+        vocabulary=vocabulary,
+        feature_dims={"sound": 4},
+        metrics={},
+    )
+    with pytest.raises(UserError, match=r"told_s2: history is False, of .*told True; an ensemble needs members"):
+        answer(seeded, "both", "trial")
 
 
 def test_answers_are_those_of_a_search_of_the_turn_alone(config: Config) -> None:

@@ -8,13 +8,17 @@ import pytest
 
 from benchmarks.real import curve, found, noise, order, runs
 from benchmarks.real.__main__ import main
+from pipeline.config import load
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
+from pipeline.corpus.importing import import_dialogs
 from pipeline.corpus.references import write_references
 from pipeline.errors import UserError
 from pipeline.files import write_json, write_text
 from pipeline.layout import Layout
 from pipeline.plan import Plan
 from pipeline.scoring.metrics import METRICS
+from pipeline.training.train import train
+from pipeline.vocabulary.words import build
 
 FILES = {
     "valid_set4DSTC7-AVSD.json": "t",
@@ -155,11 +159,10 @@ def test_the_picture(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").stat().st_size > 5000
 
 
-def test_noise_by_epoch(whole: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tiny training: every epoch has both kinds of weights, and the better average is what was kept."""
-    from pipeline.corpus.importing import import_dialogs
-    from pipeline.vocabulary.words import build
-
+def test_noise_by_epoch(
+    whole: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tiny training: the epoch has both kinds of weights, and the average is what was kept."""
     config = whole.config()
     layout = Layout(whole.results)
     import_dialogs(config.corpus, config.dialogs, layout.corpus)
@@ -172,16 +175,22 @@ def test_noise_by_epoch(whole: runs.Run, tmp_path: Path, monkeypatch: pytest.Mon
         "context": 6,
         "decoder_hidden": 7,
     }
-    tiny = {"training": {"epochs": 2, "batch_turns": 8}, "networks": {"attention": sizes}, "answers": {"max_length": 5}}
+    tiny = {"training": {"epochs": 1, "batch_turns": 8}, "networks": {"attention": sizes}, "answers": {"max_length": 5}}
     (tmp_path / "tiny.yaml").write_text(json.dumps(tiny))
     monkeypatch.setattr(noise, "CONFIGS", (*runs.CONFIGS, tmp_path / "tiny.yaml"))
     epochs = noise.measure(whole.results, "ours_none_none")
-    assert [epoch.number for epoch in epochs] == [1, 2]
+    assert [epoch.number for epoch in epochs] == [1]
     assert noise.read(whole.results) == epochs
     info = json.loads((Layout(whole.results / "noise").model("ours_none_none") / "system.json").read_text())
     assert min(epoch.perplexity[1] for epoch in epochs) == pytest.approx(info["metrics"]["validation_perplexity"])
     assert all(epoch.perplexity[0] != epoch.perplexity[1] for epoch in epochs)
     assert all(value >= 0 for epoch in epochs for value in (*epoch.held_out, *epoch.official))
+    # The model is the one that the experiment would train: handed over, it stays as it is.
+    noise.hand_over(whole.results, "ours_none_none")
+    train(
+        load([*map(str, noise.CONFIGS), json.dumps({"results": str(whole.results), "device": "cpu"})]), "ours_none_none"
+    )
+    assert "it stays as it is" in capsys.readouterr().err
     # A second time nothing is trained or answered.
     monkeypatch.setattr(noise, "answer", None)
     assert noise.measure(whole.results, "ours_none_none") == epochs

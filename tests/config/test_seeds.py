@@ -71,9 +71,23 @@ def test_more_seeds_leave_what_is_trained_as_it_is() -> None:
     assert set(three.trained) - set(two.trained) == {"ours_s3"}
 
 
+def test_an_ensemble_is_of_all_seeds_of_a_system() -> None:
+    both = {"label": "All", "model": "ours", "ensemble": True}
+    config = parse(merge(BASE, {"run": ["both"], "systems": {"both": both}}))
+    assert config.members("both") == ["ours", "ours_s2", "ours_s3"]
+    assert config.members("unseen_s2") == ["ours_s2"]
+    assert Plan(config).trained == ["ours", "ours_s2", "ours_s3"]
+    students = {"label": "All", "model": "student", "ensemble": True}
+    config = parse(merge(BASE, {"run": ["both"], "systems": {"both": students}}))
+    assert Plan(config).trained == ["ours", "student", "ours_s2", "student_s2"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"all": {"label": "All", "model": "alone", "ensemble": True}}, "systems.all.ensemble: 'alone' has one seed"),
+        ({"all": {"label": "All", "network": "attention", "ensemble": True}}, "ensemble goes with model"),
+        ({"all": {"label": "All", "model": "ours", "seeds": 2, "ensemble": True}}, "ensemble goes with model"),
         ({"ours_s2": {"label": "Taken", "network": "attention"}}, "systems.ours.seeds: 'ours_s2' is an entry already"),
         ({"unseen": {"seeds": 4}}, "systems.unseen.seeds: 4, but 'ours' has 3 seeds"),
         ({"ours": {"seeds": 0}}, "systems.ours.seeds: Input should be greater than or equal to 1"),

@@ -26,7 +26,7 @@ from pipeline.features.weights import (
     random_i3d,
     read_pickle,
 )
-from pipeline.layout import kinetics_path
+from pipeline.layout import imagenet_path, kinetics_path
 from pipeline.plan import Plan
 
 
@@ -206,3 +206,5 @@ def test_averaging_leaves_the_rest(resources: Path) -> None:
 def test_the_plan_names_the_same_file(tmp_path: Path) -> None:
     config = Config.model_validate({"resources": tmp_path, "features": {"flow": {"network": "i3d_flow"}}})
     assert Plan(config).weights("flow") == [kinetics_path(tmp_path)]
+    config = Config.model_validate({"resources": tmp_path, "features": {"lite": {"network": "image"}}})
+    assert Plan(config).weights("lite") == [imagenet_path(tmp_path)]

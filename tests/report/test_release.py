@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Config
+from pipeline.config import CHALLENGE, Config
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
@@ -21,7 +21,7 @@ def whole(run: Config) -> Config:
     layout = Layout(run.results)
     for name in run.run:
         write_text(layout.model(name) / "README.md", f"# card of {name}\n")
-        for test_set in run.systems[name].test_sets:
+        for test_set in (each for each in run.systems[name].test_sets if each in CHALLENGE):
             for path in (layout.answers(name, test_set), layout.scores(name, test_set)):
                 write_text(layout.finished(path), "")
     return run
@@ -33,7 +33,10 @@ def test_everything_is_in_it_as_it_was(whole: Config, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         names = set(archive.namelist())
         assert {name for name in names if name.startswith("answers/")} == {
-            f"answers/{name}/{test_set}.json" for name in whole.run for test_set in whole.systems[name].test_sets
+            f"answers/{name}/{test_set}.json"
+            for name in whole.run
+            for test_set in whole.systems[name].test_sets
+            if test_set in CHALLENGE
         }
         assert archive.read("answers/student/trial.json") == layout.answers("student", "trial").read_bytes()
         # What answers with another's model has that model's card.

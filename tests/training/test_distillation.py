@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pipeline.answers.generate import answer
 from pipeline.config import Config
 from pipeline.dataset.batch import Batch
 from pipeline.errors import UserError
@@ -19,6 +20,7 @@ from pipeline.networks.captioner import CaptionerNetwork
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.sizes import CaptionerSizes
 from pipeline.tensors import FeatureSequences, Sequences
+from pipeline.texts import read_json
 from pipeline.training import loop
 from pipeline.training.learner import Learner
 from pipeline.training.losses import cross_entropy, real_words, representation_error, total
@@ -321,8 +323,8 @@ def test_all_frozen_is_an_error(cheap: Project) -> None:
         train(config, "rep_ce")
 
 
-def test_a_student_that_the_teacher_taught_predicts(cheap: Project) -> None:
-    """Perplexity of both is finite; that of `rep` is measured with the teacher's own language model."""
+def test_each_is_measured_and_the_teacher_is_searched(cheap: Project) -> None:
+    """Perplexity is finite; that of `rep` is measured with the teacher's own language model."""
     config = cheap()
     for name in ("seer", "rep", "rep_ce"):
         train(config, name)
@@ -331,3 +333,7 @@ def test_a_student_that_the_teacher_taught_predicts(cheap: Project) -> None:
         assert math.isfinite(float(row["validation_perplexity"]))
         terms = {key for key in row if key.startswith("train_")}
         assert terms == {"seer": {"train_ce"}, "rep": {"train_rep"}, "rep_ce": {"train_rep", "train_ce"}}[name]
+    answer(config, "seer", "trial")
+    given = read_json(Layout(config.results).answers("seer", "trial"))["dialogs"]
+    by_video = [{turn["answer"] for turn in dialog["dialog"]} for dialog in given]
+    assert all(len(answers) == 1 for answers in by_video)  # It reads no question.
