@@ -62,7 +62,7 @@ def test_a_captioner_is_trained_scored_and_reported(run):
     assert sorted(path.name for path in (results / "tables").glob("*.md")) == ["descriptions_test.md", "table1.md"]
     assert "| Captioner | this run | 1.000 |" in (results / "tables/descriptions_test.md").read_text()
     page = (results / "report.html").read_text()
-    assert "Table of descriptions, test" in page and next(iter(answers)) in page and "not run" not in page
+    assert "Descriptions of the test videos" in page and next(iter(answers)) in page and "not run" not in page
 
 
 def test_a_second_run_has_nothing_to_do_and_a_sentence_more_begins_again(run):
