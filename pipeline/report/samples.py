@@ -48,7 +48,7 @@ class Sample:
 
 
 def samples(config: Config) -> list[Sample]:
-    """About eight dialogs, of those with turns: five of the trial set and three of the official one, or eight of the one there is.
+    """About eight dialogs that have turns: five of the trial set and three of the official one, or eight of the one.
 
     They are chosen by a hash of the video's id: the same in every run of a corpus, and nobody's pick.
     """

@@ -31,13 +31,13 @@ def run(tmp_path_factory, workflow, shared):
     broken = [{"video_id": "gone", "split": "dev"}, {"video_id": "silent", "split": "train"}]
     content = {"videos": [*videos, *broken], "sentences": [*said, {"video_id": ids[0], "caption": ""}]}
     (folder / "captions.json").write_text(json.dumps(content))
-    small = {"embedding": 8, "projection": {"vggish": 8}, "attention": 8, "context": 8, "decoder_hidden": 8}
     own = {
         "videos": str(shared / "data/videos"),
         "captions": {"training": "captions.json"},
         "corpus": {"shards": 2},
         "vocabulary": {"min_count": 1},
-        "networks": {"attention": {**small, "dropout": 0}},
+        "features": {"vggish": {"network": "vggish"}},
+        "networks": {"captioner": {"width": 16, "layers": 1, "dropout": 0}},
         "training": {"epochs": 30, "batch_turns": 4, "learning_rate": 0.02, "patience": 30},
         "scoring": {"bootstrap": 20},
         "systems": {"captioner": {"features": ["vggish"]}},
