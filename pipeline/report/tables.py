@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.config import CHALLENGE, Config
+from pipeline.config import CHALLENGE, Config, TestSet
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
@@ -35,7 +35,7 @@ def write_tables(config: Config) -> None:
     A test set without scores still has its table: the paper's rows, each saying why there is no figure beside it.
     """
     folder = Layout(config.results).tables
-    for test_set in CHALLENGE:
+    for test_set in paper_sets(config):
         table = result_table(config, test_set)
         for suffix, render in formats.RESULT_FORMATS.items():
             write_text(folder / f"table{table.number}.{suffix}", render(table))
@@ -43,6 +43,11 @@ def write_tables(config: Config) -> None:
     corpus = corpus_table(config)
     for suffix, render_corpus in formats.CORPUS_FORMATS.items():
         write_text(folder / f"table{corpus.number}.{suffix}", render_corpus(corpus))
+
+
+def paper_sets(config: Config) -> tuple[TestSet, ...]:
+    """Test sets that the paper has a table of; a corpus of captions has none."""
+    return () if config.corpus.source == "captions" else CHALLENGE
 
 
 def result_table(config: Config, test_set: str) -> ResultTable:

@@ -18,7 +18,7 @@ def experiment(*overlays):
     return values
 
 
-@pytest.mark.parametrize("name", [None, "clips", "avsd-text", "avsd-reduced", "charades"])
+@pytest.mark.parametrize("name", [None, "clips", "avsd-text", "avsd-reduced", "captions", "charades"])
 def test_shipped_configurations_are_valid(name):
     sources = [str(ROOT / "config.yaml")] + ([] if name is None else [str(ROOT / "configs" / f"{name}.yaml")])
     assert isinstance(load(sources), Config)

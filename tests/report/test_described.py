@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from pipeline.config import Config
+from pipeline.corpus.dialogs import Dialog, write_dialogs
 from pipeline.corpus.references import write_references
 from pipeline.files import write_json
 from pipeline.layout import Layout
 from pipeline.report.page import write_report
 from pipeline.report.results import descriptions
 from pipeline.report.tables import write_tables
+from pipeline.scoring.names import METRICS
 from pipeline.texts import read_json
 
 DESCRIBER: dict[str, Any] = {"label": "Describer", "task": "describe", "network": "attention", "features": ["i3d_rgb"]}
@@ -85,3 +87,21 @@ def test_the_page_shows_sentences_beside_what_people_wrote(described: Config) ->
 def test_a_run_without_a_describer_has_no_such_section(run: Config) -> None:
     write_report(run)
     assert "descriptions" not in Layout(run.results).report.read_text(encoding="utf-8").split("<main>")[0]
+
+
+def test_a_corpus_of_captions_has_no_tables_of_the_paper(tmp_path: Path, configure: Any) -> None:
+    captioner = {**DESCRIBER, "target": "captions"}
+    config = configure(tmp_path, run=["d"], systems={"d": captioner}, corpus={"source": "captions"}, scoring={})
+    layout = Layout(tmp_path)
+    write_dialogs(layout.dialogs("test"), [Dialog("v1", "", "", (), ("a red star", "one star"))])
+    write_json(layout.answers("d", "test"), {"v1": "a star"})
+    write_references(layout.references("test.captions"), {("v1", 0): ["a red star", "one star"]})
+    signature = {"filter": "none", "filtered": "nothing", "references": "2", "items": 1, "missing": 0}
+    metrics = dict.fromkeys(METRICS, 0.25)
+    plain = {"metrics": metrics, "intervals": {}, "against": None, "items": {}, "signature": signature}
+    write_json(layout.scores("d", "test"), {**plain, "grounded": None, "lengths": {"hypotheses": 2, "references": 2.5}})
+    write_tables(config)
+    assert sorted(path.name for path in layout.tables.glob("*.md")) == ["descriptions_test.md", "table1.md"]
+    write_report(config)
+    page = layout.report.read_text(encoding="utf-8")
+    assert "one star" in page and "a star" in page and "AVSD baseline" not in page and "has no summary" not in page
