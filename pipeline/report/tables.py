@@ -136,7 +136,6 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
     notes = []
     if config.corpus.source == "scenes":
         notes.append(SCENES_NOTE)
-    named = [row.system for row in rows if row.system is not None and row.system in scores]
     settings = {row.system: _settings(row.signature) for row in rows if row.signature is not None}
     if len(set(settings.values())) == 1:
         notes.append(f"This run: {next(iter(settings.values()))}.")
@@ -148,8 +147,8 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
     if any(row.intervals for row in rows):
         where = "in other rows " if any(row.spread for row in rows) else ""
         notes.append(f"± is {where}half the width of the 95 % interval (bootstrap over videos).")
-    compared = next((scores[name]["against"] for name in named if scores[name]["against"]), None)
-    if compared is not None and config.scoring.against is not None:
+    compared = next((found["against"] for found in scores.values() if found["against"]), None)
+    if compared is not None and config.scoring.against is not None and any(row.compared for row in rows):
         label = display_names(config)[config.scoring.against]
         notes.append(
             f"* differs from {label} (p < {SIGNIFICANT}; paired approximate randomisation of videos, "
