@@ -22,6 +22,8 @@ def check_files(files: Settings) -> None:
             _check_corpus(files)
         if files.computed:
             _check_videos(files)
+    if files.config.scoring.spice is not None:
+        _check([files.config.scoring.spice], "scoring.spice", "jar")
     for feature in files.computed:
         _check(files.own_weights(feature), f"features.{feature}", "weights file")
     for name in files.trained:
