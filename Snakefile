@@ -11,6 +11,7 @@ include: "rules/pretraining.smk"
 include: "rules/answers.smk"
 include: "rules/scoring.smk"
 include: "rules/report.smk"
+include: "rules/distillation.smk"
 
 
 rule all:

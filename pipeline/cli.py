@@ -372,6 +372,15 @@ def report(config: Configuration = DEFAULT) -> None:
 
 
 @app.command()
+def distillation(config: Configuration = DEFAULT) -> None:
+    """Write the distilled captioner's tables of scores, times and gains, and distillation.html."""
+    from pipeline.plan.distillation import experiment
+    from pipeline.report.distilled import write_distillation
+
+    write_distillation(experiment(load(config)))
+
+
+@app.command()
 def release(
     out: Out,
     config: Configuration = DEFAULT,

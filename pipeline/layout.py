@@ -117,6 +117,11 @@ class Layout:
         """The report, one page."""
         return self.root / "report.html"
 
+    @property
+    def distillation(self) -> Path:
+        """The page of the distilled captioner's experiment."""
+        return self.root / "distillation.html"
+
 
 def kinetics_path(resources: Path) -> Path:
     """The Kinetics weights of I3D in the folder of fetched weights; `avsd weights kinetics` writes them."""

@@ -46,6 +46,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("systems.NAME.description", config.SystemDescription),
     ("systems.NAME.init_from", config.Start),
     ("training", config.Training),
+    ("distillation", config.Distillation),
     ("answers", config.Answers),
     ("scoring", config.Scoring),
     ("report", config.Report),

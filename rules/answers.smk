@@ -21,7 +21,7 @@ rule answer:
     benchmark:
         BENCHMARKS / "answer" / "{system}.{test_set}.tsv"
     wildcard_constraints:
-        system=one_of(system for system, _ in PLAN.written),
+        system=one_of(system for system, _ in of_runs("written")),
     conda:
         environment("envs/training.yaml")
     resources:

@@ -100,7 +100,12 @@ def score_files(pairs):
 
 
 def one_of(names):
-    return "|".join(names) or "none"
+    return "|".join(dict.fromkeys(names)) or "none"
+
+
+# A list of this run's with that of the experiments beside it, which are planned on request alone.
+def of_runs(listed):
+    return [each for run in PLAN.runs for each in getattr(run, listed)]
 
 
 # Without a test set, systems are trained and nothing is scored: a pretraining.
@@ -143,7 +148,8 @@ def extract_settings(wildcards):
 
 
 def npy_files(wildcards):
-    return PLAN.npy_files(wildcards.feature, wildcards.shard)
+    run = next(run for run in PLAN.runs if wildcards.feature in run.gathered)
+    return run.npy_files(wildcards.feature, wildcards.shard)
 
 
 def npy_settings(wildcards):
@@ -276,3 +282,36 @@ def spice_option(wildcards):
 
 def truth_option(wildcards):
     return " ".join(f"--truth {shlex.quote(str(path))}" for path in PLAN.truth)
+
+
+# The distilled captioner's experiment: what its tables and its page are made of. Whatever is missing for it is said
+# when it is asked for, not before.
+def distillation():
+    try:
+        return PLAN.checked_distillation()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+def distillation_scores(wildcards):
+    return score_files(distillation().answered)
+
+
+def distillation_answers(wildcards):
+    return answer_files(distillation().answered)
+
+
+def distillation_models(wildcards):
+    return model_files(distillation().trained)
+
+
+def distillation_features(wildcards):
+    return feature_files(distillation().features)
+
+
+def distillation_seconds(wildcards):
+    return distillation().seconds
+
+
+def distillation_settings(wildcards):
+    return PLAN.distillation.report_settings()

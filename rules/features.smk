@@ -56,7 +56,7 @@ rule extract:
     benchmark:
         BENCHMARKS / "extract" / "{feature}" / "{shard}.tsv"
     wildcard_constraints:
-        feature=one_of(PLAN.computed),
+        feature=one_of(of_runs("computed")),
     priority: 1
     conda:
         environment("envs/features.yaml")
@@ -84,7 +84,7 @@ rule gather:
     log:
         LOGS / "gather" / "{feature}" / "{shard}.log",
     wildcard_constraints:
-        feature=one_of(PLAN.gathered),
+        feature=one_of(of_runs("gathered")),
     conda:
         environment("envs/features.yaml")
     resources:

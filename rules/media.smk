@@ -13,7 +13,7 @@ rule decode:
     benchmark:
         BENCHMARKS / "decode" / "{feature}" / "{shard}.tsv"
     wildcard_constraints:
-        feature=one_of(PLAN.computed),
+        feature=one_of(of_runs("computed")),
     conda:
         environment("envs/media.yaml")
     resources:

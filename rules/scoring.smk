@@ -49,7 +49,7 @@ rule score:
     benchmark:
         BENCHMARKS / "score" / "{system}.{test_set}.tsv"
     wildcard_constraints:
-        system=one_of(PLAN.config.run),
+        system=one_of(system for system, _ in of_runs("answered")),
     conda:
         environment("envs/scoring.yaml")
     resources:

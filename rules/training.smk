@@ -34,7 +34,7 @@ rule train:
     benchmark:
         BENCHMARKS / "train" / "{system}.tsv"
     wildcard_constraints:
-        system=one_of(PLAN.trained),
+        system=one_of(of_runs("trained")),
     priority: 1  # what is left at the end is then short: answers and scores
     conda:
         environment("envs/training.yaml")

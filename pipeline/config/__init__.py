@@ -7,6 +7,7 @@ docs/configuration.md are generated from these models, and a test fails when the
 from pipeline.config.answers import OTHER_NAMES, Answers, Filter, Report, Scoring
 from pipeline.config.base import CHALLENGE, SPLITS, TEST_SETS, Split, TestSet
 from pipeline.config.corpus import Captions, Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
+from pipeline.config.distilled import Distillation
 from pipeline.config.features import (
     CNN10Feature,
     Feature,
@@ -40,6 +41,7 @@ __all__ = [
     "Corpus",
     "Description",
     "Dialogs",
+    "Distillation",
     "Feature",
     "Filter",
     "FlowSettings",

@@ -10,6 +10,8 @@ from pipeline.config.base import Section
 
 Inputs = Literal["frames", "sound"]
 """What is decoded for a feature."""
+Method = Literal["downsample", "spectral", "mean", "max"]
+"""How a feature is reduced to fewer steps."""
 
 
 class FrameMedia(Section):
@@ -48,7 +50,7 @@ class Reduce(Section):
     """The reduction to a fraction of the time steps, a front end of extraction."""
 
     rate: float = Field(gt=0, le=1, description="share of the steps that is left: ceil(rate x steps); 1: all of them")
-    method: Literal["downsample", "spectral", "mean", "max"] = Field(
+    method: Method = Field(
         "downsample",
         description="downsample: the steps floor(m / rate); spectral: the spectrum along time cropped; "
         "mean, max: pooled in bins of equal length",

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
 from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary, in_data_folder
+from pipeline.config.distilled import Distillation, with_distillation
 from pipeline.config.features import Feature, FrameFeature, Media
 from pipeline.config.fitting import check
 from pipeline.config.folds import with_folds
@@ -56,6 +57,9 @@ class Config(Section):
     networks: dict[str, dict[str, Any]] = Field({}, description="sizes by network, for all systems of it")
     training: Training = Field(Training(), description="the loop")
     systems: dict[str, Entry] = Field({}, description="systems by name")
+    distillation: Distillation | None = Field(
+        None, description="the distilled captioner's experiment, `snakemake distillation`; null: none"
+    )
     answers: Answers = Field(Answers(), description="beam search")
     scoring: Scoring = Field(Scoring(), description="metrics")
     report: Report = Field(Report(), description="the page")
@@ -63,7 +67,9 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _written_out(cls, values: Any) -> Any:
-        return in_data_folder(with_folds(with_seeds(values))) if isinstance(values, dict) else values
+        if not isinstance(values, dict):
+            return values
+        return in_data_folder(with_folds(with_seeds(with_distillation(values))))
 
     @field_validator("networks")
     @classmethod
@@ -87,6 +93,13 @@ class Config(Section):
         model = self.trained(name)[0]
         seeds = [other for other, system in self.systems.items() if system.seed_of == model]
         return [model, *seeds] if self.systems[name].ensemble else [model]
+
+    @property
+    def distilled(self) -> tuple[str, ...]:
+        """The systems of the distilled captioner's experiment, each with its further seeds."""
+        entries = () if self.distillation is None else self.distillation.entries()
+        seeds = {name: [other for other, system in self.systems.items() if system.seed_of == name] for name in entries}
+        return tuple(each for name in entries for each in (name, *seeds[name]))
 
     def descriptions(self) -> frozenset[str]:
         """Description fields whose words are counted: of `vocabulary`, and any that `run`, or what it needs, reads."""

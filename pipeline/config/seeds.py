@@ -1,8 +1,9 @@
 """Systems trained several times over: the entry's `seeds` as entries of their own, before anything is validated.
 
 An entry with `seeds: 3` stands for itself and two more, NAME_s2 and NAME_s3, that differ in `training.seed` alone: the
-entry's own, and the numbers after it. A student's seeds learn from their teacher's seeds where it has as many, and what
-answers with another system's model (`model`) does so with its seeds. `run` names the entry; its seeds follow it there.
+entry's own, and the numbers after it. A student's seeds learn from their teacher's seeds where it has as many, what
+starts from another system (`init_from`) does so from its seeds likewise, and what answers with another system's model
+(`model`) does so with its seeds. `run` names the entry; its seeds follow it there.
 
 >>> entry = {"label": "Ours", "network": "attention", "seeds": 2}
 >>> student = {"label": "Student", "network": "attention", "loss": "st", "teacher": "ours", "seeds": 2}
@@ -63,6 +64,9 @@ def _entry(values: dict[str, Any], name: str, number: int, counts: dict[str, int
             entry[key] = seed_name(other, number)
         elif key == "model":
             raise ValueError(f"systems.{name}.seeds: {counts[name]}, but {other!r} has {counts.get(other, 1)} seeds")
+    start = entry.get("init_from")
+    if isinstance(start, dict) and start.get("system") is not None and counts.get(start["system"], 1) >= number:
+        entry["init_from"] = {**start, "system": seed_name(start["system"], number)}
     if "model" not in entry:
         training = entry.get("training", {})
         first = training.get("seed", values.get("training", {}).get("seed", FIRST))

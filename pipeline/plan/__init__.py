@@ -4,10 +4,12 @@ The rules take every list and every parameter from here; nothing here knows Snak
 dialog and opens no video: it looks only at which files exist, so a whole run can be planned before the data are real.
 """
 
+from functools import cached_property
 from typing import Any, Self
 
 from pipeline.config import Config, parse
 from pipeline.plan.checks import check_files
+from pipeline.plan.distillation import check_distillation, distillation
 from pipeline.plan.settings import Settings
 
 __all__ = ["Plan"]
@@ -27,3 +29,19 @@ class Plan(Settings):
     def of(cls, values: dict[str, Any]) -> Self:
         """The plan of a configuration given as a plain mapping."""
         return cls(parse(values))
+
+    @cached_property
+    def distillation(self) -> Settings | None:
+        """The distilled captioner's experiment, beside this run and on request alone; None where there is none."""
+        return distillation(self.config)
+
+    @property
+    def runs(self) -> list[Settings]:
+        """This run and the experiment: what rules make is of one of them."""
+        return [self] if self.distillation is None else [self, self.distillation]
+
+    def checked_distillation(self) -> Settings:
+        """The experiment, for jobs of its own; `UserError` where something is missing for it."""
+        assert self.distillation is not None
+        check_distillation(self, self.distillation)
+        return self.distillation

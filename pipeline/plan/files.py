@@ -106,6 +106,11 @@ class Files(Jobs):
         return [self.layout.feature_shard(name, shard) for name in features for shard in self.shards(name)]
 
     @property
+    def seconds(self) -> list[Path]:
+        """Tables of how long extraction took, one a computed feature and shard."""
+        return [self.layout.extraction_seconds(name, shard) for name in self.computed for shard in self.shards(name)]
+
+    @property
     def unread(self) -> list[Path]:
         """Lists of unreadable videos, one a computed feature and shard."""
         return [self.layout.unread_shard(name, shard) for name in self.computed for shard in self.shards(name)]

@@ -120,8 +120,14 @@ class Settings(Files):
         return _json(self._with_features(answering_entries(self.config, name)))
 
     def report_settings(self) -> str:
-        """For `avsd tables` and `avsd report`: everything."""
-        return _json(self.config.model_dump(exclude=set(MACHINE_KEYS)))
+        """For the commands that write tables and pages: everything, but what only a run beside this one has."""
+        config, beside = self.config, self.config.distillation
+        values = config.model_dump(exclude=set(MACHINE_KEYS))
+        if beside is not None and config.run != config.distilled:
+            del values["distillation"]
+            _leave_out(values["systems"], set(config.distilled) - {*config.run, *self.trained})
+            _leave_out(values["features"], set(beside.reduced()) - set(self.features))
+        return _json(values)
 
     @cached_property
     def pretraining(self) -> dict[str, Settings]:
@@ -132,6 +138,11 @@ class Settings(Files):
         """Entries of systems, and the bare features they name."""
         names = dict.fromkeys(feature for entry in entries.values() for feature in entry.get("features", ()))
         return {"systems": entries, "features": {f: {"network": self.config.features[f].network} for f in names}}
+
+
+def _leave_out(values: dict[str, Any], names: set[str]) -> None:
+    for name in names:
+        del values[name]
 
 
 def _json(value: Any) -> str:

@@ -6,7 +6,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from pipeline.report.formats import signed
 
-TEMPLATES = ("page.html", "figures.html")
+TEMPLATES = ("page.html", "distillation.html", "figures.html")
 
 
 def environment() -> Environment:

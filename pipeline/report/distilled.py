@@ -1,0 +1,155 @@
+"""`avsd distillation`: the distilled captioner's tables of a run, and a page of them.
+
+Scores are means over the seeds of a system, times those that extraction has measured.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipeline.config import Config
+from pipeline.features.seconds import Seconds, read_seconds
+from pipeline.files import write_text
+from pipeline.layout import Layout
+from pipeline.plan.files import Files
+from pipeline.progress import log
+from pipeline.report import facts
+from pipeline.report.described import described_sets
+from pipeline.report.distillation import Scored, Timed, score_table, section, time_table, write_tables
+from pipeline.report.distillation_gains import gain_table
+from pipeline.report.distillation_paper import TEACHER
+from pipeline.report.measures import curves_section
+from pipeline.report.results import read_scores
+from pipeline.report.rows import FigureTable
+from pipeline.report.templates import environment, part
+from pipeline.scoring.names import METRICS
+from pipeline.scoring.spice import SPICE
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A system of the experiment and the scores of its seeds, in order; none where it is not scored.
+
+    rate: k, the share of the steps that it sees; 1 of the teacher.
+    """
+
+    name: str
+    label: str
+    row: str | None
+    rate: float
+    seeds: tuple[Mapping[str, float], ...]
+
+    @property
+    def mean(self) -> dict[str, float] | None:
+        """Each metric's mean over the seeds; None without any."""
+        if not self.seeds:
+            return None
+        shared = [metric for metric in (*METRICS, SPICE) if all(metric in seed for seed in self.seeds)]
+        return {metric: statistics.mean(seed[metric] for seed in self.seeds) for metric in shared}
+
+
+def write_distillation(config: Config) -> None:
+    """Write `tables/distillation_{scores,times,gains}` in every format, and distillation.html.
+
+    config: that of `plan.distillation.experiment`.
+    """
+    layout = Layout(config.results)
+    tables = distillation_tables(config)
+    write_tables(layout.tables, tables)
+    features = facts.features(config)
+    unread = len({line["video"] for line in facts.quarantine(config)})
+    page = (
+        environment()
+        .get_template("distillation.html")
+        .render(
+            written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            style=part("page.css"),
+            source=config.corpus.source,
+            software=facts.software(),
+            warnings=facts.warnings(config, features, unread),
+            tables=section(tables),
+            described=described_sets(config),
+            curves=curves_section(config),
+            configuration=facts.configuration(config),
+        )
+    )
+    write_text(layout.distillation, page)
+    log(f"distillation: {layout.distillation} ({len(page) / 1024:.0f} KiB)")
+
+
+def distillation_tables(config: Config) -> list[FigureTable]:
+    """Tables I and II, and what distillation gains."""
+    found = trained(config)
+    scored = [Scored(each.name, each.label, each.mean, each.row) for each in found]
+    return [score_table(scored, _notes(config, found)), _times(config, found), gain_table(found)]
+
+
+def trained(config: Config) -> list[Trained]:
+    """The systems of `run`, each with its seeds."""
+    made = []
+    for name in config.run:
+        system = config.systems[name]
+        if system.seed_of is None:
+            (test_set,) = system.test_sets
+            names = [name, *(other for other in config.run if config.systems[other].seed_of == name)]
+            scores = [read_scores(config, other, test_set) for other in names]
+            seeds = tuple(each["metrics"] for each in scores if each is not None)
+            made.append(Trained(name, system.label, system.row, _rate(config, name), seeds))
+    return made
+
+
+def _rate(config: Config, name: str) -> float:
+    reductions = [config.features[feature].reduce for feature in config.systems[name].features]
+    return max(1.0 if each is None else each.rate for each in reductions)
+
+
+def _notes(config: Config, found: Sequence[Trained]) -> list[str]:
+    scores = next((s for name in config.run for s in [read_scores(config, name, _test_set(config, name))] if s), None)
+    notes = []
+    if scores is not None:
+        signature = scores["signature"]
+        notes.append(
+            f"This run: {_test_set(config, config.run[0])} set, filter {signature['filter']} on "
+            f"{signature['filtered']}; {signature['references']} references a video, {signature['items']} videos."
+        )
+    most = max((len(each.seeds) for each in found), default=0)
+    if most > 1:
+        notes.append(f"Figures of this run are means over {most} seeds.")
+    return notes
+
+
+def _test_set(config: Config, name: str) -> str:
+    return config.systems[name].test_sets[0]
+
+
+def _times(config: Config, found: Sequence[Trained]) -> FigureTable:
+    """Table II: the seconds of all features that the systems of a rate see, decoding left out."""
+    files, timed, measured = Files(config), [], []
+    for rate in sorted({each.rate for each in found}):
+        first = next(each for each in found if each.rate == rate)
+        spent = [_spent(files, feature) for feature in config.systems[first.name].features]
+        known = [each for each in spent if each is not None]
+        measured += known
+        seconds = sum(each.a_video for each in known) if len(known) == len(spent) else None
+        whole = rate == 1
+        label, row = ("Teacher", TEACHER) if whole else (f"Students, k = {rate:g}", f"{rate:g}")
+        timed.append(Timed(first.name, label, seconds, row))
+    return time_table(timed, _device(measured))
+
+
+def _spent(files: Files, feature: str) -> Seconds | None:
+    """What extraction took of a feature; None of one that was gathered."""
+    paths = [files.layout.extraction_seconds(feature, shard) for shard in files.shards(feature)]
+    return read_seconds(paths) if feature in files.computed and all(path.is_file() for path in paths) else None
+
+
+def _device(measured: Sequence[Seconds]) -> list[str]:
+    if not measured:
+        return []
+    devices = ", ".join(dict.fromkeys(each.device for each in measured))
+    videos, threads = max(each.videos for each in measured), max(each.threads for each in measured)
+    return [
+        f"This run: {devices}, {threads} threads a job; mean over {videos} videos, all features of a system together, "
+        "decoding and the loading of weights left out. Jobs that ran beside extraction slow it."
+    ]
