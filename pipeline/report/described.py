@@ -106,9 +106,10 @@ def _notes(config: Config, scores: Mapping[str, Scores | None], categories: Sequ
     for name, found in scores.items():
         if found:
             signature = found["signature"]
+            several = "" if signature["references"] == "1" else "s"
             notes.append(
                 f"{display_names(config)[name]}: filter {signature['filter']} on {signature['filtered']}; "
-                f"{signature['references']} references a video, {signature['items']} videos."
+                f"{signature['references']} reference{several} a video, {signature['items']} videos."
             )
     if categories:
         notes.append(
