@@ -109,13 +109,19 @@ def test_gains_are_of_the_same_seed(config: Config) -> None:
     assert table.notes[0].startswith("Seeds: 1, 2.")
 
 
+def test_a_seed_that_is_not_scored_does_not_shift_the_others(config: Config) -> None:
+    Layout(config.results).scores("distilled_teacher", "trial").unlink()
+    found = of(distillation_tables(config)[2], "rep_ce_20")
+    assert (found["Diff (%)"], found["± Diff (%)"]) == (pytest.approx(10), None)
+
+
 def test_files_and_the_page(config: Config) -> None:
     write_distillation(config)
     layout = Layout(config.results)
     names = {f"distillation_{name}.{end}" for name in ("scores", "times", "gains") for end in ("md", "csv", "tex")}
     assert {path.name for path in layout.tables.iterdir()} == names
     with (layout.tables / "distillation_gains.csv").open() as file:
-        assert [row["system"] for row in csv.DictReader(file)][0] == "distilled_teacher"
+        assert next(csv.DictReader(file))["system"] == "distilled_teacher"
     page = layout.distillation.read_text()
     assert all(
         text in page for text in ("L_rep + L_CE, k = 0.2", "Table II.", "paper 13.28", "What distillation gains")
