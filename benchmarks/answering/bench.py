@@ -18,7 +18,7 @@ from pipeline.dataset.batches import ordered_batches
 from pipeline.dataset.dialogs import DialogDataset
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.registry import build_network
 from pipeline.progress import progress
 
@@ -79,16 +79,16 @@ class AnswerBench(DialogBench):
         return self.answered.view(features=FEATURES[name], history=name != "hierarchical")
 
     @cached_property
-    def _networks(self) -> dict[str, DialogNetwork]:
+    def _networks(self) -> dict[str, Generator]:
         return {}
 
-    def trained(self, name: str) -> DialogNetwork:
+    def trained(self, name: str) -> Generator:
         """The network ``name`` with its default sizes, weights from the seed, trained for ``steps``, to answer with."""
         if name not in self._networks:
             self._networks[name] = self._train(name)
         return self._networks[name].to(self.device)
 
-    def _train(self, name: str) -> DialogNetwork:
+    def _train(self, name: str) -> Generator:
         view, learned = self.view(name), self.learned
         dims = {feature: learned.dims[feature] for feature in view.features}
         torch.manual_seed(self.recipe.seed)
@@ -127,6 +127,6 @@ def batched(dataset: DialogDataset, last_only: bool = False) -> Iterator[Batch]:
 
 
 @torch.no_grad()
-def every_answer(network: DialogNetwork, batches: Iterable[Batch], settings: Answers) -> Found:
+def every_answer(network: Generator, batches: Iterable[Batch], settings: Answers) -> Found:
     """What is timed: encoder and search for all turns of each batch."""
     return [turn for batch in batches for turn in search(network, network.encode(batch.views[ROLE]), settings)]

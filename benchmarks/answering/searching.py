@@ -14,7 +14,7 @@ from benchmarks.shared.timing import seconds
 from benchmarks.shared.trainees import Times
 from pipeline.config import Answers
 from pipeline.dataset.batch import Batch
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.inputs import Inputs
 from pipeline.progress import progress
 
@@ -89,7 +89,7 @@ def measure_official(bench: AnswerBench) -> list[Row]:
     return [Row("official", f"{OFFICIAL:,} turns, each of its own video", "s", took, None, goal, note=note)]
 
 
-def _one_by_one(network: DialogNetwork, turns: Sequence[Inputs], settings: Answers) -> Found:
+def _one_by_one(network: Generator, turns: Sequence[Inputs], settings: Answers) -> Found:
     return [sequential_search(network, inputs, settings) for inputs in turns]
 
 
@@ -111,7 +111,7 @@ def clock_note(ours: Times, theirs: Times) -> str:
     return f"ratio by the clock {median(theirs.clock) / median(ours.clock):.3g}"
 
 
-def steps(network: DialogNetwork, batches: Sequence[Batch], settings: Answers) -> float:
+def steps(network: Generator, batches: Sequence[Batch], settings: Answers) -> float:
     """Words predicted one after the other until a batch has ended, on average."""
     counts = []
     for batch in batches:

@@ -14,7 +14,7 @@ from torch import Tensor
 from pipeline.answers.chances import NEVER
 from pipeline.answers.search import Answer
 from pipeline.config import Answers
-from pipeline.networks.base import DialogNetwork, Prediction
+from pipeline.networks.base import Generator, Prediction
 from pipeline.networks.inputs import Inputs
 from pipeline.tensors import TensorGroup
 from pipeline.vocabulary import END
@@ -40,7 +40,7 @@ class Candidate:
 
 
 @torch.no_grad()
-def sequential_search(network: DialogNetwork, inputs: Inputs, settings: Answers) -> list[Answer]:
+def sequential_search(network: Generator, inputs: Inputs, settings: Answers) -> list[Answer]:
     """The n best answers of the one turn in ``inputs``, best first; no early end, as in the published code."""
     encoded = network.encode(inputs)
     hypotheses = [Hypothesis((), 0.0, network.start(encoded))]
@@ -69,6 +69,6 @@ def _continued(hypothesis: Hypothesis, prediction: Prediction, chances: Tensor, 
     ]
 
 
-def _moved(network: DialogNetwork, candidate: Candidate) -> Hypothesis:
+def _moved(network: Generator, candidate: Candidate) -> Hypothesis:
     state = network.advance(candidate.parent.state, candidate.prediction, torch.tensor([candidate.word]))
     return Hypothesis((*candidate.parent.words, candidate.word), candidate.score, state)

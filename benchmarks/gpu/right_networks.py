@@ -15,7 +15,7 @@ from benchmarks.shared.differences import doubled, gradients, relative_differenc
 from benchmarks.shared.results import Goal, Row
 from pipeline.config import Loss
 from pipeline.dataset.batch import Batch
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.parts.lstm import LSTM
 from pipeline.networks.parts.packing import Packing
 from pipeline.networks.registry import build_network
@@ -39,7 +39,7 @@ def measure(card: Card) -> Iterator[Row]:
             yield from _loss(card, loss)
 
 
-def made_network(card: Card, name: str, seed: int = 1) -> DialogNetwork:
+def made_network(card: Card, name: str, seed: int = 1) -> Generator:
     """A network with weights from the seed, on the CPU, without dropout."""
     made = card.recipe.make(1)
     dims = {feature: made.dims[feature] for feature in FEATURES[name]}
@@ -96,7 +96,7 @@ def _loop(card: Card) -> Iterator[Row]:
     yield error("decoder's loop: gradient", joined(others), joined(slopes), FLOAT32)
 
 
-def stepwise(network: DialogNetwork, batch: Batch) -> Tensor:
+def stepwise(network: Generator, batch: Batch) -> Tensor:
     """Scores of every real word, a word of all answers at a time."""
     assert batch.targets is not None
     encoded = network.encode(batch.views["model"])
@@ -122,7 +122,7 @@ def _network(card: Card, name: str) -> Iterator[Row]:
     yield from _search(card, name, network, batch)
 
 
-def _search(card: Card, name: str, network: DialogNetwork, batch: Batch) -> Iterator[Row]:
+def _search(card: Card, name: str, network: Generator, batch: Batch) -> Iterator[Row]:
     """The network is on the device; its scores are far apart where its last layer's weights are large."""
     network.eval()
     found, again = (every_answer(network, [batch.to(card.device)], ANSWERS) for _ in range(2))

@@ -30,8 +30,8 @@ from pipeline.scoring.filters import apply_filter, filters_references
 from pipeline.scoring.matching import match, read_answers
 from pipeline.scoring.metrics import overlap_scores
 from pipeline.scoring.tokenizer import tokenize
+from pipeline.systems.system import WEIGHTS, save
 from pipeline.systems.system import load as load_system
-from pipeline.systems.system import save
 from pipeline.texts import read_json
 from pipeline.training import train as training
 from pipeline.training.curves import Board
@@ -102,8 +102,8 @@ def measure(results: Path, system: str) -> list[Epoch]:
 def hand_over(results: Path, system: str) -> None:
     """Give the experiment the model that `measure` trained: it is one of its seeds, made with just the same."""
     trained, wanted = Layout(results / FOLDER).model(system), Layout(results).model(system)
-    if not wanted.exists():
-        shutil.copytree(trained, wanted)
+    if not (wanted / WEIGHTS).is_file():
+        shutil.copytree(trained, wanted, dirs_exist_ok=True)
 
 
 def read(results: Path) -> list[Epoch]:

@@ -55,7 +55,7 @@ class Run:
         """Run the workflow up to ``target``; whether all of it came to an end."""
         command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(ROOT / "Snakefile")]
         command += ["--directory", str(_made(self.results)), "--cores", cores, "--keep-going", "--rerun-incomplete"]
-        command += ["--quiet", "host", "reason", "--configfile", str(CONFIGS[1])]
+        command += ["--quiet", "host", "reason", "--configfile", *map(str, CONFIGS[1:])]
         command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in self._values().items())]
         # One thread a training: several of them, not one in several threads, fill a machine.
         return subprocess.run(command, check=False, env={"OMP_NUM_THREADS": "1", **os.environ}).returncode == 0

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchmarks.shared.timing import seconds
 from pipeline.config import Loss, Training
 from pipeline.dataset.batch import Batch
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.training.learner import Learner
 from pipeline.training.losses import total
 
@@ -41,9 +41,7 @@ class Trainee:
         self.optimizer = torch.optim.Adam(self.learned.parameters(), lr=SETTINGS.learning_rate, fused=True)
 
     @classmethod
-    def of(
-        cls, network: DialogNetwork, device: torch.device, loss: Loss = "ce", teacher: DialogNetwork | None = None
-    ) -> Self:
+    def of(cls, network: Generator, device: torch.device, loss: Loss = "ce", teacher: Generator | None = None) -> Self:
         """A network with the ``loss`` that training has."""
         learner = Learner(loss, network, teacher).to(device)
         return cls(learner.learned(), lambda batch: total(learner(batch).learned, SETTINGS.lambda_context))

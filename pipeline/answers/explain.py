@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.networks.attention import HISTORY, QUESTION
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.inputs import Inputs
 from pipeline.vocabulary import END
 from pipeline.vocabulary.words import Vocabulary
@@ -62,7 +62,7 @@ class Explanation:
 
 
 @torch.no_grad()
-def word_weights(network: DialogNetwork, inputs: Inputs, ids: tuple[int, ...]) -> WordWeights:
+def word_weights(network: Generator, inputs: Inputs, ids: tuple[int, ...]) -> WordWeights:
     """Run the answer ``ids`` (without `<eos>`) through ``network`` word by word; ``inputs`` hold one turn."""
     encoded = network.encode(inputs)
     state = network.start(encoded)
@@ -86,7 +86,7 @@ def word_weights(network: DialogNetwork, inputs: Inputs, ids: tuple[int, ...]) -
 
 
 def explanation(
-    network: DialogNetwork,
+    network: Generator,
     vocabulary: Vocabulary,
     inputs: Inputs,
     question: str,

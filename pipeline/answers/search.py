@@ -16,7 +16,7 @@ The rules (section 6 and choice 8; the organisers' code):
   first, are those of the search without an early end. What is missing is what the beam of K dropped.
 - Of equal scores the fewer words win, then the better-placed hypothesis, then the lower word id.
 
-What the encoder found stays one row a turn: its hypotheses read the same one (`DialogNetwork.predict`).
+What the encoder found stays one row a turn: its hypotheses read the same one (`Generator.predict`).
 """
 
 import math
@@ -27,7 +27,7 @@ from torch import Tensor
 
 from pipeline.answers.chances import Chances
 from pipeline.config import Answers
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.tensors import TensorGroup
 from pipeline.vocabulary import END, PADDING
 
@@ -87,7 +87,7 @@ class Finished(TensorGroup):
 
 
 @torch.no_grad()
-def search(network: DialogNetwork, encoded: TensorGroup, settings: Answers) -> list[list[Answer]]:
+def search(network: Generator, encoded: TensorGroup, settings: Answers) -> list[list[Answer]]:
     """The n best answers of every row (turn) of ``encoded``, best first; fewer where the rules allow no more.
 
     The network is used in the mode it is in; answers that can be had again need evaluation mode. Raises `ValueError`

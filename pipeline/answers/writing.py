@@ -17,7 +17,7 @@ from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore
 from pipeline.layout import Layout
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.progress import log, progress
 from pipeline.systems.answering import load_answering
 from pipeline.systems.system import view_of
@@ -33,7 +33,7 @@ class Opened:
 
     name: str
     test_set: str
-    network: DialogNetwork
+    network: Generator
     info: Mapping[str, Any]
     vocabulary: Vocabulary
     view: View

@@ -93,7 +93,8 @@ def _check_loss(config: "Config", name: str, system: System) -> None:
 
 
 def _check_without(config: "Config", name: str) -> None:
-    inputs = (*config.trained(name)[1].features, "history")
+    trained = config.trained(name)[1]
+    inputs = (*trained.features, *(["history"] if trained.asked else []))
     for lost in config.systems[name].without:
         if lost not in inputs:
             raise ValueError(f"systems.{name}.without: {lost!r} is not an input of the model ({', '.join(inputs)})")

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.networks.base import Decoded, DialogNetwork, Prediction
+from pipeline.networks.base import Decoded, Generator, Prediction
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.parts.additive import Memory, MultimodalAttention, attend_hypotheses
 from pipeline.networks.parts.encoders import FeatureProjection, HistoryEncoder, Steps, WordEncoder
@@ -57,7 +57,7 @@ class Encoded(TensorGroup):
     memories: dict[str, Memory]
 
 
-class AttentionNetwork(DialogNetwork):
+class AttentionNetwork(Generator):
     """Question, features and history attended at every word (section 4; equations 3 and 5 to 8).
 
     Word i is predicted from s_{i-1} and g_i, P(y_i) = softmax(W_s [s_{i-1}, g_i] + b_s) (3); then the state moves on

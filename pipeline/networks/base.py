@@ -1,6 +1,6 @@
 """The seam between networks and everything that uses them: training, search, report.
 
-A network is one file: it subclasses `DialogNetwork`, and its sizes stand in `pipeline.networks.sizes`.
+A network is one file: it subclasses `Generator`, and its sizes stand in `pipeline.networks.sizes`.
 
 Legend: T turns (rows), N rows of a search (turns x beams), La answer length with `<eos>`, W real target words of a
 batch (the sum of answer lengths), V vocabulary, G size of the context vector.
@@ -63,12 +63,12 @@ class Prediction(TensorGroup):
     modality: Tensor | None
 
     def passed_on(self, rows: Tensor) -> "Prediction":
-        """What `DialogNetwork.advance` reads of ``rows``, without the scores, which are large, and the weights."""
+        """What `Generator.advance` reads of ``rows``, without the scores, which are large, and the weights."""
         return Prediction(self.logits[:0], self.context.index_select(0, rows), {}, None)
 
 
-class DialogNetwork(nn.Module, ABC):
-    """A network that answers questions about a video.
+class Generator(nn.Module, ABC):
+    """A network that says something about a video, word by word: an answer, a description.
 
     The first word is predicted from the state that `start` gives; `advance` moves the state on with the word chosen.
     standard: applied to the features first, where the sizes ask for it.

@@ -40,7 +40,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pipeline.networks.base import Decoded, DialogNetwork, Prediction
+from pipeline.networks.base import Decoded, Generator, Prediction
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.parts.adaptor import Adaptor
 from pipeline.networks.parts.packing import Packing
@@ -68,7 +68,7 @@ class State(TensorGroup):
     top: Tensor
 
 
-class CaptionerNetwork(DialogNetwork):
+class CaptionerNetwork(Generator):
     """Pooled features, adaptor, GRU language model; see this module's equations.
 
     Parameters carry no feature's name: a student that sees cheaper features starts from its teacher's by name and size.

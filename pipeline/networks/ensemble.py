@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pipeline.networks.base import Decoded, DialogNetwork, Prediction
+from pipeline.networks.base import Decoded, Generator, Prediction
 from pipeline.networks.inputs import Inputs
 from pipeline.tensors import Sequences, TensorGroup, full_precision
 
@@ -38,13 +38,13 @@ class Members(TensorGroup):
     each: tuple[TensorGroup, ...]
 
 
-class Ensemble(DialogNetwork):
+class Ensemble(Generator):
     """Networks with the same modalities and the same words; context vectors stand side by side, (N, M x G)."""
 
     standard = None
     """Each member standardises for itself."""
 
-    def __init__(self, members: Sequence[DialogNetwork]) -> None:
+    def __init__(self, members: Sequence[Generator]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
 
@@ -83,8 +83,8 @@ class Ensemble(DialogNetwork):
         ]
         return Members(tuple(moved))
 
-    def _networks(self) -> list[DialogNetwork]:
-        return [member for member in self.members if isinstance(member, DialogNetwork)]
+    def _networks(self) -> list[Generator]:
+        return [member for member in self.members if isinstance(member, Generator)]
 
 
 def _each(group: TensorGroup) -> tuple[TensorGroup, ...]:

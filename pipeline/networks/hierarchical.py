@@ -37,7 +37,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pipeline.networks.base import Decoded, DialogNetwork, Prediction
+from pipeline.networks.base import Decoded, Generator, Prediction
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.parts import gru
 from pipeline.networks.parts.additive import AdditiveAttention, Attended, Memory, look
@@ -95,7 +95,7 @@ class HierarchicalAttention(AdditiveAttention):
         return Attended(context, tuple(temporal), modality)
 
 
-class HierarchicalNetwork(DialogNetwork):
+class HierarchicalNetwork(Generator):
     """Question (the description in front) and features under hierarchical attention; see this module's equations.
 
     A feature that the inputs do not hold, or that a video has no step of, has c = 0.

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.networks.base import Decoded, DialogNetwork, Prediction
+from pipeline.networks.base import Decoded, Generator, Prediction
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.parts.additive import masked_softmax
 from pipeline.networks.parts.encoders import FeatureProjection, HistoryEncoder, WordEncoder
@@ -86,7 +86,7 @@ class FeatureAttention(nn.Module):
         return torch.bmm(share.unsqueeze(1), contents.to(share.dtype)).squeeze(1) + self.content.bias
 
 
-class NaiveFusionNetwork(DialogNetwork):
+class NaiveFusionNetwork(Generator):
     """Question, history and fused features side by side at every step of the decoder.
 
     What the features' attentions give is summed and put through tanh: that is the context vector, the same at every

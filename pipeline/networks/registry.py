@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from torch import nn
 
 from pipeline.networks.attention import HISTORY, QUESTION, AttentionNetwork
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.captioner import CaptionerNetwork
 from pipeline.networks.hierarchical import HierarchicalNetwork
 from pipeline.networks.naive_fusion import NaiveFusionNetwork
@@ -28,7 +28,7 @@ def build_network(
     feature_dims: Mapping[str, int],
     history: bool,
     question: bool = True,
-) -> DialogNetwork:
+) -> Generator:
     """A network with fresh weights.
 
     feature_dims: dimensions of each feature it sees, in order; may be empty where it reads questions. question: whether

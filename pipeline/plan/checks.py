@@ -22,6 +22,8 @@ def check_files(files: Settings) -> None:
             _check_corpus(files)
         if files.computed:
             _check_videos(files)
+    if files.config.scoring.spice is not None:
+        _check([files.config.scoring.spice], "scoring.spice", "jar")
     for feature in files.computed:
         _check(files.own_weights(feature), f"features.{feature}", "weights file")
     for name in files.trained:
@@ -95,7 +97,9 @@ def _check_npy(files: Settings, name: str) -> None:
 def _check_videos(files: Settings) -> None:
     if files.config.videos is None:
         names = ", ".join(files.computed)
-        raise UserError(f"videos: not set; give the folder of videos that {names} are computed from")
+        unasked = [name for name in files.trained if not files.config.systems[name].asked]
+        who = f" ({', '.join(unasked)} describes videos, and text alone is none)" if unasked else ""
+        raise UserError(f"videos: not set; give the folder of videos that {names} are computed from{who}")
     if not any(files.shards(feature) for feature in files.computed):
         note = f"; {files.note}" if files.note else ""
         raise UserError(f"{files.config.videos}: no video in this folder (videos in the configuration){note}")

@@ -147,9 +147,10 @@ class Jobs:
 
     @property
     def tables(self) -> list[str]:
-        """The paper's tables: Table 1 of the corpus, Tables 2 and 3 of scores; those of what is written unasked."""
+        """Table 1, the paper's Tables 2 and 3 where there are dialogs, and those of what is written unasked."""
+        papers = [] if self.config.corpus.source == "captions" else ["table2", "table3"]
         unasked = [test_set for name, test_set in self.answered if not self.config.systems[name].asked]
-        return ["table1", "table2", "table3", *(f"descriptions_{test_set}" for test_set in dict.fromkeys(unasked))]
+        return ["table1", *papers, *(f"descriptions_{test_set}" for test_set in dict.fromkeys(unasked))]
 
     @property
     def gpu(self) -> int:

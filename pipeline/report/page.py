@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pipeline.config import CHALLENGE, Config
+from pipeline.config import Config
 from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.progress import log
@@ -13,7 +13,7 @@ from pipeline.report.looked import looked
 from pipeline.report.measures import accuracy_sections, curves_section, lengths_section
 from pipeline.report.paper import TABLE_NUMBERS
 from pipeline.report.samples import samples
-from pipeline.report.tables import corpus_table, result_table
+from pipeline.report.tables import corpus_table, paper_sets, result_table
 from pipeline.report.templates import environment, part
 from pipeline.scoring.names import METRICS
 
@@ -44,7 +44,7 @@ def write_report(config: Config) -> None:
             notes=facts.corpus_notes(config),
             systems=facts.systems(config),
             corpus=corpus_table(config),
-            tables=[result_table(config, test_set) for test_set in CHALLENGE],
+            tables=[result_table(config, test_set) for test_set in paper_sets(config)],
             metrics=METRICS,
             mark=mark,
             described=described_sets(config),

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config, Description
+from pipeline.config.systems import DescribedUnseen
 from pipeline.layout import Layout
 from pipeline.report.paper import AUTOMATIC, MANUAL, NONE
 from pipeline.texts import read_json, read_records
 
 Scores = Mapping[str, Any]
+IN_SAMPLE = "auto, in sample"
+"""Descriptions of training videos by a system that has learned from them."""
 
 
 def read_if_there(path: Path) -> Any | None:
@@ -54,12 +57,14 @@ def descriptions(config: Config, name: str) -> tuple[str, str]:
     trained = config.trained(name)[1]
     seen = [trained, *([config.systems[trained.teacher]] if trained.teacher is not None else [])]
     sources = [_source(each.told("train")) for each in seen]
-    train = next((source for source in (MANUAL, AUTOMATIC) if source in sources), NONE)
+    train = next((source for source in (MANUAL, AUTOMATIC, IN_SAMPLE) if source in sources), NONE)
     return train, _source(system.told("test"))
 
 
 def _source(description: Description) -> str:
-    if isinstance(description, Path):
+    if isinstance(description, DescribedUnseen) and description.in_sample:
+        return IN_SAMPLE
+    if not isinstance(description, str):
         return AUTOMATIC
     return NONE if description == "none" else MANUAL
 

@@ -48,7 +48,7 @@ class Sample:
 
 
 def samples(config: Config) -> list[Sample]:
-    """About eight dialogs: five of the trial set and three of the official one, or eight of the one there is.
+    """About eight dialogs that have turns: five of the trial set and three of the official one, or eight of the one.
 
     They are chosen by a hash of the video's id: the same in every run of a corpus, and nobody's pick.
     """
@@ -56,7 +56,7 @@ def samples(config: Config) -> list[Sample]:
     found = [test_set for test_set in _COUNTS if layout.dialogs(test_set).is_file()]
     chosen = []
     for test_set in found:
-        dialogs = sorted(read_dialogs(layout.dialogs(test_set)), key=_order)
+        dialogs = sorted((each for each in read_dialogs(layout.dialogs(test_set)) if each.turns), key=_order)
         count = _COUNTS[test_set] if len(found) > 1 else _ALONE
         chosen += _samples(config, test_set, dialogs[:count])
     return chosen

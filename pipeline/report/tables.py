@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.config import CHALLENGE, Config
+from pipeline.config import CHALLENGE, Config, TestSet
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
@@ -35,7 +35,7 @@ def write_tables(config: Config) -> None:
     A test set without scores still has its table: the paper's rows, each saying why there is no figure beside it.
     """
     folder = Layout(config.results).tables
-    for test_set in CHALLENGE:
+    for test_set in paper_sets(config):
         table = result_table(config, test_set)
         for suffix, render in formats.RESULT_FORMATS.items():
             write_text(folder / f"table{table.number}.{suffix}", render(table))
@@ -43,6 +43,11 @@ def write_tables(config: Config) -> None:
     corpus = corpus_table(config)
     for suffix, render_corpus in formats.CORPUS_FORMATS.items():
         write_text(folder / f"table{corpus.number}.{suffix}", render_corpus(corpus))
+
+
+def paper_sets(config: Config) -> tuple[TestSet, ...]:
+    """Test sets that the paper has a table of; a corpus of captions has none."""
+    return () if config.corpus.source == "captions" else CHALLENGE
 
 
 def result_table(config: Config, test_set: str) -> ResultTable:
@@ -131,7 +136,6 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
     notes = []
     if config.corpus.source == "scenes":
         notes.append(SCENES_NOTE)
-    named = [row.system for row in rows if row.system is not None and row.system in scores]
     settings = {row.system: _settings(row.signature) for row in rows if row.signature is not None}
     if len(set(settings.values())) == 1:
         notes.append(f"This run: {next(iter(settings.values()))}.")
@@ -143,8 +147,8 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
     if any(row.intervals for row in rows):
         where = "in other rows " if any(row.spread for row in rows) else ""
         notes.append(f"± is {where}half the width of the 95 % interval (bootstrap over videos).")
-    compared = next((scores[name]["against"] for name in named if scores[name]["against"]), None)
-    if compared is not None and config.scoring.against is not None:
+    compared = next((found["against"] for found in scores.values() if found["against"]), None)
+    if compared is not None and config.scoring.against is not None and any(row.compared for row in rows):
         label = display_names(config)[config.scoring.against]
         notes.append(
             f"* differs from {label} (p < {SIGNIFICANT}; paired approximate randomisation of videos, "

@@ -26,7 +26,7 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_json, write_text
 from pipeline.layout import Layout
 from pipeline.leftovers import remove_leftovers, temporary_name
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.registry import build_network
 from pipeline.systems.card import card
 from pipeline.systems.provenance import git_commit, versions
@@ -45,7 +45,7 @@ _RESERVED = ("question", "history")
 class LoadedSystem:
     """A trained network in evaluation mode, and what its `system.json` says."""
 
-    network: DialogNetwork
+    network: Generator
     info: dict[str, Any]
 
 
@@ -76,7 +76,7 @@ def told(
     return tuple(layout.answers(*reading) for split in splits for reading in entry.readings(when, split))
 
 
-def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping[str, int]) -> DialogNetwork:
+def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping[str, int]) -> Generator:
     """The network of a system, or of the system whose model it answers with, with fresh weights.
 
     feature_dims: dimensions of at least every feature it sees.
@@ -100,7 +100,7 @@ def parameters(network: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def parts(network: DialogNetwork) -> dict[str, int]:
+def parts(network: Generator) -> dict[str, int]:
     """Trainable numbers of each part of a network, and `total`."""
     counts = {part: count for part, module in network.named_children() if (count := parameters(module))}
     own = parameters(network) - sum(counts.values())
@@ -109,7 +109,7 @@ def parts(network: DialogNetwork) -> dict[str, int]:
 
 def save(
     folder: Path,
-    network: DialogNetwork,
+    network: Generator,
     *,
     config: Config,
     name: str,
@@ -150,7 +150,7 @@ def save(
 
 
 def _info(
-    network: DialogNetwork,
+    network: Generator,
     config: Config,
     name: str,
     vocabulary: Vocabulary,

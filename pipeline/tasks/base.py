@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.dataset.dialogs import Examples
     from pipeline.dataset.features import Store
     from pipeline.dataset.views import View
-    from pipeline.networks.base import DialogNetwork
+    from pipeline.networks.base import Generator
     from pipeline.scoring.request import Request
     from pipeline.training.learner import Learner
     from pipeline.training.measure import Measure
@@ -54,9 +54,7 @@ class Task(ABC):
 
     # ---- learned --------------------------------------------------------------------------------------------------
 
-    def learner(
-        self, entry: System, settings: Training, model: "DialogNetwork", teacher: "DialogNetwork | None"
-    ) -> "Learner":
+    def learner(self, entry: System, settings: Training, model: "Generator", teacher: "Generator | None") -> "Learner":
         """The terms that are minimised. Unless a task says otherwise, the words' cross entropy, or a teacher's."""
         from pipeline.training.learner import Learner
 

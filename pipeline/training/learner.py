@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pipeline.config.systems import REPRESENTING
 from pipeline.dataset.batch import Batch
-from pipeline.networks.base import Decoded, DialogNetwork
+from pipeline.networks.base import Decoded, Generator
 from pipeline.networks.captioner import CaptionerNetwork
 from pipeline.tensors import Sequences
 from pipeline.training.losses import (
@@ -46,8 +46,8 @@ class Learner(nn.Module):
     def __init__(
         self,
         loss: str,
-        model: DialogNetwork,
-        teacher: DialogNetwork | None = None,
+        model: Generator,
+        teacher: Generator | None = None,
         *,
         label_smoothing: float = 0.0,
         joint_shared_pass: bool = False,
@@ -131,10 +131,10 @@ class Learner(nn.Module):
         teacher = self.teacher.to(device)
         self.soft_targets = SoftTargets.of(lambda batch: _quiet(teacher, batch), split, batch_turns, device, most)
 
-    def _told(self, teacher: DialogNetwork, batch: Batch) -> Decoded:
+    def _told(self, teacher: Generator, batch: Batch) -> Decoded:
         return _quiet(teacher, batch) if self.soft_targets is None else self.soft_targets(batch)
 
-    def _joint(self, teacher: DialogNetwork, student: Decoded, batch: Batch, words: Tensor) -> Terms:
+    def _joint(self, teacher: Generator, student: Decoded, batch: Batch, words: Tensor) -> Terms:
         """The terms of equation 11."""
         quiet = None if self.joint_shared_pass else _quiet(teacher, batch)
         loud: Decoded = teacher(batch.views["teacher"], batch.targets)
@@ -145,7 +145,7 @@ class Learner(nn.Module):
         }
 
 
-def _quiet(teacher: DialogNetwork, batch: Batch) -> Decoded:
+def _quiet(teacher: Generator, batch: Batch) -> Decoded:
     """The teacher's pass without dropout and without gradient; its mode stays what it was."""
     training = teacher.training
     teacher.eval()

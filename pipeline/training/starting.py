@@ -9,7 +9,7 @@ from pipeline.config import Config
 from pipeline.config.systems import REPRESENTING
 from pipeline.errors import UserError
 from pipeline.layout import Layout
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.progress import log
 from pipeline.systems.initial import start_folder, take_over
 from pipeline.systems.system import build, load
@@ -52,14 +52,14 @@ def make_learner(config: Config, name: str, materials: Materials) -> Learner:
     return learner
 
 
-def _fresh(config: Config, name: str, materials: Materials, role: str) -> DialogNetwork:
+def _fresh(config: Config, name: str, materials: Materials, role: str) -> Generator:
     """A network with fresh weights and, where it standardises, the moments of the training videos."""
     network = build(config, name, len(materials.vocabulary), materials.dims(role))
     standardise(network, materials.stores, [dialog.video_id for dialog in materials.dialogs["training"]])
     return network
 
 
-def _start_from(network: DialogNetwork, vocabulary: Vocabulary, folder: Path, name: str) -> Names:
+def _start_from(network: Generator, vocabulary: Vocabulary, folder: Path, name: str) -> Names:
     """Take the weights that fit of the model in ``folder``; the parameters that have some."""
     taken = take_over(network, vocabulary, folder)
     fresh = f"; fresh: {', '.join(taken.fresh)}" if taken.fresh else ""
@@ -70,7 +70,7 @@ def _start_from(network: DialogNetwork, vocabulary: Vocabulary, folder: Path, na
     return frozenset(taken.taken)
 
 
-def _copy(source: DialogNetwork, target: DialogNetwork, what: str) -> Names:
+def _copy(source: Generator, target: Generator, what: str) -> Names:
     """Copy all weights; the parameters."""
     try:
         target.load_state_dict(source.state_dict())
@@ -94,7 +94,7 @@ def _shown(dims: Mapping[str, int]) -> str:
     return ", ".join(f"{feature} {size}" for feature, size in dims.items())
 
 
-def _check_parts(name: str, network: DialogNetwork, frozen: Iterable[str]) -> None:
+def _check_parts(name: str, network: Generator, frozen: Iterable[str]) -> None:
     known = [part for part, _ in network.named_modules() if part]
     for part in frozen:
         if part not in known:

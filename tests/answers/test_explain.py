@@ -17,7 +17,7 @@ from pipeline.answers.search import search
 from pipeline.config import Answers
 from pipeline.errors import UserError
 from pipeline.networks.attention import AttentionNetwork
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.registry import build_network
 from pipeline.networks.sizes import SIZES
@@ -47,7 +47,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def made(name: str, seed: int) -> tuple[DialogNetwork, Inputs]:
+def made(name: str, seed: int) -> tuple[Generator, Inputs]:
     """A network with weights far from uniform and one turn: three steps seen, none heard, two pairs before."""
     generator = torch.Generator().manual_seed(seed)
     network = build_network(name, SIZES[name].model_validate(SMALL[name]), 11, DIMS, history=name != "hierarchical")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pipeline.answers.search import Answer, search
 from pipeline.config import Answers
-from pipeline.networks.base import Decoded, DialogNetwork, Prediction
+from pipeline.networks.base import Decoded, Generator, Prediction
 from pipeline.networks.inputs import Inputs
 from pipeline.tensors import Sequences, TensorGroup
 from pipeline.vocabulary import END
@@ -26,7 +26,7 @@ class Rows(TensorGroup):
     state: Tensor
 
 
-class Tiny(DialogNetwork):
+class Tiny(Generator):
     """A recurrent network without inputs: a state of random numbers a turn, moved on by every word."""
 
     def __init__(self, vocabulary: int, seed: int, hidden: int = 6, spread: float = 2.0) -> None:

@@ -66,7 +66,7 @@ def test_with_what_is_there(config: Config) -> None:
     only = parse({"results": str(config.results), "systems": {"told": SYSTEMS["told"]}})
     assert choose(only, described=False) == "told"
     none = parse({"results": str(config.results), "systems": {"absent": SYSTEMS["absent"]}})
-    with pytest.raises(UserError, match=r"models: no trained system of the configuration; train one with"):
+    with pytest.raises(UserError, match=r"models: no trained system of the configuration fits; train one with"):
         choose(none, described=False)
 
 

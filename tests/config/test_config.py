@@ -18,7 +18,7 @@ def experiment(*overlays):
     return values
 
 
-@pytest.mark.parametrize("name", [None, "clips", "avsd-text", "avsd-reduced", "charades"])
+@pytest.mark.parametrize("name", [None, "clips", "avsd-text", "avsd-reduced", "captions", "charades"])
 def test_shipped_configurations_are_valid(name):
     sources = [str(ROOT / "config.yaml")] + ([] if name is None else [str(ROOT / "configs" / f"{name}.yaml")])
     assert isinstance(load(sources), Config)
@@ -34,7 +34,7 @@ def test_charades_has_the_papers_settings():
     assert (config.answers.beam, config.answers.bonus, config.vocabulary.min_count) == (5, 1.0, 4)
     assert config.training_of("baseline").epochs == 15
     trained = {name: config.training_of(name) for name, system in config.systems.items() if system.network}
-    assert {name for name, settings in trained.items() if settings.epochs != 20} == {"baseline"}
+    assert {name for name, settings in trained.items() if settings.epochs != 20} == {"baseline", "describer"}
     assert {settings.learning_rate for settings in trained.values()} == {1e-3}
 
 

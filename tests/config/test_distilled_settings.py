@@ -13,7 +13,12 @@ from pipeline.errors import UserError
 from pipeline.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
-SEER: dict[str, Any] = {"label": "Seer", "network": "captioner", "features": ["i3d_rgb", "vggish"], "history": False}
+SEER: dict[str, Any] = {
+    "label": "Seer",
+    "task": "describe",
+    "network": "captioner",
+    "features": ["i3d_rgb", "vggish"],
+}
 STUDENT = {**SEER, "label": "Student", "sizes": {"adaptor": True, "width": 32}, "teacher": "seer", "loss": "rep_ce"}
 
 
@@ -56,9 +61,10 @@ def test_the_workflows_settings_are_all_that_a_training_needs() -> None:
     ("changes", "message"),
     [
         ({"sizes": {"width": 32}}, r"systems\.student\.loss: rep_ce trains an adaptor: give sizes \{adaptor: true\}"),
-        ({"teacher": "ours_man_man"}, r"systems\.student\.loss: rep_ce goes with network captioner, the teacher's too"),
-        ({"description": {"test": "summary"}}, r"student\.description: captioner sees features alone"),
-        ({"history": True}, r"student\.history: captioner has no encoder for the dialog so far"),
+        ({"teacher": "describer"}, r"systems\.student\.loss: rep_ce goes with network captioner, the teacher's too"),
+        ({"teacher": "ours_man_man"}, r"systems\.student\.teacher: 'ours_man_man' has another task"),
+        ({"description": {"test": "summary"}}, r"student\.description: no key of a system with task describe"),
+        ({"history": True}, r"student\.history: no key of a system with task describe"),
     ],
 )
 def test_what_does_not_go_with_it_is_named(changes: dict[str, Any], message: str) -> None:

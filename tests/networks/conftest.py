@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.registry import build_network
 from pipeline.networks.sizes import SIZES, Sizes
@@ -48,7 +48,7 @@ VIEWS: list[tuple[str, dict[str, int], bool]] = [
 AFFORDABLE: dict[str, dict[str, Any]] = {"captioner": {"width": 64}}
 """What of a network's default sizes is too large for a test that wants these."""
 Maker = Callable[..., tuple[Inputs, Sequences]]
-Builder = Callable[..., DialogNetwork]
+Builder = Callable[..., Generator]
 
 
 def _label(case: tuple[Any, ...]) -> str:
@@ -102,7 +102,7 @@ def build() -> Builder:
         changes: dict[str, Any] | None = None,
         dims: dict[str, int] = DIMS,
         history: bool | None = None,
-    ) -> DialogNetwork:
+    ) -> Generator:
         torch.manual_seed(1)
         sizes = SIZES[name].model_validate({**SMALL[name], **(changes or {})})
         past = SIZES[name].takes_history if history is None else history

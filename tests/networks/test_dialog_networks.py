@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pipeline.networks.base import Decoded, DialogNetwork
+from pipeline.networks.base import Decoded, Generator
 from pipeline.networks.inputs import Inputs
 from pipeline.tensors import FeatureSequences, Sequences
 
@@ -13,7 +13,7 @@ ATTENDING = ("attention", "hierarchical")
 """Networks with attention over time at every word."""
 
 
-def stepwise(network: DialogNetwork, inputs: Inputs, targets: Sequences) -> Decoded:
+def stepwise(network: Generator, inputs: Inputs, targets: Sequences) -> Decoded:
     """Teacher forcing by the interface of a search, one turn at a time."""
     encoded = network.encode(inputs)
     logits, contexts = [], []

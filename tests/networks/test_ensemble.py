@@ -7,11 +7,11 @@ import torch
 
 from pipeline.answers.search import search
 from pipeline.config import Answers
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.ensemble import Ensemble
 
 
-def members(build: Callable[..., DialogNetwork], name: str, count: int = 3) -> list[DialogNetwork]:
+def members(build: Callable[..., Generator], name: str, count: int = 3) -> list[Generator]:
     made = [build(name) for _ in range(count)]
     for seed, network in enumerate(made):
         torch.manual_seed(seed)

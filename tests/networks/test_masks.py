@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pipeline.networks.base import Decoded, DialogNetwork
+from pipeline.networks.base import Decoded, Generator
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.sizes import SIZES
 from pipeline.tensors import FeatureSequences, Sequences
@@ -35,7 +35,7 @@ def soiled(inputs: Inputs, word: int, value: float) -> Inputs:
     )
 
 
-def outcome(network: DialogNetwork, inputs: Inputs, targets: Sequences) -> tuple[Decoded, dict[str, torch.Tensor]]:
+def outcome(network: Generator, inputs: Inputs, targets: Sequences) -> tuple[Decoded, dict[str, torch.Tensor]]:
     """What a network decodes, and the gradients of a loss over logits and contexts."""
     decoded = network(inputs, targets)
     loss = decoded.logits.square().sum() + decoded.context.exp().sum()
@@ -48,7 +48,7 @@ def outcome(network: DialogNetwork, inputs: Inputs, targets: Sequences) -> tuple
 GARBAGE = [(9, 1e30), (9, float("nan")), (10**6, float("inf"))]
 
 
-def check_padding(network: DialogNetwork, inputs: Inputs, targets: Sequences, word: int, value: float) -> None:
+def check_padding(network: Generator, inputs: Inputs, targets: Sequences, word: int, value: float) -> None:
     clean, gradients = outcome(network, inputs, targets)
     dirty, dirty_gradients = outcome(network, soiled(inputs, word, value), soil(targets, word))
     exact = {"rtol": 0.0, "atol": 1e-12}

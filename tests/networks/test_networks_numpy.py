@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.registry import build_network
 from pipeline.networks.sizes import AttentionSizes, CaptionerSizes, HierarchicalSizes, NaiveFusionSizes
@@ -34,7 +34,7 @@ def softmax(x: Array) -> Array:
 class Weights:
     """A network's parameters by name."""
 
-    def __init__(self, network: DialogNetwork) -> None:
+    def __init__(self, network: Generator) -> None:
         self.all = {name: value.detach().numpy() for name, value in network.named_parameters()}
 
     def __call__(self, name: str) -> Array:
@@ -140,7 +140,7 @@ def feature_of(inputs: Inputs, name: str, turn: int, moments: Moments) -> list[A
     return [(step.numpy() - mean) / deviation for step in feature.values[dialog, : int(feature.lengths[dialog])]]
 
 
-def ready(network: DialogNetwork) -> Moments:
+def ready(network: Generator) -> Moments:
     """Double precision, no parameter left at a constant; the moments of features (0 and 1 if not standardised)."""
     network.double().eval()
     with torch.no_grad():

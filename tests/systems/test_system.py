@@ -13,7 +13,7 @@ from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.leftovers import temporary_name
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.inputs import Inputs
 from pipeline.systems.system import build, finished, load, parameters, parts, recover, save, view_of, weights_hash
 from pipeline.tensors import FeatureSequences, Sequences
@@ -56,7 +56,7 @@ def inputs() -> Inputs:
     )
 
 
-def store(folder: Path, config: Config, name: str = "teacher", **more: Any) -> DialogNetwork:
+def store(folder: Path, config: Config, name: str = "teacher", **more: Any) -> Generator:
     torch.manual_seed(0)
     network = build(config, name, len(VOCABULARY), DIMS)
     save(

@@ -199,11 +199,12 @@ def test_scores_leave_out_videos_nobody_described(
         ({"task": "sing"}, r"systems\.describer: task: expected one of answer, describe"),
         ({"teacher": "teacher", "loss": "ce"}, "teacher"),
         ({"model": "plain", "network": None}, "'plain' has another task"),
+        ({"without": ["history"]}, r"'history' is not an input of the model \(i3d_rgb, vggish\)"),
     ],
 )
 def test_entries_that_do_not_fit(project: Project, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        project(changes={"systems": {"describer": {**DESCRIBER, **changes}}})
+        project(changes={"run": ["describer"], "systems": {"describer": {**DESCRIBER, **changes}}})
 
 
 @pytest.mark.parametrize(("system", "message"), [("nobody", "is not in systems"), ("plain", "does not describe")])

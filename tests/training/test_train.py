@@ -246,7 +246,7 @@ def test_the_joint_options_reach_the_learner(project: Project, monkeypatch: pyte
     config = project(changes={"training": {"epochs": 1, "label_smoothing": 0.1, "joint_shared_pass": True}})
     train(config, "teacher")
     train(config, "joint")
-    assert [(each.label_smoothing, each.joint_shared_pass) for each in learners] == [(0.1, True), (0.1, True)]
+    assert [(each.label_smoothing, each.joint_shared_pass) for each in learners] == [(0.1, False), (0.1, True)]
 
 
 @pytest.mark.parametrize(("name", "message"), [("deaf", "train 'plain'"), ("nobody", "not in the configuration")])

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from pipeline.config import Config, network_sizes
-from pipeline.networks.base import DialogNetwork
+from pipeline.networks.base import Generator
 from pipeline.networks.registry import build_network
 from pipeline.tensors import Sequences
 from pipeline.training.evaluate import perplexity
@@ -56,7 +56,7 @@ class Followed(TorchFunctionMode):
         return found
 
 
-def network(name: str, materials: Materials) -> DialogNetwork:
+def network(name: str, materials: Materials) -> Generator:
     sizes = network_sizes(name, SMALL[name])
     return build_network(name, sizes, len(materials.vocabulary), materials.dims("model"), name != "hierarchical")
 
