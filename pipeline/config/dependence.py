@@ -109,8 +109,12 @@ def taught_entry(config: Config, name: str) -> dict[str, Any]:
 
 
 def started_entry(config: Config, name: str) -> dict[str, Any]:
-    """The entry of a system that another one starts from: its weights are a file, the rest is in no result's way."""
-    return {key: value for key, value in _network(config, name).items() if key != "features"}
+    """The entry of a system that another one starts from: its weights are a file, the rest is in no result's way.
+
+    Its features stand there where it cannot be without: it sees nothing else.
+    """
+    left_out = {"features"} if config.systems[name].asked else set()
+    return {key: value for key, value in _network(config, name).items() if key not in left_out}
 
 
 def _start(start: Start | None) -> dict[str, str] | None:

@@ -121,12 +121,13 @@ class Settings(Files):
 
     def report_settings(self) -> str:
         """For the commands that write tables and pages: everything, but what only a run beside this one has."""
-        config, beside = self.config, self.config.distillation
+        config, section = self.config, self.config.distillation
         values = config.model_dump(exclude=set(MACHINE_KEYS))
-        if beside is not None and config.run != config.distilled:
-            del values["distillation"]
-            _leave_out(values["systems"], set(config.distilled) - {*config.run, *self.trained})
-            _leave_out(values["features"], set(beside.reduced()) - set(self.features))
+        if config.run == config.distilled:
+            return _json(values)
+        del values["distillation"]
+        _leave_out(values["systems"], set(config.distilled) - {*config.run, *self.trained})
+        _leave_out(values["features"], set(() if section is None else section.reduced()) - set(self.features))
         return _json(values)
 
     @cached_property

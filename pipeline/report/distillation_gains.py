@@ -19,7 +19,7 @@ _COLUMNS = tuple(
 
 
 class Seeded(Protocol):
-    """A system with the metrics of its seeds. rate: k."""
+    """A system with the metrics of its seeds by number. rate: k."""
 
     @property
     def name(self) -> str:
@@ -34,8 +34,8 @@ class Seeded(Protocol):
         """K."""
 
     @property
-    def seeds(self) -> tuple[Mapping[str, float], ...]:
-        """Metrics, a mapping a seed."""
+    def seeds(self) -> Mapping[int, Mapping[str, float]]:
+        """Metrics by seed."""
 
 
 def gain_table(found: Sequence[Seeded]) -> FigureTable:
@@ -44,8 +44,10 @@ def gain_table(found: Sequence[Seeded]) -> FigureTable:
     Each figure is the mean over seeds, with the standard deviation beside it where there are several: differences are
     those of systems of the same seed. With SPICE where every system has it, else without, and the title says which.
     """
-    with_spice = all(SPICE in seed for each in found for seed in each.seeds)
-    scores = {each.name: [caption_score(seed, with_spice) for seed in each.seeds] for each in found}
+    with_spice = all(SPICE in seed for each in found for seed in each.seeds.values())
+    scores = {
+        each.name: {number: caption_score(seed, with_spice) for number, seed in each.seeds.items()} for each in found
+    }
     rows = []
     for each in found:
         figures = _figures(each, scores) if scores[each.name] else None
@@ -54,17 +56,20 @@ def gain_table(found: Sequence[Seeded]) -> FigureTable:
     return FigureTable("gains", "", f"What distillation gains, by {score}", _COLUMNS, tuple(rows), tuple(_notes(found)))
 
 
-def _figures(system: Seeded, scores: Mapping[str, Sequence[float]]) -> Figures:
-    own = scores[system.name]
-    values: dict[str, list[float]] = {SCORE: list(own)}
-    if taught := scores.get(TEACHER):
-        values[DIFF] = [100 * relative_loss(teacher, score) for teacher, score in zip(taught, own, strict=False)]
+def _figures(system: Seeded, scores: Mapping[str, Mapping[int, float]]) -> Figures:
+    own, taught = scores[system.name], scores.get(TEACHER, {})
+    values = {
+        SCORE: list(own.values()),
+        DIFF: [100 * relative_loss(taught[seed], score) for seed, score in own.items() if seed in taught],
+    }
     for column, kind in _OTHERS.items():
         control = student_name(kind, system.rate)
-        if control != system.name and (other := scores.get(control)):
-            values[column] = [score - without for score, without in zip(own, other, strict=False)]
+        other = {} if control == system.name else scores.get(control, {})
+        values[column] = [score - other[seed] for seed, score in own.items() if seed in other]
     figures: dict[str, float | None] = {}
     for name, found in values.items():
+        if not found:
+            continue
         figures[name] = statistics.mean(found)
         figures[f"± {name}"] = statistics.stdev(found) if len(found) > 1 else None
     return figures

@@ -29,7 +29,7 @@ from pipeline.scoring.spice import SPICE
 
 @dataclass(frozen=True)
 class Trained:
-    """A system of the experiment and the scores of its seeds, in order; none where it is not scored.
+    """A system of the experiment. seeds: the metrics of those that are scored, by number from 0.
 
     rate: k, the share of the steps that it sees; 1 of the teacher.
     """
@@ -38,15 +38,15 @@ class Trained:
     label: str
     row: str | None
     rate: float
-    seeds: tuple[Mapping[str, float], ...]
+    seeds: Mapping[int, Mapping[str, float]]
 
     @property
     def mean(self) -> dict[str, float] | None:
         """Each metric's mean over the seeds; None without any."""
         if not self.seeds:
             return None
-        shared = [metric for metric in (*METRICS, SPICE) if all(metric in seed for seed in self.seeds)]
-        return {metric: statistics.mean(seed[metric] for seed in self.seeds) for metric in shared}
+        shared = [metric for metric in (*METRICS, SPICE) if all(metric in seed for seed in self.seeds.values())]
+        return {metric: statistics.mean(seed[metric] for seed in self.seeds.values()) for metric in shared}
 
 
 def write_distillation(config: Config) -> None:
@@ -94,7 +94,7 @@ def trained(config: Config) -> list[Trained]:
             (test_set,) = system.test_sets
             names = [name, *(other for other in config.run if config.systems[other].seed_of == name)]
             scores = [read_scores(config, other, test_set) for other in names]
-            seeds = tuple(each["metrics"] for each in scores if each is not None)
+            seeds = {number: each["metrics"] for number, each in enumerate(scores) if each is not None}
             made.append(Trained(name, system.label, system.row, _rate(config, name), seeds))
     return made
 
