@@ -18,12 +18,10 @@ Scores = Mapping[str, Any]
 class Cost:
     """What a trained model took.
 
-    seconds: of training, validation apart, on the clock. processor: seconds on a core of the job that finished it, all
-    of it. turns: learned from in a second, of the fastest epoch.
+    seconds: of training, validation apart, on the clock. turns: learned from in a second, of the fastest epoch.
     """
 
     seconds: float
-    processor: float
     epochs: int
     best_epoch: int
     perplexity: float
@@ -71,7 +69,7 @@ def _found(config: Config, name: str) -> Found:
     for test_set in TEST_SETS:
         read = {seed: _scores(layout, seed, test_set) for seed in seeds}
         scores[test_set] = {seed: found for seed, found in read.items() if found is not None}
-        answering[test_set] = sum(_processor(layout, "answer", f"{seed}.{test_set}") for seed in scores[test_set])
+        answering[test_set] = sum(_processor(layout, f"{seed}.{test_set}") for seed in scores[test_set])
     costs = {seed: cost for seed in seeds if (cost := _cost(layout, seed)) is not None}
     return Found(name, config.systems[name].label, len(seeds), scores, costs, answering)
 
@@ -92,7 +90,6 @@ def _cost(layout: Layout, name: str) -> Cost | None:
     known = info["metrics"]
     return Cost(
         known["seconds"],
-        _processor(layout, "train", name),
         known["epochs"],
         known["best_epoch"],
         known["validation_perplexity"],
@@ -101,7 +98,7 @@ def _cost(layout: Layout, name: str) -> Cost | None:
     )
 
 
-def _processor(layout: Layout, rule: str, job: str) -> float:
-    """Seconds on a core of a job, as Snakemake wrote them down."""
-    path = layout.root / "benchmarks" / rule / f"{job}.tsv"
+def _processor(layout: Layout, answers: str) -> float:
+    """Seconds on a core that writing answers took, as Snakemake wrote them down."""
+    path = layout.root / "benchmarks" / "answer" / f"{answers}.tsv"
     return float(read_records(path, "excel-tab")[0]["cpu_time"] or "nan") if path.is_file() else float("nan")

@@ -20,6 +20,8 @@ from pipeline.report.tables import result_table
 PICTURE = "results.png"
 TEST_SETS = ("official", "trial")
 HOUR = 3600.0
+LAST_EPOCHS = 5
+"""Epochs at the end of a training that are taken together."""
 
 
 def page(
@@ -36,7 +38,7 @@ def page(
     curves: by system, official CIDEr over dialogs. trials: by name, the system that was changed. missing: scores that
     are not finished. date: of the newest scores.
     """
-    lines = [*_head(config, date), *_state(missing)]
+    lines = [*_head(config, date), "", *_state(missing)]
     for test_set in TEST_SETS:
         lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(result_table(config, test_set)).strip()]
         lines += ["", *_order(found, test_set)]
@@ -72,7 +74,7 @@ def _head(config: Config, date: str) -> list[str]:
 def _state(missing: Sequence[str]) -> list[str]:
     if not missing:
         return ["All runs are finished."]
-    lines = [f"**Not all of it has run.** {len(missing)} scores are missing; no figure below rests on them:", ""]
+    lines = [f"**Not all of it has run.** {len(missing)} scores are missing, and no figure below rests on them:", ""]
     return [*lines, *(f"* {_run(run)}: {', '.join(names)}" for run, names in _by_run(missing).items())]
 
 
@@ -81,11 +83,16 @@ def _run(name: str) -> str:
 
 
 def _by_run(missing: Sequence[str]) -> dict[str, list[str]]:
-    runs: dict[str, list[str]] = {}
+    """By run, the systems that are not scored; with the test set where it is one of two."""
+    runs: dict[str, dict[str, list[str]]] = {}
     for item in missing:
         run, what = item.split(": ", 1)
-        runs.setdefault(run, []).append(what)
-    return runs
+        name, test_set = what.split(" on ")
+        runs.setdefault(run, {}).setdefault(name, []).append(test_set)
+    return {
+        run: [f"`{name}`" if len(sets) > 1 else f"`{name}` on {sets[0]}" for name, sets in systems.items()]
+        for run, systems in runs.items()
+    }
 
 
 def _order(found: Mapping[str, Found], test_set: str) -> list[str]:
@@ -192,7 +199,18 @@ def _noise(noise: Sequence[Epoch], found: Mapping[str, Found]) -> list[str]:
             f"{v:.3f}" for v in (*epoch.held_out, *epoch.official)
         ]
         lines.append(f"| {epoch.number} | {' | '.join(cells)} |")
-    return lines
+    return [*lines, "", _settled(noise[-LAST_EPOCHS:])]
+
+
+def _settled(epochs: Sequence[Epoch]) -> str:
+    """Official CIDEr over the last epochs, in a sentence."""
+    if len(epochs) < LAST_EPOCHS:
+        return f"Fewer than {LAST_EPOCHS} epochs: nothing is said of their spread."
+    last, average = ([epoch.official[kind] for epoch in epochs] for kind in (0, 1))
+    return (
+        f"Over the last {LAST_EPOCHS} epochs the official {METRIC} is {mean(last):.3f} (deviation {stdev(last):.3f}) "
+        f"with the last weights and {mean(average):.3f} ({stdev(average):.3f}) with the average."
+    )
 
 
 def _trials(trials: Mapping[str, Found]) -> list[str]:
@@ -202,26 +220,26 @@ def _trials(trials: Mapping[str, Found]) -> list[str]:
     lines = [
         "One seed of the system without description, judged on the held-out tenth (1 reference an answer) alone:",
         "",
-        f"| what is changed | perplexity | {METRIC} | BLEU-4 | epochs | core-minutes |",
+        f"| what is changed | perplexity | {METRIC} | BLEU-4 | epochs | minutes |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, system in done.items():
         cost = next(iter(system.costs.values()))
         values = [system.values("trial", metric)[0] for metric in (METRIC, "BLEU-4")]
         cells = [f"{cost.perplexity:.2f}", *(f"{value:.3f}" for value in values), str(cost.epochs)]
-        lines.append(f"| {name} | {' | '.join(cells)} | {cost.processor / 60:.0f} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {cost.seconds / 60:.0f} |")
     return lines
 
 
 def _costs(found: Mapping[str, Found]) -> list[str]:
-    lines = ["| system | seeds | core-hours of training | turns/s | epochs, best | core-minutes of answers |"]
+    lines = ["| system | seeds | hours of training | turns/s | epochs, best | core-minutes of answers |"]
     lines.append("|---|---:|---:|---:|---|---:|")
     total = 0.0
     for system in found.values():
         answers = sum(system.answering.values())
         costs = list(system.costs.values())
-        hours = sum(cost.processor for cost in costs) / HOUR
-        total += hours + answers / HOUR
+        hours = sum(cost.seconds for cost in costs) / HOUR
+        total += hours
         if not costs:
             lines.append(f"| `{system.name}` | {system.seeds} | | | | {answers / 60:.1f} |")
             continue
@@ -230,5 +248,8 @@ def _costs(found: Mapping[str, Found]) -> list[str]:
         lines.append(
             f"| `{system.name}` | {len(costs)} | {hours:.2f} | {fastest:.0f} | {epochs} | {answers / 60:.1f} |"
         )
-    note = f"{total:.1f} core-hours in all; turns/s of the fastest epoch, beside other work on the machine."
+    note = (
+        f"{total:.1f} hours of training in all, by the clock, on one core each that other work shared; turns/s are "
+        "those of the fastest epoch. Figures of a core of its own: [performance](performance.md)."
+    )
     return [*lines, "", note]
