@@ -18,7 +18,7 @@ from pipeline.report import facts
 from pipeline.report.described import described_sets
 from pipeline.report.distillation import Scored, Timed, score_table, section, time_table, write_tables
 from pipeline.report.distillation_gains import gain_table
-from pipeline.report.distillation_paper import TEACHER
+from pipeline.report.distillation_paper import TEACHER, TIMES
 from pipeline.report.measures import curves_section
 from pipeline.report.results import read_scores
 from pipeline.report.rows import FigureTable
@@ -132,9 +132,8 @@ def _times(config: Config, found: Sequence[Trained]) -> FigureTable:
         known = [each for each in spent if each is not None]
         measured += known
         seconds = sum(each.a_video for each in known) if len(known) == len(spent) else None
-        whole = rate == 1
-        label, row = ("Teacher", TEACHER) if whole else (f"Students, k = {rate:g}", f"{rate:g}")
-        timed.append(Timed(first.name, label, seconds, row))
+        label, row = ("Teacher", TEACHER) if rate == 1 else (f"Students, k = {rate:g}", f"{rate:g}")
+        timed.append(Timed(first.name, label, seconds, row if row in TIMES else None))
     return time_table(timed, _device(measured))
 
 

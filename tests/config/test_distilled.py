@@ -28,6 +28,7 @@ def test_a_teacher_and_five_students_a_rate() -> None:
     kinds = ("rep", "adaptor", "rep_ce", "tuned", "control")
     students = [f"distilled_{kind}_{rate}" for kind in kinds for rate in ("30", "12_5")]
     assert config.distilled == ("distilled_teacher", *students)
+    assert {config.systems[name].row for name in students} == {None}  # The paper has no such rates.
     assert set(config.features) - {"i3d_rgb", "i3d_flow"} == {
         "frames", "vggish", "frames_30", "vggish_30", "frames_12_5", "vggish_12_5",
     }  # fmt: skip

@@ -137,3 +137,16 @@ def test_before_anything_is_scored(config: Config) -> None:
 def test_without_the_section_it_says_so() -> None:
     with pytest.raises(UserError, match="distillation: not in the configuration"):
         experiment(parse({}))
+
+
+def test_rates_that_the_paper_does_not_have_stand_behind_its_rows(config: Config) -> None:
+    other = experiment(parse({**config.model_dump(include={"results", "corpus", "features"}), "distillation": {
+        "features": {"frames": "downsample", "vggish": "spectral"}, "rates": [0.5],
+    }}))  # fmt: skip
+    for name in LEVELS:
+        write_json(Layout(config.results).scores(f"distilled_{name.replace('20', '50')}", "trial"), scores(0.5))
+    table, times, _ = distillation_tables(other)
+    assert next(row.system for row in table.rows if row.row is None) == "distilled_rep_50"
+    assert [(row.row, row.system) for row in times.rows if row.system] == [
+        ("teacher", "distilled_teacher"), (None, "distilled_rep_50"),
+    ]  # fmt: skip
