@@ -29,8 +29,8 @@ class Step:
 
     @property
     def verdict(self) -> str:
-        """Whether the paper's order holds."""
-        if self.found.p < SIGNIFICANT:
+        """Whether the paper's order holds, beyond chance on these videos and with other seeds allowed for."""
+        if self.found.p < SIGNIFICANT and self.found.low * self.found.high > 0:
             return HOLDS if self.found.difference > 0 else REVERSED
         return LIKELY if self.found.difference > 0 else CHANCE
 

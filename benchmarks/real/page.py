@@ -104,7 +104,7 @@ def _order(found: Mapping[str, Found], test_set: str) -> list[str]:
     lines += [_step(step) for step in made]
     note = (
         "Means over seeds; the interval allows for other videos and other seeds, p for other videos: all answers about "
-        "a video are exchanged together (10,000 trials)."
+        "a video are exchanged together (10,000 trials). An order holds, or is reversed, where both exclude chance."
     )
     return [*lines, "", note]
 

@@ -1,6 +1,7 @@
 """The page of real dialogs: which runs there are, what is read of them, and the line over the number of dialogs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,16 @@ def test_steps_are_the_papers(whole: runs.Run) -> None:
     ]
     assert made[0].verdict == order.REVERSED and made[0].paper == pytest.approx(0.995 - 0.966)
     assert made[1].verdict in (order.LIKELY, order.CHANCE) and made[1].paper is None
+
+
+def test_one_lucky_seed_decides_nothing() -> None:
+    """Sure of these networks (p), but not that other seeds would come out alike."""
+    sure = order.Pooled(0.1, 0.0001, 0.02, 0.18, (3, 3))
+    assert order.Step("a", "b", sure, None).verdict == order.HOLDS
+    assert order.Step("a", "b", replace(sure, low=-0.02), None).verdict == order.LIKELY
+    assert order.Step("a", "b", replace(sure, p=0.2), None).verdict == order.LIKELY
+    assert order.Step("a", "b", replace(sure, difference=-0.1, low=-0.18, high=0.02), None).verdict == order.CHANCE
+    assert order.Step("a", "b", replace(sure, difference=-0.1, low=-0.18, high=-0.02), None).verdict == order.REVERSED
 
 
 def test_the_line_and_its_interval_are_the_textbooks() -> None:
