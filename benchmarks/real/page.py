@@ -241,7 +241,8 @@ def _costs(found: Mapping[str, Found]) -> list[str]:
         hours = sum(cost.seconds for cost in costs) / HOUR
         total += hours
         if not costs:
-            lines.append(f"| `{system.name}` | {system.seeds} | | | | {answers / 60:.1f} |")
+            scored = max(map(len, system.scores.values()))
+            lines += [f"| `{system.name}` | {scored} | | | | {answers / 60:.1f} |"] if scored else []
             continue
         epochs = ", ".join(f"{cost.epochs} ({cost.best_epoch})" for cost in costs)
         fastest = max(cost.turns for cost in costs)

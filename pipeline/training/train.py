@@ -61,6 +61,8 @@ def train_at(config: Config, name: str, place: Place) -> None:
     if fabric.is_global_zero:
         _announce(name, learner, materials, fabric, precision)
     if settings.cache_soft_targets and config.systems[name].loss in LOSSES["cache_soft_targets"]:
+        if fabric.is_global_zero:
+            log(f"{name}: its teacher passes over all training turns, once (training.cache_soft_targets)")
         with fabric.autocast():
             learner.remember(materials.training, settings.batch_turns, fabric.device, most=settings.cache_soft_targets)
     loop = Loop(
