@@ -103,7 +103,7 @@ def test_media_settings_of_all_leave_the_sound_alone(run):
 
 def test_search_settings_recompute_answers_only(run):
     beam = run.planned(config=["answers={beam: 2}"])
-    assert "train" not in beam and "extract" not in beam and beam["answer"] == 22
+    assert "train" not in beam and "extract" not in beam and beam["answer"] == 26
 
 
 def test_a_killed_job_leaves_nothing_half_done(run):
