@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.config import Config, load, merge
 from pipeline.errors import UserError
+from pipeline.plan.jobs import Jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = (ROOT / "config.yaml", ROOT / "configs" / "avsd-reduced.yaml")
@@ -124,11 +125,13 @@ def missing(runs: Sequence[Run]) -> list[str]:
     lacking = []
     for run in runs:
         config = run.config()
-        for name in config.run:
-            for test_set in config.systems[name].test_sets:
-                wanted = getattr(config.dialogs, test_set) is not None
-                if wanted and not (config.results / "finished" / "scores" / name / f"{test_set}.json").exists():
-                    lacking.append(f"{run.name}: {name} on {test_set}")
+        jobs = Jobs(config)
+        lacking += [
+            f"{run.name}: {name} on {test_set}"
+            for name in config.run
+            for test_set in (written for system, written in jobs.answered if system == name)
+            if not jobs.layout.finished(jobs.layout.scores(name, test_set)).exists()
+        ]
     return lacking
 
 
