@@ -55,6 +55,7 @@ class Distillation(Section):
     )
     target: Target = Field("summary", description="what all learn to write, as `target` of a describing system")
     training: dict[str, Any] = Field({}, description="overrides of the training section, for all of them")
+    answers: dict[str, Any] = Field({}, description="overrides of the answers section, likewise")
     seeds: int = Field(1, ge=1, description="times each is trained; a student of seed n learns from the teacher's")
     test_set: TestSet = Field("trial", description="the test set that is described and scored")
 
@@ -146,6 +147,7 @@ def _systems(section: Distillation) -> Iterator[tuple[str, dict[str, Any]]]:
         "target": section.target,
         "network": "captioner",
         "training": section.training,
+        "answers": section.answers,
         "seeds": section.seeds,
         "test_sets": [section.test_set],
     }
