@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pipeline.config.base import LEARNED_FROM
+from pipeline.config.systems import Reading
 
 if TYPE_CHECKING:
     from pipeline.config.root import Config
@@ -32,6 +33,13 @@ def _read(config: "Config", name: str) -> list[str]:
     system = config.systems[name]
     start = None if system.init_from is None else system.init_from.system
     read = [other for other in (system.teacher, start) if other is not None]
-    seen = [system, *([] if system.teacher is None else [config.systems[system.teacher]])]
-    read += [reading.system for each in seen for split in LEARNED_FROM for reading in each.readings("train", split)]
+    read += [reading.system for reading in read_in_training(config, name)]
     return [other for other in read if other in config.systems]
+
+
+def read_in_training(config: "Config", name: str) -> list[Reading]:
+    """What a system's training reads of what others have written, with its teacher's."""
+    system = config.systems[name]
+    seen = [system, *([] if system.teacher is None else [config.systems[system.teacher]])]
+    read = [reading for each in seen for split in LEARNED_FROM for reading in each.readings("train", split)]
+    return list(dict.fromkeys(read))

@@ -4,8 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.config import CHALLENGE, Config, TestSet
-from pipeline.config.base import LEARNED_FROM
-from pipeline.config.needs import needed
+from pipeline.config.needs import needed, read_in_training
 from pipeline.config.systems import Reading
 from pipeline.corpus.sentences import TARGETS, reference_name
 from pipeline.layout import Layout
@@ -32,10 +31,7 @@ class Jobs:
 
     def read_in_training(self, name: str) -> list[Reading]:
         """What a system's training reads of what others have written, with its teacher's."""
-        system = self.config.systems[name]
-        seen = [system, *([] if system.teacher is None else [self.config.systems[system.teacher]])]
-        read = [reading for each in seen for split in LEARNED_FROM for reading in each.readings("train", split)]
-        return list(dict.fromkeys(read))
+        return read_in_training(self.config, name)
 
     def read_at_test(self, name: str, test_set: str) -> list[Reading]:
         """What a system reads of what others have written when it writes for a test set."""

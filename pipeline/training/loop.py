@@ -156,16 +156,15 @@ class Loop:
         epoch = done.epoch + 1
         with self.average.in_place():
             found = self._validate()
-            weights = self.learner.model.state_dict()
-            validated = {name: weight.detach().to("cpu", copy=True) for name, weight in weights.items()}
+            if not math.isfinite(found):
+                raise UserError(
+                    f"{self.name}: validation {self.measure.name} of epoch {epoch} is not a finite number; "
+                    "lower training.learning_rate"
+                )
+            if self.schedule.update(epoch, found):
+                weights = self.learner.model.state_dict()
+                self.best = {name: weight.detach().to("cpu", copy=True) for name, weight in weights.items()}
         self.learner.train()
-        if not math.isfinite(found):
-            raise UserError(
-                f"{self.name}: validation {self.measure.name} of epoch {epoch} is not a finite number; "
-                "lower training.learning_rate"
-            )
-        if self.schedule.update(epoch, found):
-            self.best = validated
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate
         self.rows.append(epoch_row(done, self.measure, found, rate, self.fabric.device))
