@@ -1,8 +1,8 @@
 """The runner of broken inputs, and the table of what came of them.
 
 A test is marked with the row it belongs to, `@pytest.mark.fault("Text files", "deep nesting", "one line naming the
-file")`, and its cases are parameters; those marked `pytest.mark.more` run in `make test-faults` alone (AVSD_FAULTS=all),
-which also writes the table with its counts into docs/reliability.md.
+file")`, and its cases are parameters. Those marked `pytest.mark.more` run in `make test-faults` alone, with
+AVSD_FAULTS=all, which also writes the table with its counts into docs/reliability.md.
 """
 
 import json
