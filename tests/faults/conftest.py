@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.stages import Stages
+
 ROOT = Path(__file__).resolve().parents[2]
 ALL = os.environ.get("AVSD_FAULTS") == "all"
 PAGE = ROOT / "docs" / "reliability.md"
@@ -96,6 +98,11 @@ class Outcome:
         self.within(seconds, memory)
         return self.out
 
+    def went_well_in(self):
+        """Check that it ended with status 0; the seconds it took."""
+        self.went_well()
+        return self.wall
+
     def within(self, seconds, memory):
         assert seconds is None or self.processor <= seconds, self.processor
         assert memory is None or self.memory <= memory, self.memory / MEBIBYTE
@@ -175,3 +182,9 @@ def avsd(avsd_in, tmp_path):
         return avsd_in(folder, *arguments, **how)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def stages(avsd_in, tmp_path_factory):
+    """A finished tiny run made by hand, stage by stage: `stages.Stages`."""
+    return Stages(tmp_path_factory.mktemp("stages"), avsd_in)
