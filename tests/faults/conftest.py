@@ -155,11 +155,12 @@ def avsd_in(_servers):
         ended_by=signal.SIGKILL,
         alone=False,
         heavy=False,
+        imported=(),
         file_bytes=None,
         address_bytes=None,
         **environment,
     ):
-        modules = HEAVY if heavy else LIGHT
+        modules = (*(HEAVY if heavy else LIGHT), *imported)
         if modules not in _servers:
             _servers[modules] = Server(modules)
         how = {"seconds": seconds, "ended_by": ended_by, "alone": alone, "environment": environment}
@@ -174,8 +175,8 @@ def avsd(avsd_in, tmp_path):
     """`avsd("corpus", "import", ...)` runs the command in ``tmp_path`` and gives its `Outcome`.
 
     seconds: after so many (wall) it is ended, by the signal ``ended_by``; with what it started, or ``alone``. heavy:
-    torch is imported before, so that only the command counts. file_bytes, address_bytes: the system gives it no more
-    (as on a full disk, or a small machine).
+    torch is imported before, so that only the command counts; imported: and these modules. file_bytes, address_bytes:
+    the system gives it no more (as on a full disk, or a small machine).
     """
 
     def run(*arguments, folder=tmp_path, **how):
