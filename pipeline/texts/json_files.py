@@ -3,6 +3,8 @@
 Read by jiter, which finds a repeated key on the way and is no slower than Python's own reader, which cannot.
 """
 
+import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,6 @@ _MOST_A_CHARACTER = 4 / 3
 _WORDS = {
     "Detected duplicate key": "a key stands twice in one object:",
     "recursion limit exceeded": "nested too deeply,",
-    "lone leading surrogate in hex escape": "half of a pair is no character,",
-    "unexpected end of hex escape": "half of a pair is no character,",
     "number out of range": "a number of too many digits,",
 }
 """What jiter says, in words that a user of this project has met."""
@@ -44,12 +44,20 @@ def parse_json(text: str, source: str) -> Any:
         raise
     except ValueError as error:
         reason = str(error)
+        if "hex escape" in reason:
+            _name_half_of_a_pair(text, source)
         for said, meant in _WORDS.items():
             reason = reason.replace(said, meant)
         raise UserError(f"{source}: not a JSON file that can be read ({_short(reason)})") from None
     if r"\u0000" in text:
         check_content(content, source)
     return content
+
+
+def _name_half_of_a_pair(text: str, source: str) -> None:
+    """A `UserError` that says in which entry it is, where jiter knows the line."""
+    with contextlib.suppress(ValueError, RecursionError):
+        check_content(json.loads(text), source)
 
 
 def _short(reason: str) -> str:
