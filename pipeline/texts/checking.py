@@ -1,5 +1,6 @@
 """What a text may hold: characters, and no more of them than a sentence has."""
 
+import math
 import re
 import reprlib
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.progress import shown
-from pipeline.texts.limits import LONGEST_SENTENCE
+from pipeline.texts.limits import LARGEST_NUMBER, LONGEST_SENTENCE
 
 # Half of a pair that stands for one character in UTF-16: alone it is none, and no file can be written with it. A zero
 # ends a text for everything that is written in C.
@@ -50,7 +51,9 @@ def sentence_fault(value: Any, blank: bool = False) -> str | None:
 
 
 def check_content(content: Any, source: str, most: int | None = None) -> None:
-    """`check_text` for every text of lists and mappings; the error names the one, as in `dialogs[3].caption`.
+    """`check_text` for every text of lists and mappings, and whether the numbers are such as computers have.
+
+    The error names the place, as in `dialogs[3].caption`.
 
     most: so many values may be in it, each counted as often as it is referred to.
     """
@@ -58,8 +61,13 @@ def check_content(content: Any, source: str, most: int | None = None) -> None:
         for count, (place, value) in enumerate(_values(content, "")):
             if most is not None and count >= most:
                 raise UserError(f"{source}: more than {most:,} values; do aliases multiply them?")
+            where = f"{source}: {place}" if place else source
             if isinstance(value, str):
-                check_text(value, f"{source}: {place}" if place else source)
+                check_text(value, where)
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"{where}: {value} is no finite number")
+            elif isinstance(value, int) and abs(value) >= LARGEST_NUMBER:
+                raise UserError(f"{where}: a number of more than 64 bits")
     except RecursionError:
         raise UserError(f"{source}: nested too deeply, or a mapping that holds itself") from None
 

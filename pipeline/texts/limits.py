@@ -18,6 +18,7 @@ SETTINGS_MB = 0.25
 TABLE_MB = 16
 VALUES_PER_MB = 50_000
 """How many values the largest JSON may have, for every megabyte that it may have; each takes about 100 bytes."""
+LARGEST_NUMBER = 1 << 63
 LONGEST_SENTENCE = 20_000
 """Characters of a question, an answer, a caption or a description. METEOR takes memory by the square of the words."""
 

@@ -11,14 +11,13 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.texts.checking import quoted
-from pipeline.texts.limits import SETTINGS_MB
+from pipeline.texts.limits import LARGEST_NUMBER, SETTINGS_MB
 from pipeline.texts.plain import read_text
 
 DEEPEST = 64
 """Mappings and lists within one another."""
 MOST = 50_000
 """Values, those that aliases stand for counted each time."""
-_LARGEST = 1 << 63
 _LONGEST_NUMBER = 100
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -27,8 +26,8 @@ class _Settings(_Loader):  # type: ignore[misc]  # whichever of the two there is
     """Settings: numbers that a computer has."""
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        value = int(super().construct_yaml_int(node)) if len(node.value) <= _LONGEST_NUMBER else _LARGEST
-        if abs(value) >= _LARGEST:
+        value = int(super().construct_yaml_int(node)) if len(node.value) <= _LONGEST_NUMBER else LARGEST_NUMBER
+        if abs(value) >= LARGEST_NUMBER:
             raise yaml.constructor.ConstructorError(None, None, "a number that is too large", node.start_mark)
         return value
 
