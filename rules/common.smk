@@ -10,8 +10,6 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-sys.path.insert(0, str(workflow.basedir))
-
 from pipeline.errors import UserError
 from pipeline.holding import hold
 from pipeline.layout import imagenet_path, kinetics_path

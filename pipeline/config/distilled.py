@@ -26,6 +26,7 @@ from pydantic import Field, field_validator
 
 from pipeline.config.base import Section, TestSet
 from pipeline.config.features import Method
+from pipeline.config.seeds import MOST_SEEDS
 from pipeline.corpus.sentences import Target
 
 TEACHER = "distilled_teacher"
@@ -56,7 +57,9 @@ class Distillation(Section):
     target: Target = Field("summary", description="what all learn to write, as `target` of a describing system")
     training: dict[str, Any] = Field({}, description="overrides of the training section, for all of them")
     answers: dict[str, Any] = Field({}, description="overrides of the answers section, likewise")
-    seeds: int = Field(1, ge=1, description="times each is trained; a student of seed n learns from the teacher's")
+    seeds: int = Field(
+        1, ge=1, le=MOST_SEEDS, description="times each is trained; a student of seed n learns from the teacher's"
+    )
     test_set: TestSet = Field("trial", description="the test set that is described and scored")
 
     @field_validator("features")

@@ -17,6 +17,7 @@ from typing import Any
 
 FOLDS = 5
 """Parts of the training videos where `folds` is not given."""
+MOST_FOLDS = 100
 
 
 def with_folds(values: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def with_folds(values: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(told, dict) or told.get("in_sample") or told.get("system") not in systems:
             continue
         describer, folds = told["system"], told.get("folds", FOLDS)
-        if not isinstance(folds, int) or folds < 2:
+        if not isinstance(folds, int) or not 2 <= folds <= MOST_FOLDS:
             continue
         for number in range(1, folds + 1):
             made[fold_name(describer, number, folds)] = _entry(systems[describer], number, folds)

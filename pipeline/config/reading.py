@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from pipeline.config.root import Config
 from pipeline.errors import UserError
-from pipeline.texts import check_content, parse_json, read_yaml
+from pipeline.texts import check_content, parse_json, quoted, read_json, read_yaml
 
+MOST = 100_000
+"""Values of a configuration; the default one has about 1000."""
 _TRIED = re.compile(r"(lax-or-strict|function-\w+|json-or-python|literal)\[")
 
 
@@ -25,7 +27,7 @@ def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
 
 def parse(values: dict[str, Any], source: str = "configuration") -> Config:
     """Validate a plain mapping; the first problem becomes a one-line `UserError`."""
-    check_content(values, source)
+    check_content(values, source, MOST)
     try:
         return Config.model_validate(_nulls(values))
     except ValidationError as error:
@@ -38,7 +40,7 @@ def parse(values: dict[str, Any], source: str = "configuration") -> Config:
         if problem["type"] in ("string_type", "path_type"):
             found = problem["input"]
             advice = "" if isinstance(found, list | dict | None) else "; put quotes around it"
-            message = f"expected a text, found {found!r}{advice}"
+            message = f"expected a text, found {quoted(found)}{advice}"
         if problem["type"] == "extra_forbidden" and loc != problem["loc"] and len(loc) == 3:  # systems, NAME, key
             message = f"no key of a system with task {problem['loc'][2]}"
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
@@ -64,7 +66,14 @@ def load(sources: Sequence[str]) -> Config:
 
 
 def _read(source: str) -> dict[str, Any]:
-    loaded = parse_json(source, "--config") if source.startswith("{") else read_yaml(Path(source)) or {}
+    loaded = parse_json(source, "--config") if source.startswith("{") else read_settings(Path(source))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The content of one configuration file, YAML or, as its suffix says, JSON; nothing of it is believed yet."""
+    loaded = read_json(path) if path.suffix == ".json" else read_yaml(path) or {}
     if not isinstance(loaded, dict):
-        raise UserError(f"{source}: a configuration is a mapping, not {type(loaded).__name__}")
+        raise UserError(f"{path}: a configuration is a mapping, not {type(loaded).__name__}")
     return loaded

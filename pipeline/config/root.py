@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, Union
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, ModelWrapValidatorHandler, Tag, field_validator, model_validator
 
 from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.base import Section
@@ -64,12 +64,18 @@ class Config(Section):
     scoring: Scoring = Field(Scoring(), description="metrics")
     report: Report = Field(Report(), description="the page")
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _written_out(cls, values: Any) -> Any:
+    def _written_out(cls, values: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(values, dict):
-            return values
-        return in_data_folder(with_folds(with_seeds(with_distillation(values))))
+            return validate(values)
+        try:
+            made = in_data_folder(with_folds(with_seeds(with_distillation(values))))
+        except (TypeError, AttributeError):
+            # Something in it has another type than expected, which the validation of what was given names.
+            validate(values)
+            raise
+        return validate(made)
 
     @field_validator("networks")
     @classmethod

@@ -20,6 +20,7 @@ OTHERS = ("teacher", "model")
 """Keys of an entry that name another entry, whose seeds it goes with."""
 FIRST = 1
 """`training.seed` where none is given."""
+MOST_SEEDS = 100
 
 
 def with_seeds(values: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def with_seeds(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(systems, dict) or not all(isinstance(entry, dict) for entry in systems.values()):
         return values
     counts = {name: entry.get("seeds", 1) for name, entry in systems.items()}
-    if not all(isinstance(count, int) and count >= 1 for count in counts.values()):
+    if not all(isinstance(count, int) and 1 <= count <= MOST_SEEDS for count in counts.values()):
         return values
     made: dict[str, Any] = {}
     for name, entry in systems.items():

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.base import TEST_SETS, Section, TestSet
-from pipeline.config.folds import FOLDS, fold_name
+from pipeline.config.folds import FOLDS, MOST_FOLDS, fold_name
+from pipeline.config.seeds import MOST_SEEDS
 from pipeline.config.starts import InitFrom
 
 
@@ -44,7 +45,9 @@ class DescribedBy(Section):
 class DescribedUnseen(DescribedBy):
     """Descriptions of training videos: each by a describer that has not learned from it, unless one says otherwise."""
 
-    folds: int = Field(FOLDS, ge=2, description="describers that are trained for it, each without a part of the videos")
+    folds: int = Field(
+        FOLDS, ge=2, le=MOST_FOLDS, description="describers that are trained for it, each without a part of the videos"
+    )
     in_sample: bool = Field(
         False, description="by the one describer that has learned from them all: they are better than any at test"
     )
@@ -149,6 +152,7 @@ class System(Section):
     seeds: int = Field(
         1,
         ge=1,
+        le=MOST_SEEDS,
         description="times it is trained: entries NAME_s2, NAME_s3 ... with the seeds after its own, run with it",
     )
     seed_of: str | None = Field(None, description="the entry that this one is a further seed of (written by `seeds`)")

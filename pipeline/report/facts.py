@@ -12,6 +12,7 @@ import yaml
 from pipeline import __version__
 from pipeline.config import Config
 from pipeline.corpus.shards import shard_name
+from pipeline.corpus.statistics import read_statistics
 from pipeline.files import finished_files
 from pipeline.hdf5 import open_hdf5
 from pipeline.layout import Layout
@@ -158,7 +159,7 @@ def warnings(config: Config, found: list[FeatureFacts], unread: int) -> list[str
 
 def corpus_notes(config: Config) -> list[str]:
     """What the import did to the splits, as sentences."""
-    statistics = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
+    statistics = read_statistics(Layout(config.results).corpus / "statistics.json")
     if config.corpus.keep_trial_in_validation:
         notes = ["Trial videos were kept in validation (the paper's literal setting)."]
     else:
