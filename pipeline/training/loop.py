@@ -56,7 +56,9 @@ class Loop:
         self.name, self.fabric, self.learner, self.settings = name, fabric, learner, settings
         self.feed = Feed(training, settings, fabric.global_rank, fabric.world_size, pinned=fabric.device.type == "cuda")
         # A step that other processes take part in cannot be begun anew.
-        self.halving = Halving(f"{name}: training", "training.batch_turns", divisible=fabric.world_size == 1)
+        divisible = fabric.world_size == 1
+        smaller = "training.batch_turns (a dialog stays whole unless training.batch_by is turn)"
+        self.halving = Halving(f"{name}: training", smaller, divisible)
         self.validation, self.measure = validation, measure
         self.made_with, self.folder = made_with, folder
         self.position = Position()
