@@ -1,5 +1,6 @@
 """Which trained system answers, and what it sees."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.systems.answering import load_answering
+from pipeline.systems.info import Measured, read_info
 from pipeline.systems.system import INFO, WORDS, LoadedSystem
 from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
@@ -135,12 +137,14 @@ def _score(config: Config, name: str, test_set: str) -> float | None:
     if not path.is_file():
         return None
     content = read_json(path)
-    try:
-        return float(content["metrics"][DECIDES])
-    except (KeyError, TypeError):
-        raise UserError(f"{path}: no {DECIDES} in it; score the answers again, or give --system") from None
+    metrics = content.get("metrics") if isinstance(content, dict) else None
+    found = metrics.get(DECIDES) if isinstance(metrics, dict) else None
+    if not isinstance(found, int | float) or isinstance(found, bool) or not math.isfinite(found):
+        raise UserError(f"{path}: no {DECIDES} in it; score the answers again, or give --system")
+    return float(found)
 
 
 def _perplexity(config: Config, name: str) -> float:
-    info = read_json(Layout(config.results).model(config.trained(name)[0]) / INFO)
-    return float(info.get("metrics", {}).get("validation_perplexity", float("inf")))
+    info = read_info(Layout(config.results).model(config.trained(name)[0]) / INFO, Measured)
+    found = info.get("metrics", {}).get("validation_perplexity")
+    return math.inf if found is None else float(found)

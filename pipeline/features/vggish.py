@@ -4,6 +4,7 @@ Shapes: N patches of 96 frames x 64 mel bands, 128 values each.
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,8 @@ from pipeline.features.logmel import PATCH_SAMPLES, RATE, log_mel_patches
 DIMS = 128
 LAYERS: tuple[int | None, ...] = (64, None, 128, None, 256, 256, None, 512, 512, None)
 """Channels of the convolutions; None is a max pool."""
+PCA_BYTES = 1 << 24
+"""Of both arrays of PCA parameters; the published ones have 132,000."""
 QUANTISED = 2.0
 """AudioSet clips the whitened values to [-2, 2] before it makes bytes of them."""
 
@@ -79,11 +82,17 @@ def load_quantiser(path: Path) -> Quantiser:
     if not path.is_file():
         raise UserError(f"{path}: no such file of PCA parameters (vggish_pca_params.npz)")
     try:
-        with np.load(path) as content:
+        with zipfile.ZipFile(path) as archive:
+            if (size := sum(member.file_size for member in archive.infolist())) > PCA_BYTES:
+                raise ValueError(f"arrays of {size} bytes, at most {PCA_BYTES}")
+        with np.load(path, allow_pickle=False) as content:
             vectors = torch.from_numpy(content["pca_eigen_vectors"]).float()
             means = torch.from_numpy(content["pca_means"]).float().flatten()
-    except (KeyError, ValueError, OSError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: expected arrays pca_eigen_vectors and pca_means ({error})") from None
+    except (KeyError, ValueError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: expected arrays pca_eigen_vectors and pca_means ({reason})") from None
+    if not (vectors.isfinite().all() and means.isfinite().all()):
+        raise UserError(f"{path}: values that are not finite numbers; copy it again")
     if vectors.shape != (DIMS, DIMS) or means.shape != (DIMS,):
         raise UserError(f"{path}: shapes {tuple(vectors.shape)} and {tuple(means.shape)}, expected 128 x 128 and 128")
     return Quantiser(vectors, means)
