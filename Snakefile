@@ -14,6 +14,11 @@ include: "rules/report.smk"
 include: "rules/distillation.smk"
 
 
+# Instead of Snakemake's lock, which outlives a run that was killed (`nolock` in the profiles).
+onstart:
+    hold_results()
+
+
 rule all:
     default_target: True
     input:

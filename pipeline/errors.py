@@ -12,6 +12,8 @@ REFUSED = frozenset(
     if hasattr(errno, name)
 )
 """What a disk or a system may answer to anyone; any other error of the system is a bug, and worth a traceback."""
+_NO_MEMORY = "DefaultCPUAllocator: "
+"""What PyTorch says when the system gives it no memory."""
 _HDF5 = re.compile(r"filename = '(?P<path>[^']+)'.*?error message = '(?P<words>[^']+)'")
 
 
@@ -22,10 +24,17 @@ class UserError(Exception):
     """
 
 
-def refusal(error: OSError | MemoryError) -> str | None:
-    """One line about something the machine refused, with the file where it is known; None where this is a bug."""
-    if isinstance(error, MemoryError):
+def refusal(error: OSError | MemoryError | RuntimeError) -> str | None:
+    """One line about something the machine refused, with the file where it is known; None where this is a bug.
+
+    PyTorch, which is not imported for this, tells of memory in words of its own.
+    """
+    if isinstance(error, MemoryError) or _NO_MEMORY in str(error):
         return "not enough memory; give the job more"
+    if type(error).__name__ == "OutOfMemoryError":
+        return "not enough memory on the device; lower the size of a batch, or give device: cpu"
+    if isinstance(error, RuntimeError):
+        return None
     if error.errno not in REFUSED:
         return None
     if found := _HDF5.search(str(error)):
