@@ -10,9 +10,8 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-sys.path.insert(0, str(workflow.basedir))
-
 from pipeline.errors import UserError
+from pipeline.holding import hold
 from pipeline.gpus import jobs_per_gpu, visible
 from pipeline.layout import imagenet_path, kinetics_path
 from pipeline.plan import Plan
@@ -38,12 +37,21 @@ LOGS = LAYOUT.root / "logs"
 BENCHMARKS = LAYOUT.root / "benchmarks"
 
 # `avsd` is this checkout's package, run by the Python that runs Snakemake or, with conda environments, by theirs. With
-# PYTHONSAFEPATH nothing is imported from the folder a user works in. Snakemake formats the prefix: braces are doubled.
+# PYTHONSAFEPATH nothing is imported from the folder a user works in. It takes the shell's place, and is told of
+# Snakemake's process, with which it ends. Snakemake formats the prefix: braces are doubled.
 WITH_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 PYTHON = "python" if WITH_CONDA else shlex.quote(sys.executable)
 CHECKOUT = shlex.quote(str(workflow.basedir))
-PREFIX = f'export PYTHONSAFEPATH=1 PYTHONPATH={CHECKOUT}; avsd() {{ {PYTHON} -m pipeline "$@"; }}; '
+AVSD = f'avsd() {{ AVSD_PARENT=$PPID exec {PYTHON} -m pipeline "$@"; }}; '
+PREFIX = f"export PYTHONSAFEPATH=1 PYTHONPATH={CHECKOUT}; {AVSD}"
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
+
+
+def hold_results():
+    try:
+        hold(LAYOUT.root)
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 # Snakemake formats the path of an environment, the checkout's with it, with a job's wildcards.
@@ -54,8 +62,8 @@ def environment(file):
 
 wildcard_constraints:
     shard=r"\d{4}",
-    feature=r"\w+",
-    system=r"\w+",
+    feature=r"[\w-]+",
+    system=r"[\w-]+",
     test_set="trial|official|test|training|validation",
     references=r"[\w.]+",
 

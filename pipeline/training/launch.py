@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from pydantic import TypeAdapter
 
 import pipeline
 from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.files import scratch_folder
-from pipeline.training.processes import Place
+from pipeline.texts import read_end
+from pipeline.texts.typed import read_typed
+from pipeline.training.processes import Place, Report
 
 WORKER = (sys.executable, "-P", "-m", "pipeline.training.worker")
 """Imports nothing from the folder a user works in; `_start` says where this package lies."""
@@ -168,12 +171,12 @@ def _reason(name: str, workers: Sequence[_Worker], places: Sequence[Place]) -> s
 
     The traceback of a bug goes to stderr.
     """
-    reports = [json.loads(worker.report.read_text()) for worker in workers if worker.report.is_file()]
+    reports = [read_typed(each.report, TypeAdapter(Report), "a report") for each in workers if each.report.is_file()]
     for kind in ("user", "bug"):
         for report in reports:
             if report["kind"] == kind:
                 sys.stderr.write(report["traceback"])
-                return str(report["message"])
+                return report["message"]
     for worker, place in zip(workers, places, strict=True):
         code = worker.process.returncode
         if code is not None and code < 0:
@@ -181,6 +184,6 @@ def _reason(name: str, workers: Sequence[_Worker], places: Sequence[Place]) -> s
             hint = "; out of memory? lower training.batch_turns" if code == -signal.SIGKILL else ""
             return f"{name}: process {place.rank} of {place.world} was ended by {why}{hint}"
         if code and not worker.report.is_file():
-            said = worker.stderr.read_text(errors="replace").strip().splitlines() if worker.stderr else []
+            said = read_end(worker.stderr).strip().splitlines() if worker.stderr else []
             return f"{name}: process {place.rank} of {place.world} ended with status {code}: {' '.join(said[-1:])}"
     return f"{name}: {reports[0]['message']}"
