@@ -11,8 +11,8 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 from pipeline.errors import UserError
-from pipeline.holding import hold
 from pipeline.gpus import jobs_per_gpu, visible
+from pipeline.holding import hold
 from pipeline.layout import imagenet_path, kinetics_path
 from pipeline.plan import Plan
 from pipeline.versions import STAGES
@@ -123,8 +123,8 @@ def machines():
 
 # Results that took long are flagged `update`: Snakemake then leaves the old one where it is until the new one is whole,
 # and puts it back when the job fails. As it takes a file that it has put back for a finished one, an empty file beside
-# says what is finished; whoever needs the result needs that, too.
-# In a storage they do that unasked, and Snakemake would look for the old ones here.
+# says what is finished; whoever needs the result needs that, too. In a storage the old ones stay by themselves, and
+# Snakemake would look for them here.
 def kept(result):
     return update(result) if BELOW == Path() else result
 

@@ -31,35 +31,20 @@ MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos"
 class Settings(Files):
     """The jobs, with exactly the settings that the result of each depends on (`config.dependence`)."""
 
-<<<<<<< HEAD
     def machine(self, name: str | None = None, feature: str | None = None, below: Path = Path()) -> str:
-        """Where things are, the device, how many bad videos are put up with.
-=======
-    def machine(self, name: str | None = None, feature: str | None = None) -> str:
         """Where things are, the device, which videos are put up with.
->>>>>>> main
-
-        below: the folder that a job finds everything in which the configuration names by a relative path.
 
         And what else a card says of the system ``name``, how large a batch of ``feature`` is. Inputs are followed as
-        files, so no result depends on these settings.
+        files, so no result depends on these settings. below: the folder in which a job finds everything that the
+        configuration names by a relative path.
         """
-<<<<<<< HEAD
         places = _below(below, {key: getattr(self.config, key) for key in MACHINE_KEYS})
-        bad = {"media": {"max_bad_fraction": self.config.media.max_bad_fraction}}
+        limits = {"media": self.config.media.model_dump(include=set(Limits.model_fields))}
         said = {} if name is None else {"systems": {name: self._said(name)}}
         batch = {} if feature is None else {"features": {feature: self._batch(feature)}}
         files = {"dialogs": _below(below, self.dialog_files()), "captions": _below(below, self.caption_files())}
         videos = _below(below, {"videos": self.video_folder})
-        return _json({**places, **bad, **said, **batch, **videos, **files})
-=======
-        places = {key: getattr(self.config, key) for key in MACHINE_KEYS}
-        limits = {"media": self.config.media.model_dump(include=set(Limits.model_fields))}
-        said = {} if name is None else {"systems": {name: self._said(name)}}
-        batch = {} if feature is None else {"features": {feature: self._batch(feature)}}
-        corpus = {"videos": self.video_folder, "dialogs": self.dialog_files(), "captions": self.caption_files()}
-        return _json({**places, **limits, **said, **batch, **corpus})
->>>>>>> main
+        return _json({**places, **limits, **said, **batch, **videos, **files})
 
     def _batch(self, feature: str) -> dict[str, Any]:
         settings = self.config.features[feature]

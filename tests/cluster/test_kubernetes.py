@@ -82,7 +82,7 @@ def test_a_whole_run_whose_files_lie_in_a_storage(tmp_path, project):
     results = work / "bucket/run/results"
     assert "Table 2" in (results / "report.html").read_text()
     assert json.loads((results / "scores/ours_none_none/trial.json").read_text())["metrics"]
-    assert not (work / "results").exists()
+    assert [path.name for path in (work / "results").rglob("*")] == [".lock"]
 
 
 def test_the_image_is_built_of_the_pinned_versions_with_and_without_cuda(tmp_path):
