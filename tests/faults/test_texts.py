@@ -6,6 +6,7 @@ import pickle
 import socket
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def zeros(path):
 
 def listening(path):
     with socket.socket(socket.AF_UNIX) as end:
-        before = os.getcwd()
+        before = Path.cwd()
         os.chdir(path.parent)  # the name of a socket may not be long
         try:
             end.bind(path.name)
@@ -104,7 +105,7 @@ def test_paths_no_file_has(avsd, key, name):
     assert (key in line and r"\x00" in line) or "File name too long" in line or "cannot be read" in line
 
 
-@pytest.mark.fault("Text files", "gigabytes: a JSON string of 1 GB, a sparse file of 3 GB", "one line, how to read more")
+@pytest.mark.fault("Text files", "gigabytes: a text of 1 GB, a sparse file of 3 GB", "one line, how to read more")
 @pytest.mark.parametrize(("size", "begin"), [(GIGABYTE, b'"'), pytest.param(3 * GIGABYTE, b"", marks=MORE)])
 @of_readers()
 def test_gigabytes(avsd, tmp_path, reader, size, begin):
@@ -142,7 +143,12 @@ def test_as_many_values_as_may_be(avsd, tmp_path, kind):
 @pytest.mark.fault("Text files", "a limit that the user sets", "files so large are read; what is no number is one line")
 @pytest.mark.parametrize(
     ("value", "words"),
-    [("1", "expected at most 1 MB"), ("2", None), ("much", "expected a whole number"), ("0", "expected a whole number")],
+    [
+        ("1", "expected at most 1 MB"),
+        ("2", None),
+        ("much", "expected a whole number"),
+        ("0", "expected a whole number"),
+    ],
 )
 def test_the_limit_is_the_users(avsd, tmp_path, value, words):
     padded = json.dumps(DIALOGS)[:-1] + " " * 1_500_000 + "}"
@@ -160,7 +166,7 @@ ENCODED = {
     "UTF-32": ('{"a": 1}'.encode("utf-32"), "UTF-16"),
     "a zero byte": (b'{"a": 1}\n\0', "a zero byte in line 2"),
     "half of a pair in UTF-8": (b'"\xed\xa0\x80"', "not UTF-8"),
-    "bytes": (bytes(range(255, 0, -1)), "not UTF-8"),
+    "bytes": (bytes(range(250, 0, -1)), "not UTF-8"),
 }
 
 
@@ -362,7 +368,10 @@ NO_NPY = {
     "4 TB by its header": (lambda p: p.write_bytes(header((10**6, 10**6)) + bytes(4096)), "not an npy file"),
     "a product past 64 bits": (lambda p: p.write_bytes(header((2**62, 8)) + bytes(4096)), "not an npy file"),
     "fewer than none": (lambda p: p.write_bytes(header((-1, 8)) + bytes(4096)), "npy"),
-    "a sparse file of 3 GB": (lambda p: sparse(p, 3 * GIGABYTE, header((3 * GIGABYTE // 4096 - 1, 1024))), "3,000.0 MB"),
+    "a sparse file of 3 GB": (
+        lambda p: sparse(p, 3 * GIGABYTE, header((3 * GIGABYTE // 4096 - 1, 1024))),
+        "3,000.0 MB",
+    ),
     "objects": (lambda p: saved(p, np.array([{"a": 1}], object), allow_pickle=True), "not an npy file"),
     "a pickle": (lambda p: p.write_bytes(pickle.dumps({"a": 1})), "not an npy file"),
     "an archive": (lambda p: zipfile.ZipFile(p, "w").close(), "not an npy file"),
