@@ -12,17 +12,25 @@ min_version("9.0")
 
 from pipeline.errors import UserError
 from pipeline.holding import hold
+from pipeline.gpus import jobs_per_gpu, visible
 from pipeline.layout import imagenet_path, kinetics_path
 from pipeline.plan import Plan
 from pipeline.versions import STAGES
 
+# On a workstation as many jobs use GPUs as it has; `--resources gpu=2`: fewer. Which one a job takes: pipeline/gpus.py.
 try:
     PLAN = Plan.of(config)
+    GPUS = len(visible()) * jobs_per_gpu()
 except UserError as error:
     sys.exit(f"error: {error}")
 
 if PLAN.note is not None and workflow.is_main_process:
     print(PLAN.note, file=sys.stderr)
+
+# Where jobs are submitted (`nodes` at a time), GPUs are the scheduler's business.
+HERE = workflow.is_main_process and workflow.resource_settings.nodes is None
+if HERE and GPUS > 0 and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", GPUS)
 
 LAYOUT = PLAN.layout
 LOGS = LAYOUT.root / "logs"
@@ -74,6 +82,30 @@ def feature_machine(wildcards, threads):
 # With what the system is called: that stands in its model card and its answers, and changes neither.
 def system_machine(wildcards, threads):
     return PLAN.machine(wildcards.system)
+
+
+# GPUs that the job takes for itself.
+def taken_gpus(wildcards, resources):
+    return resources.get("gpu", 0)
+
+
+# A job that was ended for its memory or its time is tried again with more (`retries` in the profiles).
+def growing(first):
+    def grown(wildcards, attempt):
+        return first * attempt
+
+    return grown
+
+
+# A training on several machines is one job: a task a machine, which `srun` starts (pipeline/training/launch.py).
+def machines():
+    if PLAN.config.nodes == 1:
+        return {}
+    each = {"mpi": "srun", "nodes": PLAN.config.nodes, "tasks": PLAN.config.nodes}
+    if PLAN.gpu is None:
+        return each
+    gpus = f"--gpus-per-node={PLAN.config.processes}"
+    return {**each, "tasks_per_gpu": 0, "slurm_extra": gpus}
 
 
 # Results that took long are flagged `update`: Snakemake then leaves the old one where it is until the new one is whole,

@@ -17,8 +17,8 @@ rule pretraining_corpus:
     conda:
         environment("envs/corpus.yaml")
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=pretraining_corpus_settings,
         machine=pretraining_machine,
@@ -89,6 +89,7 @@ use rule train as pretrain with:
     params:
         settings=pretraining_settings,
         machine=pretraining_system_machine,
+        gpus=taken_gpus,
         version=STAGES["training"],
     message:
         "Pretraining {wildcards.system} on captions (progress in {log})"

@@ -108,7 +108,7 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
             answer = answers[dialog.video_id, turn]
             question = dialog.turns[turn].question
             explained.append(explanation(network, vocabulary, inputs, question, answer, described, said, times))
-        clip = read_clip(files[dialog.video_id])
+        clip = read_clip(files[dialog.video_id], config.media)
         found.append(
             {"video": dialog.video_id, "clip": _clip(clip), "answers": [_explanation(each) for each in explained]}
         )

@@ -13,7 +13,7 @@ from pipeline.asking.conversation import Conversation, Told, name_unknown
 from pipeline.asking.describing import sentences
 from pipeline.asking.history import Before, given_history, read_history
 from pipeline.asking.system import Answerer, open_answerer, open_describer
-from pipeline.asking.video import check_features, video_features, warn_of_other_settings
+from pipeline.asking.video import check_features, check_video, video_features, warn_of_other_settings
 from pipeline.asking.words import as_in_corpus
 from pipeline.config import Config
 from pipeline.config.systems import DescribedBy
@@ -57,14 +57,13 @@ def ask(config: Config, request: Request, show: Show | None = None) -> None:
     """
     began = time.monotonic()
     device = resolve_device(config.device)
-    if not request.video.is_file():
-        raise UserError(f"{request.video}: no such video file")
+    check_video(request.video)
     _check_texts(request)
     before = _before(request)
     answerer = open_answerer(config, request.system, request.description is not None, device)
     check_features(config, answerer.dims)
     conversation = _conversation(config, request, before, answerer, device)
-    clip = read_clip(request.video) if request.explain else None
+    clip = read_clip(request.video, config.media) if request.explain else None
     opening = tuple(conversation.turns)
     log(f"{request.video.name}: ready after {time.monotonic() - began:.1f} s")
     for question in _questions(request):

@@ -1,5 +1,6 @@
 """Which trained system answers, and what it sees."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NotRequired
@@ -15,8 +16,8 @@ from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.systems.answering import load_answering
+from pipeline.systems.info import Measured, read_info
 from pipeline.systems.system import INFO, WORDS, LoadedSystem
-from pipeline.texts import read_json
 from pipeline.texts.typed import Number, read_typed
 from pipeline.vocabulary.words import Vocabulary
 
@@ -152,5 +153,6 @@ def _score(config: Config, name: str, test_set: str) -> float | None:
 
 
 def _perplexity(config: Config, name: str) -> float:
-    info = read_json(Layout(config.results).model(config.trained(name)[0]) / INFO)
-    return float(info.get("metrics", {}).get("validation_perplexity", float("inf")))
+    info = read_info(Layout(config.results).model(config.trained(name)[0]) / INFO, Measured)
+    found = info.get("metrics", {}).get("validation_perplexity")
+    return math.inf if found is None else float(found)

@@ -47,9 +47,11 @@ class Config(Section):
     captions: Captions = Field(Captions(), description="the user's captions (with source: captions)")
     run: tuple[str, ...] = Field((), description="systems to train, answer with and score; empty: features only")
     extract: tuple[str, ...] = Field((), description="features to compute even if no system uses them")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 ...")
+    device: str = Field("auto", description="auto, cpu, cuda; of a command by hand cuda:1 too")
     processes: int = Field(1, ge=1, description="processes a training runs in on each node: one a GPU, or on the CPU")
-    nodes: int = Field(1, ge=1, description="machines a training runs on, `processes` on each")
+    nodes: int = Field(
+        1, ge=1, description="machines a training runs on, `processes` on each; in the workflow on Slurm"
+    )
     corpus: Corpus = Field(Corpus(), description="dialogs, splits, shards")
     media: Media = Field(Media(), description="decoding")
     features: dict[str, Feature] = Field({}, description="feature definitions by name")

@@ -24,6 +24,7 @@ TOO_MANY_SIGNALS = 123
 """ffmpeg's status when it is told so often to end that it does so at once."""
 _TOLD = re.compile(r"Exiting normally, received signal (\d+)")
 READ_BYTES = 1 << 22
+"""Read of a file at once; of a hole in it, nothing."""
 LARGEST_ALLOCATION = (1 << 31) - 1
 
 
@@ -56,6 +57,10 @@ class Ending:
             return f"was ended from outside, by {_name(ended_by)}{hint}"
         lacking = self._lacking or next((os.strerror(e) for e in (*LACKING, NO_THREAD) if status == 256 - e), None)
         return None if lacking is None else f"got too little from the machine: {lacking}"
+
+    def out_of_memory(self, status: int) -> bool:
+        """Whether it got no more memory, for all it may have."""
+        return self._lacking == os.strerror(errno.ENOMEM) or status == 256 - errno.ENOMEM
 
     def crashed(self, status: int) -> str | None:
         """How the decoder crashed, for a sentence; None where it did not."""

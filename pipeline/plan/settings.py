@@ -18,6 +18,7 @@ from pipeline.config.dependence import (
     trained_entry,
     training_values,
 )
+from pipeline.config.features import Limits
 from pipeline.config.systems import ANSWER
 from pipeline.plan.files import Files
 from pipeline.plan.pretraining import pretraining
@@ -30,17 +31,17 @@ class Settings(Files):
     """The jobs, with exactly the settings that the result of each depends on (`config.dependence`)."""
 
     def machine(self, name: str | None = None, feature: str | None = None) -> str:
-        """Where things are, the device, how many bad videos are put up with.
+        """Where things are, the device, which videos are put up with.
 
         And what else a card says of the system ``name``, how large a batch of ``feature`` is. Inputs are followed as
         files, so no result depends on these settings.
         """
         places = {key: getattr(self.config, key) for key in MACHINE_KEYS}
-        bad = {"media": {"max_bad_fraction": self.config.media.max_bad_fraction}}
+        limits = {"media": self.config.media.model_dump(include=set(Limits.model_fields))}
         said = {} if name is None else {"systems": {name: self._said(name)}}
         batch = {} if feature is None else {"features": {feature: self._batch(feature)}}
         corpus = {"videos": self.video_folder, "dialogs": self.dialog_files(), "captions": self.caption_files()}
-        return _json({**places, **bad, **said, **batch, **corpus})
+        return _json({**places, **limits, **said, **batch, **corpus})
 
     def _batch(self, feature: str) -> dict[str, Any]:
         settings = self.config.features[feature]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from pydantic import TypeAdapter
@@ -45,13 +46,34 @@ def launch(config: Config, name: str) -> None:
     """Train ``name`` in `processes` processes of this machine, together with those of the other `nodes`.
 
     This process only watches. The first process of the first machine writes and logs. Raises `UserError` when any of
-    them ends in error, after all have been ended; when this one is killed, they end by themselves.
+    them ends in error, after all have been ended; when this one is killed, they end by themselves. In a job of Slurm's
+    that nothing has started on its nodes yet, `srun` does, and this process becomes it.
     """
+    if config.nodes > 1 and _is_whole_job():
+        _become_srun(config, name)
     places = _places(config)
     with scratch_folder("train") as folder, _started(config, name, places, folder) as workers:
         _wait(workers)
         if any(worker.process.returncode != 0 for worker in workers):
             raise UserError(_reason(name, workers, places))
+
+
+def _is_whole_job() -> bool:
+    """Whether this is the script of a Slurm job, not one of the tasks that `srun` starts in it."""
+    return "SLURM_JOB_ID" in os.environ and not any(name in os.environ for name in ("SLURM_STEP_ID", "NODE_RANK"))
+
+
+def _become_srun(config: Config, name: str) -> NoReturn:
+    """The same command once on each node; when one ends in error, the others are ended."""
+    tasks = [f"--nodes={config.nodes}", f"--ntasks={config.nodes}", "--ntasks-per-node=1"]
+    # Processes share what the job has of a node, whatever one task would get.
+    tasks += [f"--cpus-per-task={config.processes}", "--cpu-bind=none", "--kill-on-bad-exit=1"]
+    command = [sys.executable, "-P", "-m", "pipeline", "train", name, "--config", config.model_dump_json()]
+    os.environ["PYTHONPATH"] = _python_path()
+    try:
+        os.execvp("srun", ["srun", *tasks, *command])  # noqa: S606, S607 - the cluster's own
+    except FileNotFoundError:
+        raise UserError(f"nodes: {config.nodes} in a job of Slurm's, and there is no srun to start them with") from None
 
 
 def _places(config: Config) -> list[Place]:

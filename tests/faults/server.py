@@ -28,7 +28,11 @@ def become(task):
         flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         os.dup2(os.open(name, flags, 0o666), number)
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode) for number, mode in enumerate("rww"))
-    for signum, limit in ((resource.RLIMIT_FSIZE, task["file_bytes"]), (resource.RLIMIT_AS, task["address_bytes"])):
+    address_bytes = task["address_bytes"]
+    if task["room_bytes"] is not None:
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        address_bytes = mapped + task["room_bytes"]
+    for signum, limit in ((resource.RLIMIT_FSIZE, task["file_bytes"]), (resource.RLIMIT_AS, address_bytes)):
         if limit is not None:
             resource.setrlimit(signum, (limit, limit))
     sys.argv = task["arguments"]

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.media import ffmpeg
 from pipeline.media.endings import StoppedError
+from pipeline.media.faults import UnreadableError
 from pipeline.media.ffmpeg import Decoder
-from pipeline.media.probe import UnreadableError
 
 
 def shell(script: str) -> list[str]:
