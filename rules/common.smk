@@ -62,8 +62,8 @@ def environment(file):
 
 wildcard_constraints:
     shard=r"\d{4}",
-    feature=r"\w+",
-    system=r"\w+",
+    feature=r"[\w-]+",
+    system=r"[\w-]+",
     test_set="trial|official|test|training|validation",
     references=r"[\w.]+",
 

@@ -6,7 +6,6 @@ where it comes from), `vocabulary.json` (its words) and `README.md` (the model c
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,8 +39,6 @@ DESCRIBED = "the weights system.json describes"
 WEIGHTS, INFO, WORDS, CARD = "model.safetensors", "system.json", "vocabulary.json", "README.md"
 ASIDE = ".old"
 """How the name ends that a model has while another takes its place."""
-_FEATURE_NAME = re.compile(r"[A-Za-z]\w*")
-_RESERVED = ("question", "history")
 
 
 @dataclass(frozen=True)
@@ -86,12 +83,6 @@ def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping
     """
     trained_name, trained = config.trained(name)
     assert trained.network is not None
-    for feature in trained.features:
-        if not _FEATURE_NAME.fullmatch(feature) or feature in _RESERVED:
-            raise UserError(
-                f"systems.{trained_name}.features: {feature!r} cannot name an input of a network; use letters, digits "
-                f"and '_', and none of {', '.join(_RESERVED)}"
-            )
     dims = {feature: feature_dims[feature] for feature in trained.features}
     return build_network(
         trained.network, config.sizes(trained_name), vocabulary_size, dims, trained.looks_back(), trained.asked
