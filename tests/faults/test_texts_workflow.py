@@ -44,7 +44,7 @@ def test_configuration_files(dry_run, tmp_path, kind):
         pytest.param(
             "videos=[&a [1,1,1,1,1,1,1,1,1],&b [*a,*a,*a,*a,*a,*a,*a,*a,*a],&c [*b,*b,*b,*b,*b,*b,*b,*b,*b],"
             "&d [*c,*c,*c,*c,*c,*c,*c,*c,*c],&e [*d,*d,*d,*d,*d,*d,*d,*d,*d],[*e,*e,*e,*e,*e,*e,*e,*e,*e]]",
-            "more than 100,000 values",
+            "more than 100000 values",
             marks=pytest.mark.more,
         ),
     ],
