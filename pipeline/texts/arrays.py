@@ -2,6 +2,7 @@
 
 import io
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from pipeline.texts.opening import opened
 _REAL = "fiu"
 _WRONG = (
     *(ValueError, TypeError, KeyError, EOFError, OverflowError, SyntaxError, RecursionError, MemoryError),
-    *(NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, OSError),
+    *(NotImplementedError, RuntimeError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, OSError),
 )
 """What NumPy and zipfile make of broken files."""
 

@@ -50,17 +50,13 @@ def sentence_fault(value: Any, blank: bool = False) -> str | None:
     return None if blank or value.strip() else "is blank, expected words"
 
 
-def check_content(content: Any, source: str, most: int | None = None) -> None:
+def check_content(content: Any, source: str) -> None:
     """`check_text` for every text of lists and mappings, and whether the numbers are such as computers have.
 
     The error names the place, as in `dialogs[3].caption`.
-
-    most: so many values may be in it, each counted as often as it is referred to.
     """
     try:
-        for count, (place, value) in enumerate(_values(content, "")):
-            if most is not None and count >= most:
-                raise UserError(f"{source}: more than {most:,} values; do aliases multiply them?")
+        for place, value in _values(content, ""):
             where = f"{source}: {place}" if place else source
             if isinstance(value, str):
                 check_text(value, where)

@@ -6,6 +6,7 @@ import pickle
 import socket
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def zeros(path):
 
 def listening(path):
     with socket.socket(socket.AF_UNIX) as end:
-        before = os.getcwd()
+        before = Path.cwd()
         os.chdir(path.parent)  # the name of a socket may not be long
         try:
             end.bind(path.name)
@@ -104,9 +105,7 @@ def test_paths_no_file_has(avsd, key, name):
     assert (key in line and r"\x00" in line) or "File name too long" in line or "cannot be read" in line
 
 
-@pytest.mark.fault(
-    "Text files", "gigabytes: a JSON string of 1 GB, a sparse file of 3 GB", "one line, how to read more"
-)
+@pytest.mark.fault("Text files", "gigabytes: a text of 1 GB, a sparse file of 3 GB", "one line, how to read more")
 @pytest.mark.parametrize(("size", "begin"), [(GIGABYTE, b'"'), pytest.param(3 * GIGABYTE, b"", marks=MORE)])
 @of_readers()
 def test_gigabytes(avsd, tmp_path, reader, size, begin):
@@ -167,7 +166,7 @@ ENCODED = {
     "UTF-32": ('{"a": 1}'.encode("utf-32"), "UTF-16"),
     "a zero byte": (b'{"a": 1}\n\0', "a zero byte in line 2"),
     "half of a pair in UTF-8": (b'"\xed\xa0\x80"', "not UTF-8"),
-    "bytes": (bytes(range(255, 0, -1)), "not UTF-8"),
+    "bytes": (bytes(range(250, 0, -1)), "not UTF-8"),
 }
 
 
