@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 
 from pipeline.config import Config, network_sizes
 from pipeline.config.dependence import training_values
@@ -138,7 +139,7 @@ def save(
         with atomic_path(temporary / WEIGHTS) as path:
             # One entry: several would stand in the file in an order of chance.
             about = json.dumps({"system": name, "vocabulary": vocabulary.hash})
-            save_file(weights, path, metadata={"avsd": about})
+            path.write_bytes(serialised(weights, {"avsd": about}))  # not by `save_file`: it hides what the disk says
         vocabulary.write(temporary / WORDS)
         write_json(temporary / INFO, info)
         write_text(temporary / CARD, card(info))

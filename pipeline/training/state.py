@@ -64,8 +64,12 @@ class State:
 
     def write(self, path: Path) -> None:
         """Write atomically: a reader finds this state or the one before."""
-        with atomic_path(path) as temporary:
-            torch.save({item.name: getattr(self, item.name) for item in fields(self)}, temporary)
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            try:
+                torch.save({item.name: getattr(self, item.name) for item in fields(self)}, file)
+            except RuntimeError as error:
+                # What the disk has said stands behind what PyTorch makes of it.
+                raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def take_up(folder: Path, settings: Settings, name: str) -> State | None:
