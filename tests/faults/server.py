@@ -69,6 +69,14 @@ def session(leader):
     return found
 
 
+def end_by(pid, number, alone):
+    """Send a signal to a command, or to all of its session."""
+    try:
+        (os.kill if alone else os.killpg)(pid, number)
+    except ProcessLookupError:  # it has not begun one yet
+        os.kill(pid, number)
+
+
 def run(task):
     begun = time.monotonic()
     ending = [(task["seconds"], task["ended_by"]), (task["seconds"] + LEAVING, signal.SIGKILL)]
@@ -93,7 +101,7 @@ def run(task):
         if done:
             break
         if ending and time.monotonic() - begun > ending[0][0]:
-            (os.kill if task["alone"] else os.killpg)(pid, ending.pop(0)[1])
+            end_by(pid, ending.pop(0)[1], task["alone"])
         time.sleep(0.005)
     end = time.monotonic()
     left = session(pid) if len(ending) < 2 else []
