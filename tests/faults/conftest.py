@@ -155,16 +155,21 @@ def avsd_in(_servers):
         ended_by=signal.SIGKILL,
         alone=False,
         heavy=False,
+        imported=(),
         file_bytes=None,
         address_bytes=None,
+        room_bytes=None,
+        unprivileged=False,
+        entry=("avsd", "pipeline.__main__:main"),
         **environment,
     ):
-        modules = HEAVY if heavy else LIGHT
+        modules = (*(HEAVY if heavy else LIGHT), *imported)
         if modules not in _servers:
             _servers[modules] = Server(modules)
         how = {"seconds": seconds, "ended_by": ended_by, "alone": alone, "environment": environment}
-        how |= {"file_bytes": file_bytes, "address_bytes": address_bytes}
-        return _servers[modules](folder, arguments, ("avsd", "pipeline.__main__:main"), **how)
+        how |= {"file_bytes": file_bytes, "address_bytes": address_bytes, "room_bytes": room_bytes}
+        how |= {"unprivileged": unprivileged}
+        return _servers[modules](folder, arguments, entry, **how)
 
     return run
 
@@ -174,8 +179,9 @@ def avsd(avsd_in, tmp_path):
     """`avsd("corpus", "import", ...)` runs the command in ``tmp_path`` and gives its `Outcome`.
 
     seconds: after so many (wall) it is ended, by the signal ``ended_by``; with what it started, or ``alone``. heavy:
-    torch is imported before, so that only the command counts. file_bytes, address_bytes: the system gives it no more
-    (as on a full disk, or a small machine).
+    torch is imported before, so that only the command counts; imported: and these modules. entry: another program.
+    file_bytes, address_bytes: the system gives it no more (as on a full disk, or a small machine); room_bytes: of
+    memory, beyond what is imported. unprivileged: permissions of files hold for root, too.
     """
 
     def run(*arguments, folder=tmp_path, **how):

@@ -1,6 +1,7 @@
 """The stages of a tiny run by hand, and what they leave, so that one of them may be disturbed and looked at."""
 
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -46,10 +47,6 @@ STAGES = {
     "extract": ("extract", "i3d_rgb", *GIVEN, "--decoded", SHARD, "--out", FEATURE, "--seconds", SECONDS),
     "train": ("train", SYSTEM, *GIVEN),
     "answer": ("answer", SYSTEM, "--test-set", "trial", *GIVEN),
-    "paraphrases": (
-        *("paraphrases", "--references", REFERENCES, "--vocabulary", "results/vocabulary.json"),
-        *("--out", "results/paraphrases"),
-    ),
     "score": (
         *("score", ANSWERS, "--references", REFERENCES, "--bootstrap", "20"),
         *("--paraphrases", "results/paraphrases", "--json", SCORES),
@@ -63,10 +60,14 @@ WRITES = {
     "extract": (FEATURE, SECONDS),
     "train": (f"results/models/{SYSTEM}", f"results/state/{SYSTEM}"),
     "answer": (ANSWERS,),
-    "paraphrases": ("results/paraphrases",),
     "score": (SCORES,),
 }
 """What each stage makes, and what is taken away before it runs again."""
+IMPORTED = (
+    *("lightning.fabric", "torch._dynamo", "torchvision.transforms.v2.functional", "pipeline.features.frames"),
+    *("pipeline.training.train", "pipeline.answers.generate", "pipeline.scoring.score"),
+)
+"""What the stages import late: here once for all of them."""
 TIMED = ("seconds", "turns_per_second", "data_wait", "peak_memory_mib")
 """Columns of curves.csv in which a time stands, or what the process held besides."""
 
@@ -76,12 +77,20 @@ class Stages:
 
     def __init__(self, folder, avsd_in):
         self.folder, self._avsd_in = folder, avsd_in
-        self.walls = {name: self.run(folder, name).went_well_in() for name in STAGES}
+        self.walls = {}
+        for name in STAGES:
+            if name == "score":
+                _few_paraphrases(folder / "results")
+            self.walls[name] = self.run(folder, name).went_well_in()
         self.found = artefacts(folder / "results")
 
     def run(self, folder, name, *arguments, **how):
         """One stage, by hand."""
-        return self._avsd_in(folder, *STAGES[name], *arguments, heavy=True, **how)
+        return self.run_command(folder, (*STAGES[name], *arguments), **how)
+
+    def run_command(self, folder, command, **how):
+        """Any command, with all that stages import there already."""
+        return self._avsd_in(folder, *command, heavy=True, imported=IMPORTED, **how)
 
     def before(self, name, folder):
         """A copy of the run in which the stage ``name`` has not run; later ones have."""
@@ -89,6 +98,15 @@ class Stages:
         for path in (folder / each for each in WRITES[name]):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         return folder
+
+
+def _few_paraphrases(results):
+    """A table for METEOR that starts at once, whole for what is scored; its own is read for ten seconds."""
+    texts = [results / "corpus/references/trial.json", *(results / "answers").rglob("*.json")]
+    tokens = {token for path in texts for token in re.findall(r"[\w'.,?!-]+", path.read_text())}
+    (results / "paraphrases").mkdir()
+    (results / "paraphrases/paraphrases.gz").write_bytes(gzip.compress(b"0.5\nbig\nlarge\n", mtime=0))
+    (results / "paraphrases/tokens.txt").write_text("".join(f"{token}\n" for token in sorted(tokens)))
 
 
 def artefacts(results):
