@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 
 from pipeline.errors import UserError
-from pipeline.progress import log, shown
+from pipeline.inert import shown
+from pipeline.progress import log
 
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")

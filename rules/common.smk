@@ -13,6 +13,7 @@ min_version("9.0")
 sys.path.insert(0, str(workflow.basedir))
 
 from pipeline.errors import UserError
+from pipeline.inert import shown
 from pipeline.layout import imagenet_path, kinetics_path
 from pipeline.plan import Plan
 from pipeline.versions import STAGES
@@ -20,10 +21,10 @@ from pipeline.versions import STAGES
 try:
     PLAN = Plan.of(config)
 except UserError as error:
-    sys.exit(f"error: {error}")
+    sys.exit(f"error: {shown(error)}")
 
 if PLAN.note is not None and workflow.is_main_process:
-    print(PLAN.note, file=sys.stderr)
+    print(shown(PLAN.note), file=sys.stderr)
 
 LAYOUT = PLAN.layout
 LOGS = LAYOUT.root / "logs"
@@ -290,7 +291,7 @@ def distillation():
     try:
         return PLAN.checked_distillation()
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {shown(error)}")
 
 
 def distillation_scores(wildcards):

@@ -118,7 +118,7 @@ def test_sections_that_are_checked_are_all_there_are():
             test_every_number_is_bounded_and_every_text_is_checked(model.__name__, name, field)
 
 
-# ---- values -----------------------------------------------------------------------------------------------------------
+# ---- values ---------------------------------------------------------------------------------------------------------
 
 NUMBERS = ["media.fps", "answers.bonus", "training.learning_rate", "corpus.holdout", "systems.st.training.clip"]
 WRONG = [float("nan"), float("inf"), -1e300, 10**40, 2**1024, "nan", "1e999", True, "x", [], {}, None]
@@ -254,7 +254,7 @@ def test_texts(refused, place, value):
     refused(at(place, value), place)
 
 
-# ---- keys and kinds ---------------------------------------------------------------------------------------------------
+# ---- keys and kinds -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.fault(GATE, "a key that there is none of", "one line naming it and the nearest one")
@@ -299,7 +299,7 @@ def test_kinds(refused, place, value):
     refused(at(place, value), place)
 
 
-# ---- how many -----------------------------------------------------------------------------------------------------------
+# ---- how many -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.fault(GATE, "more than anyone can mean", "one line naming the key")
@@ -331,7 +331,7 @@ def test_a_million(place):
         parse(merge(DEFAULT, at(place, long)))
 
 
-# ---- circles ------------------------------------------------------------------------------------------------------------
+# ---- circles --------------------------------------------------------------------------------------------------------
 
 STUDENT = {**ENTRY, "loss": "st"}
 TOLD = {"description": {"train": {"system": "says", "in_sample": True}}}
@@ -370,7 +370,7 @@ def test_circles(refused, systems, names):
     refused({"systems": systems}, *names)
 
 
-# ---- what is good stays good ----------------------------------------------------------------------------------------------
+# ---- what is good stays good ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.fault(GATE, "odd, but what someone may mean", "accepted")
