@@ -1,4 +1,4 @@
-"""Texts that would be markup, commands or formulas where they are written: they are shown as the characters they are."""
+"""Texts that would be markup, commands or formulas where they are written: there they are the characters they are."""
 
 import csv
 import importlib.util
@@ -72,7 +72,7 @@ def one_or_more(names: Iterator[str] | dict[str, str], first: int = 3) -> list[o
     return [name if place < first else pytest.param(name, marks=pytest.mark.more) for place, name in enumerate(names)]
 
 
-# ---- pages, in a browser ----------------------------------------------------------------------------------------------
+# ---- pages, in a browser --------------------------------------------------------------------------------------------
 
 
 class Page(HTMLParser):
@@ -157,7 +157,7 @@ def hostile_run(made_up, tmp_path):
         dialogs = [Dialog(f"-{test_set}.{n}", texts[n % len(texts)], texts[n % len(texts)], turns) for n in range(4)]
         write_dialogs(layout.dialogs(test_set), dialogs)
         keys = [(dialog.video_id, n) for dialog in dialogs for n in range(len(turns))]
-        write_references(layout.references(test_set), {key: texts for key in keys})
+        write_references(layout.references(test_set), dict.fromkeys(keys, texts))
         for name in answering:
             answered = {
                 "dialogs": [
@@ -307,7 +307,7 @@ def test_cards_and_tables_in_a_browser(hostile_run, tmp_path):
         assert there.count(" ".join(shown(text).split())) >= 2 * 15, name
 
 
-# ---- LaTeX, tables for spreadsheets -----------------------------------------------------------------------------------
+# ---- LaTeX, tables for spreadsheets ---------------------------------------------------------------------------------
 
 COMMAND = re.compile(r"\\(?:text[a-z]+\{\}|[&%$#_{}])|\$\\pm\$|\{\}|-\{\}")
 
@@ -343,7 +343,7 @@ def test_quarantine(tmp_path):
     assert sorted(line["video"] for line in found) == sorted(map(str, cells(HOSTILE.values())))
 
 
-# ---- terminal, logs, errors ---------------------------------------------------------------------------------------------
+# ---- terminal, logs, errors -----------------------------------------------------------------------------------------
 
 
 def is_quiet(text: str) -> None:
@@ -399,7 +399,9 @@ def test_workflow(tmp_path, name):
         "--config",
         f"videos={tmp_path}/{shown(folder.name)}\u202e",
     ]
-    done = subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        list(map(str, command)), check=False, cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert done.returncode == 1 and len(errors) == 1, done.stderr
     is_quiet(errors[0])
