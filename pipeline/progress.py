@@ -97,7 +97,7 @@ def one_line_errors() -> Iterator[None]:
     except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as error:
         log(f"error: {error.filename2 or error.filename}: {error.strerror}; give another place")
         sys.exit(1)
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, RuntimeError, ImportError) as error:
         if (refused := refusal(error)) is None:
             raise
         log(f"error: {refused}")

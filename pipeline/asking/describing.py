@@ -9,7 +9,14 @@ import torch
 
 from pipeline.answers.search import search
 from pipeline.asking.system import Answerer, open_describer
-from pipeline.asking.video import VIDEO, VideoFeature, check_features, video_features, warn_of_other_settings
+from pipeline.asking.video import (
+    VIDEO,
+    VideoFeature,
+    check_features,
+    check_video,
+    video_features,
+    warn_of_other_settings,
+)
 from pipeline.config import Answers, Config
 from pipeline.corpus.dialogs import Dialog, Turn
 from pipeline.dataset.dialogs import DialogDataset
@@ -34,8 +41,7 @@ def describe(config: Config, video: Path, system: str | None, count: int) -> Non
     """
     began = time.monotonic()
     device = resolve_device(config.device)
-    if not video.is_file():
-        raise UserError(f"{video}: no such video file")
+    check_video(video)
     describer = open_describer(config, system, device)
     check_features(config, describer.dims)
     features = video_features(video, config, describer.dims)

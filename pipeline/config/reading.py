@@ -10,7 +10,7 @@ from pipeline.config.base import MOST_ENTRIES
 from pipeline.config.places import first_of
 from pipeline.config.root import Config
 from pipeline.errors import UserError
-from pipeline.texts import check_content, parse_json, read_yaml
+from pipeline.texts import check_content, parse_json, read_json, read_yaml
 
 MOST_VALUES = 100_000
 """Of a whole configuration."""
@@ -71,7 +71,14 @@ def load(sources: Sequence[str]) -> Config:
 
 
 def _read(source: str) -> dict[str, Any]:
-    loaded = parse_json(source, "--config") if source.startswith("{") else read_yaml(Path(source)) or {}
+    loaded = parse_json(source, "--config") if source.startswith("{") else read_settings(Path(source))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The content of one configuration file, YAML or, as its suffix says, JSON; nothing of it is believed yet."""
+    loaded = read_json(path) if path.suffix == ".json" else read_yaml(path) or {}
     if not isinstance(loaded, dict):
-        raise UserError(f"{source}: a configuration is a mapping, not {type(loaded).__name__}")
+        raise UserError(f"{path}: a configuration is a mapping, not {type(loaded).__name__}")
     return loaded

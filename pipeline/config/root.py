@@ -4,7 +4,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, Union
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary, in_data_folder
@@ -59,11 +66,13 @@ class Config(Section):
     captions: Captions = Field(Captions(), description="the user's captions (with source: captions)")
     run: tuple[Name, ...] = Field((), description="systems to train, answer with and score; empty: features only")
     extract: tuple[Name, ...] = Field((), description="features to compute even if no system uses them")
-    device: Device = Field("auto", description="auto, cpu, cuda, cuda:1 ...")
+    device: Device = Field("auto", description="auto, cpu, cuda; of a command by hand cuda:1 too")
     processes: int = Field(
         1, ge=1, le=1024, description="processes a training runs in on each node: one a GPU, or on the CPU"
     )
-    nodes: int = Field(1, ge=1, le=10_000, description="machines a training runs on, `processes` on each")
+    nodes: int = Field(
+        1, ge=1, le=10_000, description="machines a training runs on, `processes` on each; in the workflow on Slurm"
+    )
     corpus: Corpus = Field(Corpus(), description="dialogs, splits, shards")
     media: Media = Field(Media(), description="decoding")
     features: dict[Name, Feature] = Field({}, description="feature definitions by name")

@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 import av
 from av.stream import Discard, Disposition
 
+from pipeline.media.gate import open_media
+
 ENOUGH_PACKETS = 5000
 """A stream that has shown nothing new while another gave so many packets is not waited for."""
 SIDE = Disposition.dependent | Disposition.still_image | Disposition.timed_thumbnails
@@ -102,8 +104,3 @@ def _shown(streams: Sequence[Stream], path: Path, enough: int) -> dict[int, int]
             if min(read.values()) >= enough or max(read.values()) >= ENOUGH_PACKETS:
                 break
     return {index: min(read[index], enough) for index in read}
-
-
-def open_media(path: Path) -> av.container.InputContainer:
-    """Open a media file as ffmpeg is given it: a colon in a name is no protocol, a playlist opens no other file."""
-    return av.open(f"file:{path}", metadata_errors="ignore", options={"protocol_whitelist": "file"})

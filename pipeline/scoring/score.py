@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,9 @@ def score_files(
 
 def _position(against: Path, hypotheses: Sequence[Path]) -> int:
     """Where among ``hypotheses`` the file stands, or behind them."""
-    paths = [path.resolve() for path in hypotheses]
-    return paths.index(against.resolve()) if against.resolve() in paths else len(paths)
+    # Of links in a circle pathlib makes an error; here they are names, and their reading is one.
+    paths, other = [realpath(path) for path in hypotheses], realpath(against)
+    return paths.index(other) if other in paths else len(paths)
 
 
 def _read_known(path: Path) -> dict[Key, list[str]]:

@@ -167,7 +167,7 @@ def test_numbers_stay_numbers():
         ({"systems": {"a": {**ENTRY, "label": False}}}, "systems.a.label: expected a text, found False; put quotes"),
         ({"features": {"a": {"network": "i3d_rgb", "weights": True}}}, "features.a.weights: expected a text"),
         ({"run": [True]}, "run.0: expected a text, found True"),
-        ({"results": float("nan")}, "results: expected a text, found nan"),
+        ({"results": float("nan")}, "results: nan is no finite number"),
         ({"results": ["a"]}, r"results: expected a text, found \['a'\]$"),
         ({"systems": {1: ENTRY, "1": ENTRY}}, "the key 1 stands twice, as a number and as a text"),
     ],

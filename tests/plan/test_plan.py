@@ -117,7 +117,7 @@ def test_npy_features_need_no_video(tmp_path):
             r"features\.i3d_rgb\.npy: gone: no such folder of <video id>\.npy files",
         ),
         ({"run": ["baseline"]}, r"dialogs\.training: not set"),
-        ({"nodes": 2}, r"nodes: 2, but the workflow trains a system on one machine"),
+        ({"device": "cuda:1"}, r"device: 'cuda:1' is one GPU.*CUDA_VISIBLE_DEVICES=1$"),
         (
             {"run": ["baseline"], "dialogs": {"training": "a.json", "official": "b.json"}},
             r"dialogs\.references: not set",
