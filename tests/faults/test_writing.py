@@ -23,6 +23,7 @@ from pipeline.config import parse
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.corpus.references import write_references
 from pipeline.features.quarantine import gather_quarantine
+from pipeline.features.store import write_shard
 from pipeline.files import write_json, write_text
 from pipeline.inert import cells, html, latex, lines, markdown, markdown_line, shown
 from pipeline.layout import Layout
@@ -359,9 +360,7 @@ FILES = {name: text for name, text in HOSTILE.items() if len(text) < 200}
 def test_terminal(avsd, tmp_path, name):
     text = FILES[name]
     path = tmp_path / f"{text.replace('/', '∕')}.h5"
-    with h5py.File(path, "w") as file:
-        file["values"], file["offsets"] = np.zeros((1, 2), np.float32), np.array([0, 1])
-        file.attrs["x" + text.replace("\0", "")] = text
+    write_shard(path, [("a", np.zeros((1, 2)), np.zeros(1))], {f"x{text}": text}, 2, "float32")
     outcome = avsd("features", "show", path, COLUMNS="2000")
     said = outcome.went_well()
     is_quiet(said)
