@@ -57,9 +57,9 @@ def ask(config: Config, request: Request, show: Show | None = None) -> None:
     """
     began = time.monotonic()
     device = resolve_device(config.device)
-    check_video(request.video)
     _check_texts(request)
     before = _before(request)
+    check_video(request.video)
     answerer = open_answerer(config, request.system, request.description is not None, device)
     check_features(config, answerer.dims)
     conversation = _conversation(config, request, before, answerer, device)
