@@ -14,7 +14,7 @@ rule answer:
         model=trained_model,
         given=files_for_answering,
     output:
-        answers=update(LAYOUT.answers("{system}", "{test_set}")),
+        answers=kept(LAYOUT.answers("{system}", "{test_set}")),
         finished=touch(LAYOUT.finished(LAYOUT.answers("{system}", "{test_set}"))),
     log:
         LOGS / "answer" / "{system}.{test_set}.log",

@@ -51,7 +51,7 @@ rule extract:
         decoded=LAYOUT.decoded("{feature}", "{shard}"),
         weights=feature_weights,
     output:
-        shard=update(LAYOUT.feature_shard("{feature}", "{shard}")),
+        shard=kept(LAYOUT.feature_shard("{feature}", "{shard}")),
         finished=touch(LAYOUT.finished(LAYOUT.feature_shard("{feature}", "{shard}"))),
         seconds=LAYOUT.extraction_seconds("{feature}", "{shard}"),
     log:
@@ -84,7 +84,7 @@ rule gather:
     input:
         npy=npy_files,
     output:
-        shard=update(LAYOUT.feature_shard("{feature}", "{shard}")),
+        shard=kept(LAYOUT.feature_shard("{feature}", "{shard}")),
         finished=touch(LAYOUT.finished(LAYOUT.feature_shard("{feature}", "{shard}"))),
     log:
         LOGS / "gather" / "{feature}" / "{shard}.log",

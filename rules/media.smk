@@ -43,8 +43,8 @@ rule quarantine:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        folders=[LAYOUT.unread(feature) for feature in PLAN.computed],
-        folder=LAYOUT.quarantine,
+        folders=[BELOW / LAYOUT.unread(feature) for feature in PLAN.computed],
+        folder=BELOW / LAYOUT.quarantine,
         version=STAGES["decode"],
     message:
         "Listing the videos that could not be read"

@@ -51,7 +51,7 @@ use rule gather as pretraining_features with:
     input:
         npy=pretraining_npy_files,
     output:
-        shard=update(PRETRAINING.feature_shard("{feature}", "{shard}")),
+        shard=kept(PRETRAINING.feature_shard("{feature}", "{shard}")),
         finished=touch(
             LAYOUT.finished(PRETRAINING.feature_shard("{feature}", "{shard}"))
         ),
@@ -73,10 +73,11 @@ use rule train as pretrain with:
         vocabulary=PRETRAINING.vocabulary,
         features=pretraining_features,
     output:
-        model=update(PRETRAINING.model("{system}") / "model.safetensors"),
-        description=update(PRETRAINING.model("{system}") / "system.json"),
-        card=update(PRETRAINING.model("{system}") / "README.md"),
-        curves=update(PRETRAINING.model("{system}") / "curves.csv"),
+        model=kept(PRETRAINING.model("{system}") / "model.safetensors"),
+        description=kept(PRETRAINING.model("{system}") / "system.json"),
+        words=kept(PRETRAINING.model("{system}") / "vocabulary.json"),
+        card=kept(PRETRAINING.model("{system}") / "README.md"),
+        curves=kept(PRETRAINING.model("{system}") / "curves.csv"),
         finished=touch(
             LAYOUT.finished(PRETRAINING.model("{system}") / "model.safetensors")
         ),

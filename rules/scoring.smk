@@ -40,9 +40,10 @@ rule score:
         references=references,
         truth=PLAN.truth,
         paraphrases=paraphrases,
+        tokens=paraphrased_tokens,
         spice=SPICE,
     output:
-        scores=update(LAYOUT.scores("{system}", "{test_set}")),
+        scores=kept(LAYOUT.scores("{system}", "{test_set}")),
         finished=touch(LAYOUT.finished(LAYOUT.scores("{system}", "{test_set}"))),
     log:
         LOGS / "score" / "{system}.{test_set}.log",

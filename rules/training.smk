@@ -17,10 +17,11 @@ rule train:
         start=started_model,
         given=files_for_training,
     output:
-        model=update(model_file("{system}")),
-        description=update(LAYOUT.model("{system}") / "system.json"),
-        card=update(LAYOUT.model("{system}") / "README.md"),
-        curves=update(
+        model=kept(model_file("{system}")),
+        description=kept(LAYOUT.model("{system}") / "system.json"),
+        words=kept(LAYOUT.model("{system}") / "vocabulary.json"),
+        card=kept(LAYOUT.model("{system}") / "README.md"),
+        curves=kept(
             report(
                 LAYOUT.model("{system}") / "curves.csv",
                 caption="captions/curves.rst",

@@ -27,7 +27,7 @@ from pipeline.media.clock import Clock, look_into
 from pipeline.media.colour import Reading, fallbacks
 from pipeline.media.convert import CONVERSION
 from pipeline.media.endings import StoppedError, require_readable
-from pipeline.media.extents import require, require_allowed, require_size
+from pipeline.media.extents import require, require_pictures, require_size, require_sound
 from pipeline.media.faults import RefusedError, UnreadableError
 from pipeline.media.probe import Picture, Probe, Sound
 from pipeline.media.sound import placed, sound_command
@@ -182,8 +182,7 @@ def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media
     width, height = ffmpeg.frame_size(picture, media)
     require_size(picture.width, picture.height, "pictures", media)
     require_size(width, height, "frames", media)
-    fps = float(picture.rate or 0) if media.fps == "source" else media.fps
-    require_allowed("frames", clock.extents.get(picture.index), fps, media)
+    require_pictures(clock.extents.get(picture.index), media)
     group.attrs.update({"width": width, "height": height})
     read = [picture.reading]
     times, decoder = _stream_frames(group, path, picture, media, clock)
@@ -272,7 +271,7 @@ def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None, media: Med
     group.attrs["rate"] = 0 if sound is None else sound.rate
     if sound is None:
         return
-    require_allowed("sound", clock.extents.get(sound.index), None, media)
+    require_sound(clock.extents.get(sound.index), media)
     odd = 0
     with ffmpeg.Decoder(sound_command(path, sound, clock), "sound") as decoder:
         for samples in placed(decoder, sound.rate, media):

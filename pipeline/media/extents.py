@@ -16,11 +16,15 @@ from pipeline.media.faults import RefusedError
 
 @dataclass(frozen=True)
 class Extent:
-    """When the first piece of a stream begins, when the last one ends, and the longest time between two begins (s)."""
+    """When the first piece of a stream begins, when the last one ends, and the longest time between two begins (s).
+
+    pieces: how many there are; frames, of pictures.
+    """
 
     begin: float
     end: float
     gap: float
+    pieces: int
 
     @property
     def seconds(self) -> float:
@@ -33,7 +37,7 @@ def extent(begins: NDArray[np.float64], end: float) -> Extent | None:
     if not len(begins):
         return None
     times = np.append(np.sort(begins), max(end, float(begins.max())))
-    return Extent(float(times[0]), float(times[-1]), float(np.diff(times).max()))
+    return Extent(float(times[0]), float(times[-1]), float(np.diff(times).max()), len(begins))
 
 
 def indexed_extent(stream: av.stream.Stream) -> Extent | None:
@@ -44,18 +48,20 @@ def indexed_extent(stream: av.stream.Stream) -> Extent | None:
     return extent(ticks.astype(np.float64) * base, end * base)
 
 
-def require_allowed(stage: str, found: Extent | None, frames_a_second: float | None, media: Media) -> None:
-    """Raise `RefusedError` for a stream beyond the limits of ``media``; what is not known beforehand passes.
+def require_pictures(found: Extent | None, media: Media) -> None:
+    """Raise `RefusedError` for pictures beyond the limits of ``media``; what is not known beforehand passes."""
+    if found is not None:
+        require("frames", "s without a new picture", found.gap, "max_gap", media)
+        require("frames", "s of pictures", found.seconds, "max_seconds", media)
+        frames = found.pieces if media.fps == "source" else found.seconds * media.fps
+        require("frames", "frames", frames, "max_frames", media)
 
-    frames_a_second: of the frames that are decoded; None for sound, which begins with silence at second 0.
-    """
-    if found is None:
-        return
-    is_sound = frames_a_second is None
-    require(stage, "s without anything new", max(found.gap, found.begin if is_sound else 0), "max_gap", media)
-    require(stage, "s long", found.end if is_sound else found.seconds, "max_seconds", media)
-    if frames_a_second is not None:
-        require(stage, "frames", found.seconds * frames_a_second, "max_frames", media)
+
+def require_sound(found: Extent | None, media: Media) -> None:
+    """The same for sound, which begins with silence at second 0."""
+    if found is not None:
+        require("sound", "s without sound", max(found.gap, found.begin), "max_gap", media)
+        require("sound", "s of sound", found.end, "max_seconds", media)
 
 
 def require_size(width: int, height: int, what: str, media: Media) -> None:

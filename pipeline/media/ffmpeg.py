@@ -171,9 +171,9 @@ def output(stream: Any, marks: str, **options: Any) -> list[str]:
 
 
 def _limit_memory(process: int) -> None:
-    """Set `MEMORY_BYTES`, where the system can (Linux); a process that has ended already needs no limit."""
+    """Set `MEMORY_BYTES`, where the system can (Linux) and lets it be done. A process that has ended needs no limit."""
     if hasattr(resource, "prlimit"):
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):
             hard = resource.prlimit(process, resource.RLIMIT_DATA)[1]
             most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
             resource.prlimit(process, resource.RLIMIT_DATA, (most, hard))
@@ -233,13 +233,13 @@ class Decoder:
                 bufsize=0,
                 pipesize=PIPE_BYTES,
             )
-            _limit_memory(process.pid)
-            return process, times
         except OSError as error:
             os.close(times)
             raise StoppedError(f"{self._command[0]} could not be started ({error.strerror})") from None
         finally:
             os.close(times_end)
+        _limit_memory(process.pid)
+        return process, times
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

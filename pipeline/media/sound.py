@@ -67,7 +67,7 @@ def placed(decoder: Decoder, rate: int, media: Media) -> Iterator[NDArray[np.flo
                         "sound", f"{filled} samples, and no times of those that follow", decoder.words
                     )
                 gap = begin - filled if abs(begin - filled) > EXACT_SECONDS * rate else 0
-                require("sound", "s without anything new", gap / rate, "max_gap", media)
+                require("sound", "s without sound", gap / rate, "max_gap", media)
                 early = max(0, -gap)
                 yield from _silence(gap)
                 filled += max(0, gap)
@@ -76,7 +76,7 @@ def placed(decoder: Decoder, rate: int, media: Media) -> Iterator[NDArray[np.flo
             kept = piece[early:]
             early -= len(piece) - len(kept)
             filled += len(kept)
-            require("sound", "s long", filled / rate, "max_seconds", media)
+            require("sound", "s of sound", filled / rate, "max_seconds", media)
             yield kept
 
 

@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import Tensor
 
 from pipeline.config import Config, network_sizes
@@ -133,7 +133,7 @@ def save(
         with atomic_path(temporary / WEIGHTS) as path:
             # One entry: several would stand in the file in an order of chance.
             about = json.dumps({"system": name, "vocabulary": vocabulary.hash})
-            save_file(weights, path, metadata={"avsd": about})
+            path.write_bytes(serialised(weights, {"avsd": about}))  # not by `save_file`: it hides what the disk says
         vocabulary.write(temporary / WORDS)
         write_json(temporary / INFO, info)
         write_text(temporary / CARD, card(info))

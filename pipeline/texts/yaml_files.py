@@ -1,9 +1,8 @@
-"""YAML: each key once in its mapping, finite numbers, aliases that do not multiply.
+"""YAML: each key once in its mapping, aliases that do not multiply.
 
 What is nested deeply would end libyaml's composer, and Python with it; so the text is first gone through flat.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +30,8 @@ class _Settings(_Loader):  # type: ignore[misc]  # whichever of the two there is
             raise yaml.constructor.ConstructorError(None, None, "a number that is too large", node.start_mark)
         return value
 
-    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
-        value = float(super().construct_yaml_float(node))
-        if not math.isfinite(value):
-            raise yaml.constructor.ConstructorError(None, None, "a number that is not finite", node.start_mark)
-        return value
-
 
 _Settings.add_constructor("tag:yaml.org,2002:int", _Settings.construct_yaml_int)
-_Settings.add_constructor("tag:yaml.org,2002:float", _Settings.construct_yaml_float)
 
 
 def read_yaml(path: Path) -> Any:

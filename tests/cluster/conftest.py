@@ -1,5 +1,6 @@
 """Slurm, real and as a stand-in, and a workflow small enough to wait for on it."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +43,7 @@ def dialogs(path, colours):
 
 
 class Project:
-    """A text-only run of one system in a folder of its own; Snakemake on it, with a profile."""
+    """A text-only run of one system in a folder of its own; Snakemake on it, with a profile (None: the default one)."""
 
     def __init__(self, folder, profile, environment, **settings):
         self.folder, self.profile, self.environment = folder, profile, environment
@@ -67,7 +69,7 @@ class Project:
         """A running Snakemake, what it says in `snakemake.log`; it hears of no signal that this process gets."""
         command = [sys.executable, "-m", "snakemake", *arguments]
         command += ["--snakefile", ROOT / "Snakefile", "--directory", self.folder, "--configfile"]
-        command += [self.folder / "own.yaml", "--workflow-profile", self.profile]
+        command += [self.folder / "own.yaml", *([] if self.profile is None else ["--workflow-profile", self.profile])]
         with (self.folder / "snakemake.log").open("ab") as log:
             return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
 
@@ -98,6 +100,21 @@ def project(tmp_path):
         return Project(tmp_path, profile, environment or dict(os.environ), **settings)
 
     return make
+
+
+@pytest.fixture
+def workers():
+    """`workers(folder, **environment)`: ids of the training processes that work there and have that environment."""
+
+    def found(folder, **environment):
+        pids = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if "pipeline.training.worker" in process.cmdline() and Path(process.cwd()) == folder:
+                    pids += [process.pid] if environment.items() <= process.environ().items() else []
+        return sorted(pids)
+
+    return found
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ a job sees which ones it has in CUDA_VISIBLE_DEVICES. No cgroups are needed: pro
 looking every second (jobacct_gather/linux, OverMemoryKill). Slurm itself is as on a cluster.
 """
 
+import contextlib
 import getpass
 import json
 import os
@@ -15,6 +16,8 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+
+import psutil
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 PACKAGES = "slurmctld slurmd slurm-client munge"
@@ -122,6 +125,16 @@ class Slurm:
             if line.startswith("JobId=")
         ]
         return sorted(found, key=lambda job: int(job["JobId"]))
+
+    def processes(self, job):
+        """Those of a job that train, as psutil has them."""
+        marked = {"SLURM_JOB_ID": job, "SLURM_CONF": self.environment["SLURM_CONF"]}
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if marked.items() <= process.environ().items() and "pipeline" in process.cmdline():
+                    found.append(process)
+        return found
 
     def _configure(self):
         host, user = socket.gethostname().split(".")[0], getpass.getuser()

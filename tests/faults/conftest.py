@@ -159,6 +159,7 @@ def avsd_in(_servers):
         file_bytes=None,
         address_bytes=None,
         room_bytes=None,
+        unprivileged=False,
         entry=("avsd", "pipeline.__main__:main"),
         **environment,
     ):
@@ -167,6 +168,7 @@ def avsd_in(_servers):
             _servers[modules] = Server(modules)
         how = {"seconds": seconds, "ended_by": ended_by, "alone": alone, "environment": environment}
         how |= {"file_bytes": file_bytes, "address_bytes": address_bytes, "room_bytes": room_bytes}
+        how |= {"unprivileged": unprivileged}
         return _servers[modules](folder, arguments, entry, **how)
 
     return run
@@ -179,7 +181,7 @@ def avsd(avsd_in, tmp_path):
     seconds: after so many (wall) it is ended, by the signal ``ended_by``; with what it started, or ``alone``. heavy:
     torch is imported before, so that only the command counts; imported: and these modules. entry: another program.
     file_bytes, address_bytes: the system gives it no more (as on a full disk, or a small machine); room_bytes: of
-    memory, beyond what is imported.
+    memory, beyond what is imported. unprivileged: permissions of files hold for root, too.
     """
 
     def run(*arguments, folder=tmp_path, **how):

@@ -86,7 +86,11 @@ class Stages:
 
     def run(self, folder, name, *arguments, **how):
         """One stage, by hand."""
-        return self._avsd_in(folder, *STAGES[name], *arguments, heavy=True, imported=IMPORTED, **how)
+        return self.run_command(folder, (*STAGES[name], *arguments), **how)
+
+    def run_command(self, folder, command, **how):
+        """Any command, with all that stages import there already."""
+        return self._avsd_in(folder, *command, heavy=True, imported=IMPORTED, **how)
 
     def before(self, name, folder):
         """A copy of the run in which the stage ``name`` has not run; later ones have."""

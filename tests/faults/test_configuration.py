@@ -45,8 +45,13 @@ def refused(avsd, tmp_path):
     """Check that `avsd` refuses a configuration laid over the default one, and names these."""
 
     def run(overlay: Any, *names: str) -> None:
-        (tmp_path / "over.json").write_text(json.dumps(overlay), encoding="utf-8")
-        outcome = avsd("tables", "--config", ROOT / "config.yaml", "--config", "over.json")
+        name = "over.json"
+        try:
+            text = json.dumps(overlay, allow_nan=False)
+        except ValueError:  # JSON has no such number, YAML has
+            name, text = "over.yaml", yaml.safe_dump(overlay)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        outcome = avsd("tables", "--config", ROOT / "config.yaml", "--config", name)
         outcome.refused(*names)
 
     return run
