@@ -1,3 +1,6 @@
+include: "rules/configuration.smk"
+
+
 configfile: f"{workflow.basedir}/config.yaml"
 
 

@@ -128,7 +128,7 @@ class FrameExtractor:
             piece = torch.empty(count, *stored.shape[1:], dtype=torch.uint8, pin_memory=self._device.type == "cuda")
             place = 0
             for part in parts:
-                stored.read_direct(piece.numpy(), slice(part.start, part.stop), slice(place, place + len(part)))
+                shard.read_frames(video_id, part, piece.numpy()[place : place + len(part)])
                 place += len(part)
             yield piece
 

@@ -83,9 +83,9 @@ class SoundExtractor:
 
     def _read(self, shard: DecodedShard, video_id: str) -> Iterator[Tensor]:
         """The sound in pieces of `PIECE` samples, the last one shorter."""
-        samples = shard.samples(video_id)
-        for begin in range(0, len(samples), PIECE):
-            yield torch.from_numpy(samples[begin : begin + PIECE])
+        count = len(shard.samples(video_id))
+        for begin in range(0, count, PIECE):
+            yield torch.from_numpy(shard.read_samples(video_id, begin, min(begin + PIECE, count)))
 
     def _inputs(self, pieces: Iterable[Tensor], shard: DecodedShard, video_id: str) -> Iterator[Tensor]:
         """What the network is given of a sound that comes in pieces: (frames, bands) each."""

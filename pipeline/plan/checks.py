@@ -11,12 +11,16 @@ from pipeline.plan.settings import Settings
 
 
 def check_files(files: Settings) -> None:
-    """Raises `UserError` naming the first file of the user's that is missing, or that Snakemake cannot name."""
+    """Raises `UserError` naming the first file of the user's that is missing, or that Snakemake cannot name.
+
+    Or a device that no job can be told.
+    """
     _check_names(files.config.model_dump(exclude={"videos"}))
-    if files.config.nodes > 1:
+    device = files.config.device
+    if device.startswith("cuda:"):
         raise UserError(
-            f"nodes: {files.config.nodes}, but the workflow trains a system on one machine; train it by hand on "
-            "several (`srun avsd train SYSTEM`), and the workflow goes on from its model"
+            f"device: {device!r} is one GPU, and the workflow gives each job one of its own; give cuda, and "
+            f"leave it the one alone with CUDA_VISIBLE_DEVICES={device.removeprefix('cuda:')}"
         )
     for feature in files.gathered:
         files.shards(feature)  # which raises where there is nothing to gather

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -25,7 +24,18 @@ from pipeline.training.measure import Measure
 from pipeline.training.processes import gathered, summed
 from pipeline.training.schedule import Schedule
 from pipeline.training.split import Split
-from pipeline.training.state import CURVES, STATE, Position, Settings, State, forget, generators, set_generators
+from pipeline.training.state import (
+    CURVES,
+    STATE,
+    Position,
+    Settings,
+    State,
+    check_alike,
+    forget,
+    generators,
+    set_generators,
+    taken_up,
+)
 
 SAVE_EVERY_SECONDS = 60.0
 
@@ -69,7 +79,8 @@ class Loop:
         self.average = Average(learner.model, settings.average)
         optimizer = torch.optim.Adam(learner.learning(), lr=settings.learning_rate, fused=True)
         if state is not None:
-            self._take_up(state, optimizer)
+            with taken_up(folder / STATE):
+                self._take_up(state, optimizer)
         self.module, self.optimizer = fabric.setup(learner, optimizer)
         self.saved = 0.0
         self.due = False
@@ -206,8 +217,8 @@ class Loop:
             return
         State(
             settings=self.made_with,
-            position=asdict(self.position),
-            schedule=self.schedule.state(),
+            position=self.position,
+            schedule=self.schedule,
             rows=self.rows,
             networks=self.learner.learned().state_dict(),
             optimizer=self.optimizer.state_dict(),
@@ -217,11 +228,14 @@ class Loop:
         ).write(self.folder / STATE)
 
     def _take_up(self, state: State, optimizer: torch.optim.Optimizer) -> None:
-        self.position = Position(**state.position)
-        self.schedule = Schedule.of(state.schedule)
+        self.position, self.schedule = state.position, state.schedule
         self.rows, self.best = state.rows, state.best
+        if self.best:
+            check_alike(self.learner.model.state_dict(), self.best, "best")
         self.learner.learned().load_state_dict(state.networks)
         optimizer.load_state_dict(state.optimizer)
+        for weight, moments in optimizer.state.items():
+            check_alike({"exp_avg": weight, "exp_avg_sq": weight, "step": torch.tensor(0.0)}, moments, "optimizer")
         self.average.take_up(state.average)
         rank, now, then = self.fabric.global_rank, self.fabric.world_size, len(state.generators)
         if rank < then:

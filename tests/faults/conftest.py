@@ -161,6 +161,7 @@ def avsd_in(_servers):
         address_bytes=None,
         room_bytes=None,
         unprivileged=False,
+        entry=("avsd", "pipeline.__main__:main"),
         **environment,
     ):
         modules = (*(HEAVY if heavy else LIGHT), *imported)
@@ -169,7 +170,7 @@ def avsd_in(_servers):
         how = {"seconds": seconds, "ended_by": ended_by, "alone": alone, "environment": environment}
         how |= {"file_bytes": file_bytes, "address_bytes": address_bytes, "room_bytes": room_bytes}
         how |= {"unprivileged": unprivileged}
-        return _servers[modules](folder, arguments, ("avsd", "pipeline.__main__:main"), **how)
+        return _servers[modules](folder, arguments, entry, **how)
 
     return run
 
@@ -179,9 +180,9 @@ def avsd(avsd_in, tmp_path):
     """`avsd("corpus", "import", ...)` runs the command in ``tmp_path`` and gives its `Outcome`.
 
     seconds: after so many (wall) it is ended, by the signal ``ended_by``; with what it started, or ``alone``. heavy:
-    torch is imported before, so that only the command counts; imported: and these modules. file_bytes, address_bytes:
-    the system gives it no more (as on a full disk, or a small machine); room_bytes: of memory, beyond what is imported.
-    unprivileged: permissions of files hold for root, too.
+    torch is imported before, so that only the command counts; imported: and these modules. entry: another program.
+    file_bytes, address_bytes: the system gives it no more (as on a full disk, or a small machine); room_bytes: of
+    memory, beyond what is imported. unprivileged: permissions of files hold for root, too.
     """
 
     def run(*arguments, folder=tmp_path, **how):
