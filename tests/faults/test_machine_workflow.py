@@ -40,7 +40,7 @@ def test_braces_are_refused(tmp_path, name):
     done = subprocess.run(
         [*run.command, "-n"], cwd=run.folder, capture_output=True, text=True, timeout=120, check=False
     )
-    wanted = f"error: results: {name}: Snakemake takes braces in a path for wildcards; name it otherwise"
+    wanted = f"error: configuration: results: '{name}': braces are wildcards of the workflow; give another path"
     assert done.returncode == 1 and done.stderr.splitlines()[-1] == wanted, done.stderr
 
 
