@@ -430,6 +430,7 @@ def keys(values: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 ALL_KEYS = list(keys(DEFAULT))
+EXAMPLES = 400 if os.environ.get("AVSD_FAULTS") == "all" else 25
 
 
 @pytest.mark.fault(GATE, "a good one with values changed at random", "accepted, or one line")
