@@ -98,9 +98,9 @@ def system_machine(wildcards, threads):
     return PLAN.machine(wildcards.system, below=BELOW)
 
 
-# GPUs that the job takes for itself.
+# GPUs that the job takes for itself on each machine.
 def taken_gpus(wildcards, resources):
-    return resources.get("gpu", 0)
+    return resources.get("gpu", 0) // resources.get("nodes", 1)
 
 
 # A job that was ended for its memory or its time is tried again with more (`retries` in the profiles).

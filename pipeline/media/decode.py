@@ -272,7 +272,7 @@ def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None, media: Med
     group.attrs["rate"] = 0 if sound is None else sound.rate
     if sound is None:
         return
-    require_sound(clock.extents.get(sound.index), media)
+    require_sound(clock.extents.get(sound.index), sound.rate, media)
     odd = 0
     with ffmpeg.Decoder(sound_command(path, sound, clock), "sound") as decoder:
         for samples in placed(decoder, sound.rate, media):

@@ -125,7 +125,7 @@ def one_of_two(read, path, name):
 
 def often(examples):
     slow = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-    return settings(max_examples=examples * (10 if ALL else 1), deadline=None, suppress_health_check=slow)
+    return settings(max_examples=examples * 10 if ALL else examples // 2, deadline=None, suppress_health_check=slow)
 
 
 def places(value, place=()):
