@@ -21,6 +21,7 @@ from pipeline.config import FrameMedia, Media
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
 from pipeline.hdf5 import Attribute, create_hdf5
+from pipeline.inert import cells
 from pipeline.media import ffmpeg
 from pipeline.media.changes import decode_changing, survey
 from pipeline.media.clock import Clock, look_into
@@ -103,7 +104,7 @@ def _write_quarantine(path: Path, bad: list[tuple[str, UnreadableError]]) -> Non
     writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
     writer.writerow(QUARANTINE_COLUMNS)
     for video_id, error in bad:
-        writer.writerow([video_id, error.stage, error.reason, " ".join(error.words.split())])
+        writer.writerow(cells([video_id, error.stage, error.reason, " ".join(error.words.split())]))
     write_text(path, text.getvalue())
 
 
@@ -271,7 +272,7 @@ def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None, media: Med
     group.attrs["rate"] = 0 if sound is None else sound.rate
     if sound is None:
         return
-    require_sound(clock.extents.get(sound.index), media)
+    require_sound(clock.extents.get(sound.index), sound.rate, media)
     odd = 0
     with ffmpeg.Decoder(sound_command(path, sound, clock), "sound") as decoder:
         for samples in placed(decoder, sound.rate, media):

@@ -23,11 +23,11 @@ from pipeline.config.systems import Manual, System, plain
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_json, write_text
+from pipeline.inert import shown
 from pipeline.layout import Layout
 from pipeline.leftovers import remove_leftovers, temporary_name
 from pipeline.networks.base import Generator
 from pipeline.networks.registry import build_network
-from pipeline.progress import shown
 from pipeline.systems.card import card
 from pipeline.systems.info import HASH, check_hash, content_hash, read_info
 from pipeline.systems.provenance import git_commit, versions
