@@ -17,6 +17,7 @@ from pipeline.files import finished_files
 from pipeline.hdf5 import attributes, dataset, malformed, open_hdf5
 from pipeline.layout import Layout
 from pipeline.report.results import descriptions, display_names, read_curves, read_if_there
+from pipeline.systems.info import Measured, read_info
 from pipeline.systems.provenance import git_commit
 from pipeline.texts import read_records
 
@@ -100,7 +101,8 @@ def systems(config: Config) -> list[dict[str, Any]]:
     lines = []
     for name in config.run:
         model, trained = config.trained(name)
-        info = read_if_there(layout.model(model) / "system.json") or {}
+        path = layout.model(model) / "system.json"
+        info = read_info(path, Measured) if path.is_file() else {}
         train, test = descriptions(config, name)
         lines.append(
             {
