@@ -13,6 +13,7 @@ from pipeline import __version__, stopping
 from pipeline.cli_groups import DEFAULT, Configuration, Out, corpus_app, features_app, weights_app
 from pipeline.config import Config, Feature, load
 from pipeline.errors import UserError
+from pipeline.gpus import take
 from pipeline.progress import one_line_errors
 from pipeline.tasks.registry import TASKS, task_of
 
@@ -41,10 +42,21 @@ def main() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _before(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    gpus: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Take so many GPUs of this machine, which no other command started with this option has, and wait "
+            "until they are free; 0: what the command finds. `AVSD_JOBS_PER_GPU=2`: two commands share each.",
+        ),
+    ] = 0,
+) -> None:
     if version:
         print(__version__)
         raise typer.Exit
+    take(gpus)
 
 
 @app.command()

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from pipeline.errors import UserError, refusal
-from pipeline.progress import shown
+from pipeline.inert import shown
 from pipeline.texts import check_text
 
 Attribute = str | int | float | bool

@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import numpy as np
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from pipeline.answers.explain import Explanation, Modality, explanation
 from pipeline.answers.explain_clip import Clip, read_clip
@@ -22,12 +24,59 @@ from pipeline.layout import Layout
 from pipeline.progress import progress
 from pipeline.systems.answering import load_answering
 from pipeline.systems.system import view_of
-from pipeline.texts import read_json
+from pipeline.texts.typed import Number, read_typed
 from pipeline.vocabulary.words import Vocabulary
 
 TURNS = 3
 """Answers explained of each video, evenly over the dialog."""
 _DIGITS = 4
+_EXPECTED = "what `avsd explain` writes; explain the answers again"
+
+
+class _Turn(TypedDict):
+    answer: str
+    generated: NotRequired[bool]
+
+
+class _Dialog(TypedDict):
+    image_id: str
+    dialog: list[_Turn]
+
+
+class _Answers(TypedDict):
+    dialogs: list[_Dialog]
+
+
+class _Clip(TypedDict):
+    seconds: Number
+    frames: list[tuple[Number, str]]
+    level: list[Number] | None
+    bin_seconds: Number
+
+
+class _Modality(TypedDict):
+    name: str
+    weights: list[list[Number]]
+    times: list[Number] | None
+    steps: list[str]
+
+
+class _One(TypedDict):
+    question: str
+    answer: str
+    words: list[str]
+    modalities: list[_Modality]
+    shares: list[list[Number]] | None
+
+
+class _Video(TypedDict):
+    video: str
+    clip: _Clip
+    answers: list[_One]
+
+
+class _Explained(TypedDict):
+    videos: list[_Video]
 
 
 def explain_answers(config: Config, name: str, test_set: str, videos: int, out: Path) -> None:
@@ -59,7 +108,7 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
             answer = answers[dialog.video_id, turn]
             question = dialog.turns[turn].question
             explained.append(explanation(network, vocabulary, inputs, question, answer, described, said, times))
-        clip = read_clip(files[dialog.video_id])
+        clip = read_clip(files[dialog.video_id], config.media)
         found.append(
             {"video": dialog.video_id, "clip": _clip(clip), "answers": [_explanation(each) for each in explained]}
         )
@@ -68,17 +117,21 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
 
 def read_explained(path: Path) -> list[tuple[str, Clip, list[Explanation]]]:
     """What `explain_answers` wrote: video id, clip and explanations."""
-    return [
-        (video["video"], _read_clip(video["clip"]), [_read_explanation(each) for each in video["answers"]])
-        for video in read_json(path)["videos"]
-    ]
+    found = read_typed(path, TypeAdapter(_Explained), _EXPECTED)
+    try:
+        return [
+            (video["video"], _read_clip(video["clip"]), [_read_explanation(each) for each in video["answers"]])
+            for video in found["videos"]
+        ]
+    except ValueError as error:  # numbers that are not a matrix, a picture that is no base64
+        raise UserError(f"{path}: {error}; expected {_EXPECTED}") from None
 
 
 def _answers(path: Path) -> dict[tuple[str, int], str]:
     """Answers that a system generated, by video and turn."""
     return {
         (dialog["image_id"], number): turn["answer"]
-        for dialog in read_json(path)["dialogs"]
+        for dialog in read_typed(path, TypeAdapter(_Answers), "the answers of `avsd answer`; answer again")["dialogs"]
         for number, turn in enumerate(dialog["dialog"])
         if turn.get("generated")
     }
@@ -103,10 +156,10 @@ def _clip(clip: Clip) -> dict[str, Any]:
     }
 
 
-def _read_clip(values: Mapping[str, Any]) -> Clip:
+def _read_clip(values: _Clip) -> Clip:
     return Clip(
         values["seconds"],
-        tuple((time, base64.b64decode(jpeg)) for time, jpeg in values["frames"]),
+        tuple((time, base64.b64decode(jpeg, validate=True)) for time, jpeg in values["frames"]),
         None if values["level"] is None else np.array(values["level"]),
         values["bin_seconds"],
     )
@@ -130,7 +183,7 @@ def _explanation(one: Explanation) -> dict[str, Any]:
     }
 
 
-def _read_explanation(values: Mapping[str, Any]) -> Explanation:
+def _read_explanation(values: _One) -> Explanation:
     modalities = tuple(
         Modality(
             each["name"],

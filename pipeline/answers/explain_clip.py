@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from pipeline.config import Media
 from pipeline.errors import UserError
 from pipeline.files import scratch_folder
+from pipeline.media.clock import look_into
 from pipeline.media.decode import decode_video
 from pipeline.media.decoded import DecodedShard
-from pipeline.media.probe import UnreadableError, probe
+from pipeline.media.faults import UnreadableError
 
 FRAMES = 12
 SHORT_SIDE = 96
 """Pixels: twice what is shown, for sharp screens."""
+SCALER = "bilinear"
 QUALITY = 75
 BINS = 240
 """Values of the sound level at most."""
@@ -44,15 +46,18 @@ class Clip:
     bin_seconds: float
 
 
-def read_clip(path: Path) -> Clip:
-    """Frames, evenly over time, and sound level of a video file. Raises `UserError` when it cannot be used."""
+def read_clip(path: Path, limits: Media) -> Clip:
+    """Frames, evenly over time, and sound level of a video file within ``limits``.
+
+    Raises `UserError` when it cannot be used.
+    """
     try:
-        probed = probe(path)
+        probed, _ = look_into(path)
     except UnreadableError as error:
         raise UserError(f"{path}: cannot be used: {error}") from None
     # Enough frames to choose from; of a file that does not say how long it is, one a second.
     fps = 1.0 if not probed.duration else max(2 * FRAMES / probed.duration, 0.001)
-    media = Media(fps=fps, resize="short_side", size=SHORT_SIDE)
+    media = limits.model_copy(update={"fps": fps, "resize": "short_side", "size": SHORT_SIDE, "scaler": SCALER})
     with scratch_folder("ask") as folder:
         decoded = folder / "clip.h5"
         decode_video(_ID, path, media, decoded, frames=probed.picture is not None, sound=probed.sound is not None)

@@ -18,6 +18,8 @@ from pipeline.files import finished_files, scratch_folder
 from pipeline.hdf5 import Attribute
 from pipeline.layout import Layout
 from pipeline.media.decode import decode_video
+from pipeline.media.faults import UnreadableError
+from pipeline.media.gate import require_file
 from pipeline.progress import log
 
 VIDEO = "video"
@@ -63,6 +65,14 @@ def check_features(config: Config, dims: Mapping[str, int]) -> None:
             )
 
 
+def check_video(path: Path) -> None:
+    """Raise `UserError` for what cannot be opened as a file, before anything long begins."""
+    try:
+        require_file(path)
+    except UnreadableError as error:
+        raise UserError(f"{path}: {error.reason}") from None
+
+
 def video_features(path: Path, config: Config, dims: Mapping[str, int]) -> dict[str, VideoFeature]:
     """Every feature of ``dims`` (by name, the dimensions that the model expects) of the video in ``path``.
 
@@ -71,8 +81,6 @@ def video_features(path: Path, config: Config, dims: Mapping[str, int]) -> dict[
     missing weights, and for settings that give other dimensions.
     """
     check_features(config, dims)
-    if not path.is_file():
-        raise UserError(f"{path}: no such video file")
     found: dict[str, VideoFeature] = {}
     with scratch_folder("ask") as folder:
         for inputs, media, features in _by_decoding(config, dims):

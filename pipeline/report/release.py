@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.config import CHALLENGE, Config
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.inert import markdown
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
 from pipeline.progress import log
@@ -80,7 +81,7 @@ def _readme(config: Config) -> str:
     lines.append("|---|---|---|---|")
     for name in config.run:
         train, test = descriptions(config, name)
-        lines.append(f"| `{name}` | {config.systems[name].label} | {train} | {test} |")
+        lines.append(f"| `{name}` | {markdown(config.systems[name].label)} | {markdown(train)} | {markdown(test)} |")
     lines += [
         "",
         "answers/SYSTEM/TEST SET.json: the test set's dialogs with the answers filled in, `generated` where a system",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from pipeline.errors import UserError
-from pipeline.progress import shown
+from pipeline.inert import shown
 from pipeline.texts import read_json
 from pipeline.versions import STAGES
 

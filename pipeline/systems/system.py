@@ -6,7 +6,6 @@ where it comes from), `vocabulary.json` (its words) and `README.md` (the model c
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from secrets import token_hex
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import Tensor
 
 from pipeline.config import Config, network_sizes
@@ -24,11 +23,12 @@ from pipeline.config.systems import Manual, System, plain
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_json, write_text
+from pipeline.inert import shown
 from pipeline.layout import Layout
 from pipeline.leftovers import remove_leftovers, temporary_name
 from pipeline.networks.base import Generator
 from pipeline.networks.registry import build_network
-from pipeline.progress import log, shown
+from pipeline.progress import log
 from pipeline.systems.card import card
 from pipeline.systems.info import HASH, check_hash, content_hash, read_info
 from pipeline.systems.provenance import git_commit, versions
@@ -40,8 +40,6 @@ DESCRIBED = "the weights system.json describes"
 WEIGHTS, INFO, WORDS, CARD = "model.safetensors", "system.json", "vocabulary.json", "README.md"
 ASIDE = ".old"
 """How the name ends that a model has while another takes its place."""
-_FEATURE_NAME = re.compile(r"[A-Za-z]\w*")
-_RESERVED = ("question", "history")
 
 
 @dataclass(frozen=True)
@@ -86,12 +84,6 @@ def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping
     """
     trained_name, trained = config.trained(name)
     assert trained.network is not None
-    for feature in trained.features:
-        if not _FEATURE_NAME.fullmatch(feature) or feature in _RESERVED:
-            raise UserError(
-                f"systems.{trained_name}.features: {feature!r} cannot name an input of a network; use letters, digits "
-                f"and '_', and none of {', '.join(_RESERVED)}"
-            )
     dims = {feature: feature_dims[feature] for feature in trained.features}
     return build_network(
         trained.network, config.sizes(trained_name), vocabulary_size, dims, trained.looks_back(), trained.asked
@@ -142,7 +134,7 @@ def save(
         with atomic_path(temporary / WEIGHTS) as path:
             # One entry: several would stand in the file in an order of chance.
             about = json.dumps({"system": name, "vocabulary": vocabulary.hash, "weights": info["weights"]})
-            save_file(weights, path, metadata={"avsd": about})
+            path.write_bytes(serialised(weights, {"avsd": about}))  # not by `save_file`: it hides what the disk says
         vocabulary.write(temporary / WORDS)
         write_json(temporary / INFO, info)
         write_text(temporary / CARD, card(info))

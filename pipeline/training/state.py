@@ -19,8 +19,9 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.inert import shown
 from pipeline.leftovers import remove_leftovers
-from pipeline.progress import log, shown
+from pipeline.progress import log
 from pipeline.tensorfiles import read_torch
 from pipeline.training.schedule import Schedule
 from pipeline.versions import STAGES
@@ -75,9 +76,14 @@ class State:
 
     def write(self, path: Path) -> None:
         """Write atomically: a reader finds this state or the one before."""
-        with atomic_path(path) as temporary:
-            plain = {"position": asdict(self.position), "schedule": self.schedule.state()}
-            torch.save({item.name: getattr(self, item.name) for item in fields(self)} | plain, temporary)
+        plain = {"position": asdict(self.position), "schedule": self.schedule.state()}
+        content = {item.name: getattr(self, item.name) for item in fields(self)} | plain
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            try:
+                torch.save(content, file)
+            except RuntimeError as error:
+                # What the disk has said stands behind what PyTorch makes of it.
+                raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 _KINDS = TypeAdapter(State)
