@@ -138,10 +138,10 @@ def _timeless(path):
         # The hash is of all that the file says, the time with it.
         "system.json": (rb'"seconds": [0-9.]+', rb'\n "hash": "[0-9a-f]{64}"'),
         "README.md": (rb"\| seconds \| [0-9.]+ \|",),
-        "report.html": (rb"written [0-9-]+ [0-9:]+ UTC",),
+        "report.html": (rb"written [0-9-]+ [0-9:]+ UTC", rb"[0-9.]+ min</small>"),
     }.get(path.name, ()):
         content, count = re.subn(pattern, b"", content)
-        assert count == 1, (path, pattern)
+        assert count >= 1, (path, pattern)
     return content
 
 
