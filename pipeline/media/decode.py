@@ -22,6 +22,7 @@ from pipeline.config import FrameMedia, Media
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
 from pipeline.hdf5 import Attribute, create_hdf5
+from pipeline.inert import cells
 from pipeline.media import ffmpeg
 from pipeline.media.apart import Apart
 from pipeline.media.changes import decode_changing, survey
@@ -106,7 +107,7 @@ def _write_quarantine(path: Path, bad: list[tuple[str, UnreadableError]]) -> Non
     writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
     writer.writerow(QUARANTINE_COLUMNS)
     for video_id, error in bad:
-        writer.writerow([video_id, error.stage, error.reason, " ".join(error.words.split())])
+        writer.writerow(cells([video_id, error.stage, error.reason, " ".join(error.words.split())]))
     write_text(path, text.getvalue())
 
 
