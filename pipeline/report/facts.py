@@ -18,7 +18,8 @@ from pipeline.features.quarantine import read_gathered
 from pipeline.files import finished_files
 from pipeline.hdf5 import attributes, dataset, malformed, open_hdf5
 from pipeline.layout import Layout
-from pipeline.report.results import descriptions, display_names, read_curves, read_if_there
+from pipeline.report.results import descriptions, display_names, read_curves
+from pipeline.systems.info import Measured, read_info
 from pipeline.systems.provenance import git_commit
 
 _PACKAGES = ("torch", "torchvision", "torchaudio", "lightning", "h5py", "av", "pycocoevalcap", "snakemake", "numpy")
@@ -101,7 +102,8 @@ def systems(config: Config) -> list[dict[str, Any]]:
     lines = []
     for name in config.run:
         model, trained = config.trained(name)
-        info = read_if_there(layout.model(model) / "system.json") or {}
+        path = layout.model(model) / "system.json"
+        info = read_info(path, Measured) if path.is_file() else {}
         train, test = descriptions(config, name)
         lines.append(
             {

@@ -40,6 +40,7 @@ class Measured(_Part):
 
     versions: _Versions = _Versions()
     metrics: _Metrics = _Metrics()
+    parameters: dict[str, Annotated[int, Field(ge=0)]] | Annotated[int, Field(ge=0)] = 0
 
 
 class Info(Measured):
