@@ -124,6 +124,8 @@ class Server:
         out, err = Path(folder) / ".out", Path(folder) / ".err"
         task = {"folder": str(folder), "arguments": [entry[0], *map(str, arguments)], "entry": entry[1]}
         task |= {"out": str(out), "err": str(err), **how}
+        for path in (out, err):
+            path.touch()  # a command may be killed before it has opened them
         self._process.stdin.write(json.dumps(task) + "\n")
         self._process.stdin.flush()
         found = json.loads(self._process.stdout.readline())

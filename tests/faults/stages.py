@@ -136,7 +136,7 @@ def _timeless(path):
         content = json.dumps([{key: row[key] for key in row if key not in TIMED} for row in rows]).encode()
     for pattern in {
         # The hash is of all that the file says, the time with it.
-        "system.json": (rb'"seconds": [0-9.]+', rb'"hash": "[0-9a-f]{64}"'),
+        "system.json": (rb'"seconds": [0-9.]+', rb'\n "hash": "[0-9a-f]{64}"'),
         "README.md": (rb"\| seconds \| [0-9.]+ \|",),
         "report.html": (rb"written [0-9-]+ [0-9:]+ UTC",),
     }.get(path.name, ()):
