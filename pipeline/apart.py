@@ -4,6 +4,7 @@ libhdf5 trusts what it reads: a byte that changed can send it round in circles, 
 back of the child was read without either.
 """
 
+import faulthandler
 import os
 import pickle
 import resource
@@ -56,6 +57,7 @@ def apart(function: Callable[[Item], T], items: Sequence[Item], seconds: float) 
 def _work(function: Callable[[Item], T], items: Sequence[Item], seconds: float, writing: int) -> None:
     """What the child does; it never returns."""
     try:
+        faulthandler.disable()  # what becomes of the child is told by the parent
         signal.signal(signal.SIGPROF, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_PROF, seconds)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from pipeline.errors import UserError, refusal
-from pipeline.progress import shown
+from pipeline.inert import shown
 from pipeline.texts import check_text
 
 Attribute = str | int | float | bool
@@ -179,6 +179,8 @@ def _check_size(found: h5py.Dataset, name: str, *, packed: bool) -> None:
     chunk = math.prod(found.chunks) * wide if found.chunks else 0
     if not packed and claimed > stored:
         raise FaultError(f"{name} {found.shape} takes {claimed} bytes, and {stored} are stored")
+    if packed and claimed and not stored:
+        raise FaultError(f"{name} {found.shape} takes {claimed} bytes, and none are stored")
     if packed and (most := max(claimed, chunk)) > max(UNPACKED_BYTES, MOST_PACKED * stored):
         raise FaultError(f"{name} {found.shape} unpacks {stored} bytes to {most}, above {MOST_PACKED} times as many")
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pipeline.errors import UserError, refusal
-from pipeline.progress import shown
+from pipeline.inert import shown
 
 MEND = "make it again"
 HEADER_BYTES = 16 << 20

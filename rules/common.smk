@@ -13,6 +13,7 @@ min_version("9.0")
 from pipeline.errors import UserError
 from pipeline.gpus import jobs_per_gpu, visible
 from pipeline.holding import hold
+from pipeline.inert import shown
 from pipeline.layout import imagenet_path, kinetics_path
 from pipeline.plan import Plan
 from pipeline.versions import STAGES
@@ -22,10 +23,10 @@ try:
     PLAN = Plan.of(config, check=workflow.is_main_process)
     GPUS = len(visible()) * jobs_per_gpu()
 except UserError as error:
-    sys.exit(f"error: {error}")
+    sys.exit(f"error: {shown(error)}")
 
 if PLAN.note is not None and workflow.is_main_process:
-    print(PLAN.note, file=sys.stderr)
+    print(shown(PLAN.note), file=sys.stderr)
 
 # Where jobs are submitted (`nodes` at a time), GPUs are the scheduler's business.
 HERE = workflow.is_main_process and workflow.resource_settings.nodes is None
@@ -361,7 +362,7 @@ def distillation():
     try:
         return PLAN.checked_distillation()
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {shown(error)}")
 
 
 def distillation_scores(wildcards):

@@ -26,7 +26,7 @@ NAMES = {
 METHODS = {"read_text", "read_bytes", "open", "validate_json", "parse_raw"}
 GATES = {
     "texts": "files of text and numbers",
-    "media/gate.py": "videos",
+    "media": "videos",
     "tensorfiles.py": "files of weights",
 }
 """Where files from outside are opened, each kind in one place."""
@@ -42,14 +42,11 @@ EXCEPTIONS = {
     ("features/checkpoints.py", "open"): "a model file's hash",
     ("training/depends.py", "open"): "a model file's hash",
     ("corpus/videos.py", "open"): "the first bytes of a video",
-    ("media/endings.py", "open"): "a video",
     ("corpus/scenes/clips.py", "wave.open"): "writes",
     ("features/imagenet.py", "zipfile.ZipFile"): "a fetched package; the hash of what is taken out of it is compared",
     ("holding.py", "os.open"): "a lock",
     ("gpus.py", "os.open"): "a lock",
     ("apart.py", "pickle.load"): "what its own child says through a pipe",
-    ("media/apart.py", "pickle.loads"): "what its own child says through a pipe",
-    ("media/apart.py", "read_text"): "/proc: what the system says of processes",
     ("report/release.py", "zipfile.ZipFile"): "writes",
 }
 

@@ -26,7 +26,8 @@ from pipeline.corpus.shards import npy_in
 from pipeline.corpus.statistics import print_statistics
 from pipeline.errors import UserError
 from pipeline.features import quarantine
-from pipeline.progress import log, progress, shown
+from pipeline.inert import shown
+from pipeline.progress import log, progress
 from pipeline.report.results import read_curves, read_if_there
 from pipeline.scoring.matching import read_answers
 from pipeline.texts import check_text, read_json, read_records, read_text, read_yaml

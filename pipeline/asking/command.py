@@ -20,7 +20,7 @@ from pipeline.config.systems import DescribedBy
 from pipeline.corpus.descriptions import read_descriptions
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
-from pipeline.progress import log
+from pipeline.progress import log, say
 from pipeline.texts import check_sentence, check_text, quoted
 from pipeline.texts.limits import LONGEST_SENTENCE
 
@@ -67,7 +67,7 @@ def ask(config: Config, request: Request, show: Show | None = None) -> None:
     opening = tuple(conversation.turns)
     log(f"{request.video.name}: ready after {time.monotonic() - began:.1f} s")
     for question in _questions(request):
-        print(conversation.ask(question, explain=clip is not None), flush=True)
+        say(conversation.ask(question, explain=clip is not None))
         if clip is not None and show is not None:
             explained = tuple(conversation.explanations)
             told = Told(

@@ -22,6 +22,7 @@ from pipeline.corpus.dialogs import Dialog, Turn
 from pipeline.dataset.dialogs import DialogDataset
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
+from pipeline.inert import shown
 from pipeline.progress import log
 
 
@@ -49,7 +50,7 @@ def describe(config: Config, video: Path, system: str | None, count: int) -> Non
     found = sentences(describer, features, settings.model_copy(update={"n_best": max(count, 1)}), device)
     log(f"{video.name}: described after {time.monotonic() - began:.1f} s")
     for sentence in found[:count]:
-        print(sentence.text if count == 1 else f"{sentence.score:.3f}\t{sentence.text}", flush=True)
+        print(f"{sentence.score:.3f}\t" if count > 1 else "", shown(sentence.text), sep="", flush=True)
 
 
 @torch.no_grad()

@@ -47,7 +47,7 @@ def _check_size(values: dict[str, Any], source: str) -> None:
         if len(value) > MOST_ENTRIES:
             raise UserError(f"{source}: {place or 'configuration'}: {len(value)} entries, at most {MOST_ENTRIES} go")
         if seen > MOST_VALUES:
-            raise UserError(f"{source}: more than {MOST_VALUES} values")
+            raise UserError(f"{source}: more than {MOST_VALUES} values, or a mapping that holds itself")
         items = value.items() if isinstance(value, dict) else enumerate(value)
         left += [(f"{place}.{key}" if place else str(key), item) for key, item in items]
 

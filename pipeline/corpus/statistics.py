@@ -8,7 +8,7 @@ from rich.table import Column, Table
 
 from pipeline.corpus.dialogs import Dialog, read_entries
 from pipeline.errors import UserError
-from pipeline.progress import console, shown
+from pipeline.progress import console
 from pipeline.texts.typed import Count, Number, read_typed
 
 _STATISTICS: TypeAdapter[dict[str, dict[str, Count] | bool | Number | None]]
@@ -55,5 +55,5 @@ def print_statistics(files: list[Path]) -> None:
         table.add_column(column, justify="right")
     for path in files:
         counts = _count([entry.turns for entry in read_entries(path)])
-        table.add_row(shown(path.name), *(f"{count:,}" for count in counts.values()))
+        table.add_row(path.name, *(f"{count:,}" for count in counts.values()))
     console().print(table)

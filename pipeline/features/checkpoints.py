@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pipeline import tensorfiles
 from pipeline.errors import UserError
-from pipeline.progress import shown
+from pipeline.inert import shown
 
 Network = TypeVar("Network", bound=nn.Module)
 WRAPPERS = ("state_dict", "model_state", "model")

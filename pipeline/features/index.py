@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pipeline.apart import UnreadableError, apart
 from pipeline.errors import UserError
 from pipeline.hdf5 import Attribute, FaultError, MalformedError, attributes, dataset, malformed, open_hdf5, texts
-from pipeline.progress import shown
+from pipeline.inert import shown
 from pipeline.versions import STAGES
 
 FORMAT = "avsd-features-1"

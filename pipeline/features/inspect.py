@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 from rich.table import Column, Table
+from rich.text import Text
 
 from pipeline.errors import UserError
 from pipeline.features.index import read_indexes
 from pipeline.features.store import problems
 from pipeline.files import finished_files
-from pipeline.progress import console, progress, shown
+from pipeline.inert import shown
+from pipeline.progress import console, progress
 
 
 def show(paths: Sequence[Path]) -> None:
@@ -33,7 +35,7 @@ def show(paths: Sequence[Path]) -> None:
         steps = np.diff(index.offsets)
         spread = f"{steps.min()}-{steps.max()}, mean {steps.mean():.1f}" if len(steps) else "-"
         table.add_row(
-            shown(path),
+            str(path),
             str(len(steps)),
             str(index.offsets[-1]),
             spread,
@@ -44,7 +46,7 @@ def show(paths: Sequence[Path]) -> None:
         for name, value in index.attributes.items():
             seen[name, str(value)] = seen.get((name, str(value)), 0) + 1
     for (name, value), count in sorted(seen.items()):
-        notes.add_row(shown(name), shown(value), str(count))
+        notes.add_row(name, value, str(count))
     terminal.print(table)
     terminal.print(notes)
 
@@ -59,7 +61,7 @@ def verify(paths: Sequence[Path]) -> None:
     shards = _shards(paths)
     for path in progress(shards, len(shards), "verify", "shards"):
         wrong = problems(path)
-        table.add_row(shown(path), "\n".join(wrong) if wrong else "good")
+        table.add_row(str(path), Text("\n".join(map(shown, wrong))) if wrong else "good")
         found += [f"{path}: {problem}" for problem in wrong]
     console().print(table)
     if found:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from pipeline.config import Media
 from pipeline.media.faults import RefusedError
 
+RATES = range(100, 400_001)
+"""Samples a second that there are; a damaged header may say any number, and resampling costs by it."""
+
 
 @dataclass(frozen=True)
 class Extent:
@@ -57,8 +60,11 @@ def require_pictures(found: Extent | None, media: Media) -> None:
         require("frames", "frames", frames, "max_frames", media)
 
 
-def require_sound(found: Extent | None, media: Media) -> None:
-    """The same for sound, which begins with silence at second 0."""
+def require_sound(found: Extent | None, rate: int, media: Media) -> None:
+    """The same for sound, which begins with silence at second 0; ``rate`` (Hz) has to be one of `RATES`."""
+    if rate not in RATES:
+        expected = f"expected {RATES[0]} to {RATES[-1]}"
+        raise RefusedError("sound", f"{rate} samples a second, as no sound has ({expected})")
     if found is not None:
         require("sound", "s without sound", max(found.gap, found.begin), "max_gap", media)
         require("sound", "s of sound", found.end, "max_seconds", media)

@@ -1,6 +1,8 @@
 """Whether the files of the user's that a plan names are there. None is opened."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline.corpus.captions.reading import caption_files
 from pipeline.corpus.importing import training_file
@@ -9,7 +11,11 @@ from pipeline.plan.settings import Settings
 
 
 def check_files(files: Settings) -> None:
-    """Raises `UserError` naming the first file of the user's that is missing, or a device that no job can be told."""
+    """Raises `UserError` naming the first file of the user's that is missing, or that Snakemake cannot name.
+
+    Or a device that no job can be told.
+    """
+    _check_names(files.config.model_dump(exclude={"videos"}))
     device = files.config.device
     if device.startswith("cuda:"):
         raise UserError(
@@ -35,6 +41,15 @@ def check_files(files: Settings) -> None:
     for name in files.pretrained:
         _check_captions(files, name)
         _check_npy(files, name)
+
+
+def _check_names(section: Mapping[str, Any], above: str = "") -> None:
+    """In a path that Snakemake reads, braces would be wildcards. The plan looks after those of videos."""
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            _check_names(value, f"{above}{key}.")
+        elif isinstance(value, Path) and {"{", "}"} & set(str(value)):
+            raise UserError(f"{above}{key}: {value}: Snakemake takes braces in a path for wildcards; name it otherwise")
 
 
 def _check(paths: list[Path], key: str, kind: str = "file") -> None:

@@ -17,7 +17,8 @@ from pipeline.corpus.references import Key, read_references
 from pipeline.corpus.scenes.truth import Truth, read_truth
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.progress import log, shown
+from pipeline.inert import shown
+from pipeline.progress import log
 from pipeline.scoring import bootstrap as resampling
 from pipeline.scoring import significance
 from pipeline.scoring.filters import apply_filter, filter_named, filters_references

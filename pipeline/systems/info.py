@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from pipeline.errors import UserError
-from pipeline.progress import shown
+from pipeline.inert import shown
 from pipeline.texts import read_json
 from pipeline.versions import STAGES
 
@@ -40,6 +40,7 @@ class Measured(_Part):
 
     versions: _Versions = _Versions()
     metrics: _Metrics = _Metrics()
+    parameters: dict[str, Annotated[int, Field(ge=0)]] | Annotated[int, Field(ge=0)] = 0
 
 
 class Info(Measured):

@@ -23,16 +23,17 @@ from pipeline.config.systems import Manual, System, plain
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_json, write_text
+from pipeline.inert import shown
 from pipeline.layout import Layout
 from pipeline.leftovers import remove_leftovers, temporary_name
 from pipeline.networks.base import Generator
 from pipeline.networks.registry import build_network
-from pipeline.progress import shown
+from pipeline.progress import log
 from pipeline.systems.card import card
 from pipeline.systems.info import HASH, check_hash, content_hash, read_info
 from pipeline.systems.provenance import git_commit, versions
 from pipeline.tasks.registry import task_of
-from pipeline.tensorfiles import read_safetensors, tensor_shapes
+from pipeline.tensorfiles import read_metadata, read_safetensors, tensor_shapes
 from pipeline.vocabulary.words import Vocabulary
 
 DESCRIBED = "the weights system.json describes"
@@ -132,7 +133,7 @@ def save(
     try:
         with atomic_path(temporary / WEIGHTS) as path:
             # One entry: several would stand in the file in an order of chance.
-            about = json.dumps({"system": name, "vocabulary": vocabulary.hash})
+            about = json.dumps({"system": name, "vocabulary": vocabulary.hash, "weights": info["weights"]})
             path.write_bytes(serialised(weights, {"avsd": about}))  # not by `save_file`: it hides what the disk says
         vocabulary.write(temporary / WORDS)
         write_json(temporary / INFO, info)
@@ -198,9 +199,26 @@ def weights_hash(folder: Path) -> str:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The tensors of a model. Raises `UserError` when they are missing or damaged."""
+    """The tensors of a model. Raises `UserError` when they are missing or damaged.
+
+    A file that was saved elsewhere, and does not say what is in it, is taken as it is.
+    """
     _require(folder, WEIGHTS)
-    return read_safetensors(folder / WEIGHTS, DESCRIBED)
+    path = folder / WEIGHTS
+    weights = read_safetensors(path, DESCRIBED)
+    written = _written_hash(path)
+    if written is not None and written != _tensors_hash(weights):
+        raise UserError(f"{path}: not {DESCRIBED} (the hash of its tensors differs: damaged); train it again")
+    return weights
+
+
+def _written_hash(path: Path) -> str | None:
+    """What a weights' file says its tensors are; None of one that another program saved, or an older version."""
+    try:
+        about = json.loads(read_metadata(path, DESCRIBED).get("avsd", "{}"))
+        return str(about["weights"]) if "weights" in about else None
+    except (ValueError, TypeError):
+        raise UserError(f"{path}: not {DESCRIBED} (its metadata are damaged); train it again") from None
 
 
 def _require(folder: Path, *files: str) -> None:
@@ -255,9 +273,11 @@ def load(folder: Path, vocabulary: Vocabulary, device: torch.device | str) -> Lo
         )
     _check_shapes(folder, info, len(vocabulary))
     network = _described(folder, info, len(vocabulary))
-    weights = read_weights(folder)
-    if _tensors_hash(weights) != info["weights"]:
-        raise UserError(f"{folder / WEIGHTS}: not {DESCRIBED} (their hash differs); train it again")
+    weights, written = read_weights(folder), _written_hash(folder / WEIGHTS)
+    if written not in (None, info["weights"]):
+        raise UserError(f"{folder / WEIGHTS}: not {DESCRIBED} (but those of another training); train it again")
+    if written is None and _tensors_hash(weights) != info["weights"]:
+        log(f"warning: {folder / WEIGHTS}: other weights than {INFO} describes, saved by another program")
     check_hash(folder / INFO, info)
     network.load_state_dict(weights)
     return LoadedSystem(network.to(device).eval(), info)

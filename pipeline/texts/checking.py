@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.progress import shown
+from pipeline.inert import shown
 from pipeline.texts.limits import LARGEST_NUMBER, LONGEST_SENTENCE
 
 # Half of a pair that stands for one character in UTF-16: alone it is none, and no file can be written with it. A zero

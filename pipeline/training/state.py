@@ -19,8 +19,9 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.inert import shown
 from pipeline.leftovers import remove_leftovers
-from pipeline.progress import log, shown
+from pipeline.progress import log
 from pipeline.tensorfiles import read_torch
 from pipeline.training.schedule import Schedule
 from pipeline.versions import STAGES

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.runs import Run, dialogs_alone
 from tests.faults.stages import Stages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,3 +195,11 @@ def avsd(avsd_in, tmp_path):
 def stages(avsd_in, tmp_path_factory):
     """A finished tiny run made by hand, stage by stage: `stages.Stages`."""
     return Stages(tmp_path_factory.mktemp("stages"), avsd_in)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory, stages):
+    """The settings of a run of dialogs alone up to the answers, how long it takes undisturbed, and what it comes to."""
+    settings = dialogs_alone(stages)
+    run = Run(tmp_path_factory.mktemp("small") / "run", settings, "answers")
+    return settings, run.whole(), run.found

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
@@ -123,7 +124,7 @@ def test_sections_that_are_checked_are_all_there_are():
             test_every_number_is_bounded_and_every_text_is_checked(model.__name__, name, field)
 
 
-# ---- values -----------------------------------------------------------------------------------------------------------
+# ---- values ---------------------------------------------------------------------------------------------------------
 
 NUMBERS = ["media.fps", "answers.bonus", "training.learning_rate", "corpus.holdout", "systems.st.training.clip"]
 WRONG = [float("nan"), float("inf"), -1e300, 10**40, 2**1024, "nan", "1e999", True, "x", [], {}, None]
@@ -259,7 +260,7 @@ def test_texts(refused, place, value):
     refused(at(place, value), place)
 
 
-# ---- keys and kinds ---------------------------------------------------------------------------------------------------
+# ---- keys and kinds -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.fault(GATE, "a key that there is none of", "one line naming it and the nearest one")
@@ -304,7 +305,7 @@ def test_kinds(refused, place, value):
     refused(at(place, value), place)
 
 
-# ---- how many -----------------------------------------------------------------------------------------------------------
+# ---- how many -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.fault(GATE, "more than anyone can mean", "one line naming the key")
@@ -327,7 +328,7 @@ def test_many(refused, place, value):
 
 @pytest.mark.fault(GATE, "a million entries", "one line naming the key")
 @pytest.mark.parametrize(
-    "place", ["systems", more("run"), more("systems.st.features"), more("training"), more("results")]
+    "place", ["run", more("systems"), more("systems.st.features"), more("training"), more("results")]
 )
 def test_a_million(place):
     """In this process: what reads so large a file is another gate."""
@@ -336,7 +337,7 @@ def test_a_million(place):
         parse(merge(DEFAULT, at(place, long)))
 
 
-# ---- circles ------------------------------------------------------------------------------------------------------------
+# ---- circles --------------------------------------------------------------------------------------------------------
 
 STUDENT = {**ENTRY, "loss": "st"}
 TOLD = {"description": {"train": {"system": "says", "in_sample": True}}}
@@ -375,7 +376,15 @@ def test_circles(refused, systems, names):
     refused({"systems": systems}, *names)
 
 
-# ---- what is good stays good ----------------------------------------------------------------------------------------------
+@pytest.mark.fault(GATE, "a split that there is none of", "one line naming the option")
+@pytest.mark.parametrize("name", ["../corpus/trial", more("a" * 5000), more("\x1b[31m")])
+def test_splits(avsd, name):
+    """It becomes a file's name."""
+    overlay = json.dumps({"systems": {"a": ENTRY}})
+    avsd("answer", "a", "--test-set", name, "--config", overlay).refused("--test-set")
+
+
+# ---- what is good stays good ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.fault(GATE, "odd, but what someone may mean", "accepted")
@@ -421,11 +430,16 @@ def keys(values: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 ALL_KEYS = list(keys(DEFAULT))
+EXAMPLES = 400 if os.environ.get("AVSD_FAULTS") == "all" else 25
 
 
 @pytest.mark.fault(GATE, "a good one with values changed at random", "accepted, or one line")
 @given(changes=st.lists(st.tuples(st.sampled_from(ALL_KEYS), VALUES), min_size=1, max_size=3), extra=st.booleans())
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=400 if os.environ.get("AVSD_FAULTS") == "all" else 25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 def test_changed_at_random(changes, extra):
     values = copy.deepcopy(DEFAULT)
     for place, value in changes:

@@ -1,102 +1,18 @@
 """The workflow, killed with all its children at any moment: the same command goes on and comes to the same results."""
 
 import fcntl
-import json
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.faults.server import session
+from tests.faults.runs import SCENES, Run
 from tests.faults.stages import artefacts, different
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = 10
 """Of one run, at most, before it may come to its end. With those of single stages there are a hundred."""
-SMALL = {
-    "run": ["ours_none_none"],
-    "vocabulary": {"min_count": 1},
-    "systems": {"ours_none_none": {"features": []}},
-    "training": {"epochs": 3, "batch_turns": 10},
-    "scoring": {"bootstrap": 20, "randomisations": 20},
-    "report": {"explain": None},
-    "device": "cpu",
-}
-SCENES = {
-    **SMALL,
-    "corpus": {
-        "shards": 1,
-        "scenes": {"counts": {"training": 4, "validation": 2, "trial": 2, "official": 2, "captions": 2}},
-    },
-    "features": {"i3d_rgb": {"input_size": 32, "weights": "random"}},
-    "systems": {"ours_none_none": {"features": ["i3d_rgb", "vggish"]}},
-}
-
-
-class Run:
-    """`snakemake --cores 2` in a folder, again and again."""
-
-    def __init__(self, folder, settings, *targets):
-        folder.mkdir()
-        self.folder, self.scratch = folder, folder / "scratch"
-        self.scratch.mkdir()
-        (folder / "own.yaml").write_text(json.dumps(settings))
-        command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", ROOT / "Snakefile", "--cores", "2"]
-        self.command = [*map(str, command), "--configfile", "own.yaml", "--quiet", "host", "reason"]
-
-    def start(self):
-        """The command, begun."""
-        with (self.folder / "said").open("wb") as said:
-            environment = {**os.environ, "TMPDIR": str(self.scratch)}
-            return subprocess.Popen(
-                self.command, cwd=self.folder, env=environment, stdout=said, stderr=said, start_new_session=True
-            )
-
-    def whole(self):
-        """Run it to its end; the seconds it took."""
-        begun = time.monotonic()
-        process = self.start()
-        assert process.wait(600) == 0, self.said()
-        return time.monotonic() - begun
-
-    def end(self, process, number, alone=False):
-        """Send a signal to the process, or to all its group; its status, when nothing of its session runs any more."""
-        (os.kill if alone else os.killpg)(process.pid, number)
-        status = process.wait(60)
-        begun = time.monotonic()
-        while left := session(process.pid):
-            assert time.monotonic() - begun < 20, left
-            time.sleep(0.05)
-        return status
-
-    def said(self):
-        return (self.folder / "said").read_text()[-5000:]
-
-    @property
-    def found(self):
-        return artefacts(self.folder / "results")
-
-    def unfinished(self):
-        """Marks of unfinished files and locks that Snakemake keeps, and temporary files."""
-        kept = self.folder / ".snakemake"
-        places = [*(kept / "incomplete").rglob("*"), *(kept / "locks").rglob("*"), *(kept / "backups").rglob("*")]
-        places += [*self.folder.rglob("*.avsd-*")]
-        return [str(path.relative_to(self.folder)) for path in places if path.is_file()]
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory, stages):
-    """The settings of a run of dialogs alone up to the answers, what it comes to undisturbed, and in how long."""
-    scenes = stages.folder / "results/scenes"
-    given = {name: str(scenes / f"{name}.json") for name in ("training", "validation", "trial")}
-    settings = {**SMALL, "corpus": {"source": "files"}, "dialogs": given, "videos": None}
-    run = Run(tmp_path_factory.mktemp("small") / "run", settings, "answers")
-    return settings, run.whole(), run.found
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +68,7 @@ REFUSED = "error: results: another run is at work in this folder; wait for it, o
 
 def refused(run):
     """Check that a run started now is refused."""
-    done = subprocess.run(run.command, cwd=run.folder, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(run.command, cwd=run.folder, capture_output=True, text=True, timeout=300, check=False)
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert (done.returncode, lines) == (1, [REFUSED]), done.stderr
     assert "Traceback" not in done.stderr

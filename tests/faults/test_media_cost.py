@@ -85,9 +85,11 @@ LIMITS = {
     "max_frames, source": ({"max_frames": 19, "fps": "source"}, "rgb", "20 frames"),
 }
 
+TOLD = ("max_pixels", "max_seconds", "max_frames")
+
 
 @pytest.mark.fault("Media", "a video beyond a limit of the configuration", "quarantine with figure and key")
-@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("limit", [*TOLD, *(pytest.param(each, marks=HEAVY) for each in LIMITS if each not in TOLD)])
 @pytest.mark.parametrize("container", ["mp4", pytest.param("mkv", marks=HEAVY), pytest.param("ts", marks=HEAVY)])
 def test_limits(avsd, tmp_path, limit, container):
     media, feature, figure = LIMITS[limit]

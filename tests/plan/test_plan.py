@@ -190,6 +190,7 @@ def settings(plan):
         # What an override repeats is no change: config.yaml decodes at the source's rate.
         ({"features": {"i3d_flow": {"media": {"fps": "source"}}}}, set()),
         ({"media": {"max_bad_fraction": 0.5}}, set()),
+        ({"media": {"max_pixels": 10**6, "max_seconds": 60, "max_frames": 999, "max_gap": 5}}, set()),
         (
             {"corpus": {"shards": 5}},
             {f"{kind}{f}" for kind in ("decode ", "") for f in ("i3d_rgb", "i3d_flow", "vggish")},
