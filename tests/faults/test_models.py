@@ -47,10 +47,16 @@ def project(made, tmp_path):
     return tmp_path / "results"
 
 
+def done(change, content):
+    """What ``change`` gives, or ``content`` that it has changed in place."""
+    made = change(content)
+    return content if made is None else made
+
+
 def rewritten(path, change, *, signed=False):
     """``path``, a JSON file, with ``change`` done to its content; signed: with the hash that is then right."""
     content = json.loads(path.read_text())
-    content = change(content) or content
+    content = done(change, content)
     if signed:
         content["hash"] = content_hash(content)
     path.write_text(json.dumps(content))
@@ -177,8 +183,7 @@ def tensors(change):
     """Weights with ``change`` done to them, saved by another program."""
 
     def write(path):
-        made = load_file(path)
-        save_file(change(dict(made)) or made, path)
+        save_file(done(change, load_file(path)), path)
 
     return write
 
@@ -401,8 +406,7 @@ def test_nothing_of_a_pickle_runs(avsd, project, write):
 
 def resaved(change):
     def write(path):
-        content = torch.load(path)
-        torch.save(change(content) or content, path)
+        torch.save(done(change, torch.load(path)), path)
 
     return write
 
@@ -485,7 +489,7 @@ def test_any_bytes_of_a_state(project, seed):
 def published(path, change=lambda made: None):
     """A file with VGGish's names and, in fewer numbers than it has, other shapes."""
     made = OrderedDict((name, torch.zeros(1)) for name in ("features.0.weight", "features.0.bias", "embeddings.0.bias"))
-    torch.save(change(made) or made, path)
+    torch.save(done(change, made), path)
     return path
 
 
