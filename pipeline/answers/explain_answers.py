@@ -101,7 +101,13 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
     for place, dialog in enumerate(progress(chosen, len(chosen), f"{name}: explaining {test_set}", "videos")):
         times = {feature: store.times(dialog.video_id) for feature, store in stores.items() if dialog.video_id in store}
         explained = []
-        for turn in _spread([turn for video, turn in answers if video == dialog.video_id]):
+        turns = [turn for video, turn in answers if video == dialog.video_id]
+        if turns and max(turns) >= len(dialog.turns):
+            raise UserError(
+                f"{layout.answers(name, test_set)}: dialog {dialog.video_id} has no turn {max(turns)} in "
+                f"{layout.dialogs(test_set)}; answer again"
+            )
+        for turn in _spread(turns):
             inputs = dataset.batch([(place, [turn])], with_targets=False).to(device).views["model"]
             said = _said(dialog, turn) if view.history else ()
             described = dataset.description("model", place)

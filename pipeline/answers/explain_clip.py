@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.config import Media
 from pipeline.errors import UserError
 from pipeline.files import scratch_folder
+from pipeline.media.apart import Apart
 from pipeline.media.clock import look_into
 from pipeline.media.decode import decode_video
 from pipeline.media.decoded import DecodedShard
@@ -52,7 +53,8 @@ def read_clip(path: Path, limits: Media) -> Clip:
     Raises `UserError` when it cannot be used.
     """
     try:
-        probed, _ = look_into(path)
+        with Apart(look_into) as look:
+            probed, _ = look(path)
     except UnreadableError as error:
         raise UserError(f"{path}: cannot be used: {error}") from None
     # Enough frames to choose from; of a file that does not say how long it is, one a second.

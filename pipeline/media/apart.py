@@ -9,17 +9,22 @@ import os
 import pickle
 import resource
 import signal
+import time
 import traceback
 from collections.abc import Callable
+from math import ceil
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn, TypeVar, cast
+from types import TracebackType
+from typing import Generic, NoReturn, Self, TypeVar, cast
 
 from pipeline import stopping
 from pipeline.media.endings import Ending, StoppedError, memory_is_short
 from pipeline.media.faults import UnreadableError
 
 MEMORY_BYTES = 3 << 29
-"""What a look may take beyond what the process has."""
+"""What looks may take beyond what the process has."""
 
 PROCESSOR_SECONDS = 120
 """What a look may take of a processor: that of an hour's file takes a second or two."""
@@ -27,65 +32,98 @@ PROCESSOR_SECONDS = 120
 Found = TypeVar("Found")
 
 
-def apart(look: Callable[[], Found], what: str) -> Found:
-    """What ``look`` returns or raises, computed in a fork of this process.
+class Apart(Generic[Found]):
+    """``look`` computed in a fork of this process, which serves as long as nothing goes wrong; a context manager.
 
-    Raises `UnreadableError` of the stage ``what`` when the file made it crash, take more than `PROCESSOR_SECONDS` or
-    more than `MEMORY_BYTES`, and `StoppedError` when something else ended it or the machine has too little memory.
+    A fork costs as much as a look into a short clip: it is made once, when the first file is looked into.
     """
-    receiving, sending = os.pipe()
-    with stopping.unbroken():
-        child = os.fork()
-        if child == 0:
-            os.close(receiving)
-            _work(look, sending)
-        os.close(sending)
-    try:
-        with os.fdopen(receiving, "rb") as pipe:
-            answer = pipe.read()
-    except BaseException:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    stopping.check()  # Ctrl-C reaches it too
-    if status:
-        raise _ended(status, what)
-    kind, value = pickle.loads(answer)  # noqa: S301 - this program wrote it
-    if kind == "raised":
-        raise value
-    if kind == "memory" and memory_is_short():
-        raise StoppedError(f"the file could not be opened: {os.strerror(errno.ENOMEM)}")
-    if kind == "memory":
-        raise UnreadableError(what, f"looking into it takes more than {MEMORY_BYTES >> 20} MiB of memory", value)
-    return cast(Found, value)
+
+    def __init__(self, look: Callable[[Path], Found]) -> None:
+        self._look = look
+        self._child: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def __call__(self, path: Path) -> Found:
+        """What ``look`` returns or raises for ``path``.
+
+        Raises `UnreadableError` when the file made it crash, take more than `PROCESSOR_SECONDS` or more than
+        `MEMORY_BYTES`, and `StoppedError` when something else ended it or the machine has too little memory.
+        """
+        if self._child is None:
+            self._start()
+        try:
+            self._connection.send(path)
+            kind, value = self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise _ended(self._reap()) from None
+        if kind == "found":
+            return cast(Found, value)
+        self._close()  # another try begins with nothing left of this one
+        if kind == "raised":
+            raise value
+        if memory_is_short():
+            raise StoppedError(f"the file could not be opened: {os.strerror(errno.ENOMEM)}")
+        raise UnreadableError("probe", f"looking into it takes more than {MEMORY_BYTES >> 20} MiB of memory", value)
+
+    def _start(self) -> None:
+        ours, theirs = Pipe()
+        with stopping.unbroken():
+            child = os.fork()
+            if child == 0:
+                ours.close()
+                _serve(self._look, theirs)
+            self._child, self._connection = child, ours
+            theirs.close()
+
+    def _close(self) -> None:
+        if self._child is not None:
+            os.kill(self._child, signal.SIGKILL)
+            self._reap()
+
+    def _reap(self) -> int:
+        """The status of the child, which is at its end."""
+        assert self._child is not None
+        self._connection.close()
+        _, status = os.waitpid(self._child, 0)
+        self._child = None
+        stopping.check()  # Ctrl-C reaches it too
+        return os.waitstatus_to_exitcode(status)
 
 
-def _ended(status: int, what: str) -> Exception:
+def _ended(status: int) -> Exception:
     if status == -signal.SIGXCPU:
-        return UnreadableError(what, f"looking into it takes more than {PROCESSOR_SECONDS} s of a processor")
+        return UnreadableError("probe", f"looking into it takes more than {PROCESSOR_SECONDS} s of a processor")
     if crashed := Ending().crashed(status):
-        return UnreadableError(what, f"the decoder {crashed}")
+        return UnreadableError("probe", f"the decoder {crashed}")
     return StoppedError(f"looking into it {Ending().stopped(status) or f'ended with status {status}'}")
 
 
-def _work(look: Callable[[], object], sending: int) -> NoReturn:
+def _serve(look: Callable[[Path], object], connection: "Connection[bytes, Path]") -> NoReturn:
     """The child. Whatever happens, it ends here: files that were open before are not its to close."""
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        _limit(resource.RLIMIT_CPU, PROCESSOR_SECONDS)
         if (held := _data_bytes()) is not None:
             _limit(resource.RLIMIT_DATA, held + MEMORY_BYTES)
-        with os.fdopen(sending, "wb") as pipe:
-            pipe.write(_answer(look))
+        while True:
+            path = connection.recv()
+            _limit(resource.RLIMIT_CPU, ceil(time.process_time()) + PROCESSOR_SECONDS)
+            connection.send_bytes(_answer(look, path))
+    except (EOFError, ConnectionError):
         os._exit(0)
     finally:
         os._exit(1)
 
 
-def _answer(look: Callable[[], object]) -> bytes:
+def _answer(look: Callable[[Path], object], path: Path) -> bytes:
     try:
-        return pickle.dumps(("found", look()))
+        return pickle.dumps(("found", look(path)))
     except MemoryError as error:
         return pickle.dumps(("memory", str(error)))
     except Exception as error:

@@ -15,7 +15,6 @@ import numpy as np
 from av.format import Flags
 from numpy.typing import NDArray
 
-from pipeline.media.apart import apart
 from pipeline.media.extents import Extent, extent
 from pipeline.media.faults import UnreadableError
 from pipeline.media.gate import open_media
@@ -72,16 +71,9 @@ class Jump:
 
 
 def look_into(path: Path) -> tuple[Probe, Clock]:
-    """What a file holds, and its clock: found apart, so that it ends whatever the file is.
-
-    Raises `UnreadableError`, and `StoppedError` when the machine did not let it come to an end.
-    """
-
-    def look() -> tuple[Probe, Clock]:
-        probed = probe(path)
-        return probed, read_clock(path, probed)
-
-    return apart(look, "probe")
+    """What a file holds, and its clock. Raises what `probe` and `read_clock` raise."""
+    probed = probe(path)
+    return probed, read_clock(path, probed)
 
 
 def read_clock(path: Path, probed: Probe) -> Clock:

@@ -6,6 +6,7 @@ The file's layout is in `pipeline.media.decoded`.
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from importlib.metadata import version as package_version
@@ -23,6 +24,7 @@ from pipeline.files import atomic_path, write_text
 from pipeline.hdf5 import Attribute, create_hdf5
 from pipeline.inert import cells
 from pipeline.media import ffmpeg
+from pipeline.media.apart import Apart
 from pipeline.media.changes import decode_changing, survey
 from pipeline.media.clock import Clock, look_into
 from pipeline.media.colour import Reading, fallbacks
@@ -36,6 +38,7 @@ from pipeline.progress import log, progress
 from pipeline.versions import STAGES
 
 BLOCK_BYTES = 4 << 20
+Look = Callable[[Path], tuple[Probe, Clock]]
 QUARANTINE_COLUMNS = ("video", "stage", "reason", "decoder's words")
 
 
@@ -54,11 +57,11 @@ def decode_shard(
     """
     bad: list[tuple[str, UnreadableError]] = []
     with atomic_path(out) as temporary:
-        with create_hdf5(temporary, out) as file:
+        with create_hdf5(temporary, out) as file, Apart(look_into) as look:
             file.attrs.update(_provenance(media, frames, sound))
             for video_id, path in progress(videos.items(), len(videos), f"decode {out.stem}", "videos"):
                 try:
-                    _decode(file, video_id, path, media, frames=frames, sound=sound)
+                    _decode(file, video_id, path, media, look, frames=frames, sound=sound)
                 except UnreadableError as error:
                     log(f"{path}: left out: {error}")
                     bad.append((video_id, error))
@@ -73,10 +76,10 @@ def decode_shard(
 
 def decode_video(video_id: str, path: Path, media: Media, out: Path, *, frames: bool, sound: bool) -> None:
     """Decode one video into ``out``, a shard of its own. Whatever keeps it from being used is a `UserError`."""
-    with atomic_path(out) as temporary, create_hdf5(temporary, out) as file:
+    with atomic_path(out) as temporary, create_hdf5(temporary, out) as file, Apart(look_into) as look:
         file.attrs.update(_provenance(media, frames, sound))
         try:
-            _decode(file, video_id, path, media, frames=frames, sound=sound)
+            _decode(file, video_id, path, media, look, frames=frames, sound=sound)
         except UnreadableError as error:
             raise UserError(f"{path}: cannot be used: {' '.join(str(error).split())}") from None
 
@@ -108,30 +111,32 @@ def _write_quarantine(path: Path, bad: list[tuple[str, UnreadableError]]) -> Non
     write_text(path, text.getvalue())
 
 
-def _decode(file: h5py.File, video_id: str, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+def _decode(file: h5py.File, video_id: str, path: Path, media: Media, look: Look, *, frames: bool, sound: bool) -> None:
     """Decode a video into a group of ``file``, of which nothing is left when it fails.
 
     `UnreadableError` when it fails twice in the same way though its file can be read: then the fault is in the data.
     `UserError` when the machine did not give the file, or the decoder could not do its work.
     """
     try:
-        _attempt(file, video_id, path, media, frames=frames, sound=sound)
+        _attempt(file, video_id, path, media, look, frames=frames, sound=sound)
     except RefusedError:
         raise
     except UnreadableError as first:
         require_readable(path)
         log(f"{path}: tried again: {first}")
         try:
-            _attempt(file, video_id, path, media, frames=frames, sound=sound)
+            _attempt(file, video_id, path, media, look, frames=frames, sound=sound)
         except UnreadableError as second:
             if (first.stage, first.reason) == (second.stage, second.reason):
                 raise
             raise UserError(f"{path}: failed in two ways ({first}; then {second}); try again") from None
 
 
-def _attempt(file: h5py.File, video_id: str, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+def _attempt(
+    file: h5py.File, video_id: str, path: Path, media: Media, look: Look, *, frames: bool, sound: bool
+) -> None:
     try:
-        _decode_streams(file.create_group(video_id), path, media, frames=frames, sound=sound)
+        _decode_streams(file.create_group(video_id), path, media, look, frames=frames, sound=sound)
     except UnreadableError:
         del file[video_id]
         raise
@@ -139,8 +144,8 @@ def _attempt(file: h5py.File, video_id: str, path: Path, media: Media, *, frames
         raise UserError(f"{path}: {error}; nothing is kept, run it again") from None
 
 
-def _decode_streams(group: h5py.Group, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
-    probed, clock = look_into(path)
+def _decode_streams(group: h5py.Group, path: Path, media: Media, look: Look, *, frames: bool, sound: bool) -> None:
+    probed, clock = look(path)
     group.attrs.update(_source(probed))
     if frames:
         if probed.picture is None:

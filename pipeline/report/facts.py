@@ -14,13 +14,13 @@ from pipeline.config import Config
 from pipeline.corpus.shards import shard_name
 from pipeline.corpus.statistics import read_statistics
 from pipeline.features.index import WHAT
+from pipeline.features.quarantine import read_gathered
 from pipeline.files import finished_files
 from pipeline.hdf5 import attributes, dataset, malformed, open_hdf5
 from pipeline.layout import Layout
 from pipeline.report.results import descriptions, display_names, read_curves
 from pipeline.systems.info import Measured, read_info
 from pipeline.systems.provenance import git_commit
-from pipeline.texts import read_records
 
 _PACKAGES = ("torch", "torchvision", "torchaudio", "lightning", "h5py", "av", "pycocoevalcap", "snakemake", "numpy")
 _TAKEN_OUT = {
@@ -92,7 +92,7 @@ def quarantine(config: Config) -> list[dict[str, str]]:
     lines = []
     for path in (layout.quarantine_shard(shard_name(shard)) for shard in range(config.corpus.shards)):
         if path.is_file():
-            lines += read_records(path, "excel-tab")
+            lines += read_gathered(path)
     return lines
 
 

@@ -20,8 +20,9 @@ from pipeline.progress import log
 from pipeline.report.formats import result_csv, result_markdown
 from pipeline.report.results import descriptions
 from pipeline.report.tables import result_table
+from pipeline.scoring.written import read_scores_file
 from pipeline.systems.system import CARD
-from pipeline.texts import read_bytes, read_json
+from pipeline.texts import read_bytes
 
 SUMS = "SHA256SUMS"
 # The earliest time an archive can give a file; the answers say themselves what made them.
@@ -67,7 +68,7 @@ def _finished(config: Config, name: str, test_set: str, partial: bool) -> dict[s
             return {}
     return {
         f"answers/{name}/{test_set}.json": read_bytes(answers),
-        f"scores/{name}/{test_set}.json": _json({k: v for k, v in read_json(scores).items() if k != "items"}),
+        f"scores/{name}/{test_set}.json": _json({k: v for k, v in read_scores_file(scores).items() if k != "items"}),
         f"cards/{name}.md": read_bytes(layout.model(model) / CARD),
     }
 

@@ -45,6 +45,6 @@ _SCORES = TypeAdapter(Scores)
 
 
 def read_scores_file(path: Path) -> dict[str, Any]:
-    """The scores of one system on one test set; `UserError` where something of them is missing or no number."""
+    """The scores of one system on one test set; `UserError` where something of them is of another type or no number."""
     scores = read_typed(path, _SCORES, "the scores of `avsd score`; score the answers again")
     return dict(scores)

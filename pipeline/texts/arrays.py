@@ -44,7 +44,7 @@ def read_arrays(path: Path, names: Sequence[str], most_mb: float) -> list[NDArra
             with zipfile.ZipFile(file) as archive:
                 return [_member(archive, name, most_mb) for name in names]
         except _WRONG as error:
-            raise UserError(f"{path}: not an npz file with {' and '.join(names)} ({_line(error)})") from None
+            raise UserError(f"{path}: expected arrays {' and '.join(names)} ({_line(error)}); copy it again") from None
 
 
 def _member(archive: zipfile.ZipFile, name: str, most_mb: float) -> NDArray[Any]:

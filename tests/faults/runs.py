@@ -54,16 +54,16 @@ class Run:
         """Run it to its end; the seconds it took."""
         begun = time.monotonic()
         process = self.start()
-        assert process.wait(600) == 0, self.said()
+        assert process.wait(1800) == 0, self.said()
         return time.monotonic() - begun
 
     def end(self, process, number, alone=False):
         """Send a signal to the process, or to all its group; its status, when nothing of its session runs any more."""
         (os.kill if alone else os.killpg)(process.pid, number)
-        status = process.wait(60)
+        status = process.wait(300)
         begun = time.monotonic()
         while left := session(process.pid):
-            assert time.monotonic() - begun < 20, left
+            assert time.monotonic() - begun < 60, left
             time.sleep(0.05)
         return status
 

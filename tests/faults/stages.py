@@ -89,8 +89,8 @@ class Stages:
         return self.run_command(folder, (*STAGES[name], *arguments), **how)
 
     def run_command(self, folder, command, **how):
-        """Any command, with all that stages import there already."""
-        return self._avsd_in(folder, *command, heavy=True, imported=IMPORTED, **how)
+        """Any command, with all that stages import there already; however busy the machine is."""
+        return self._avsd_in(folder, *command, **{"heavy": True, "imported": IMPORTED, "seconds": 900.0, **how})
 
     def before(self, name, folder):
         """A copy of the run in which the stage ``name`` has not run; later ones have."""

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
@@ -375,6 +376,14 @@ def test_circles(refused, systems, names):
     refused({"systems": systems}, *names)
 
 
+@pytest.mark.fault(GATE, "a split that there is none of", "one line naming the option")
+@pytest.mark.parametrize("name", ["../corpus/trial", more("a" * 5000), more("\x1b[31m")])
+def test_splits(avsd, name):
+    """It becomes a file's name."""
+    overlay = json.dumps({"systems": {"a": ENTRY}})
+    avsd("answer", "a", "--test-set", name, "--config", overlay).refused("--test-set")
+
+
 # ---- what is good stays good ----------------------------------------------------------------------------------------
 
 
@@ -421,11 +430,16 @@ def keys(values: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 ALL_KEYS = list(keys(DEFAULT))
+EXAMPLES = 400 if os.environ.get("AVSD_FAULTS") == "all" else 25
 
 
 @pytest.mark.fault(GATE, "a good one with values changed at random", "accepted, or one line")
 @given(changes=st.lists(st.tuples(st.sampled_from(ALL_KEYS), VALUES), min_size=1, max_size=3), extra=st.booleans())
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=400 if os.environ.get("AVSD_FAULTS") == "all" else 25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 def test_changed_at_random(changes, extra):
     values = copy.deepcopy(DEFAULT)
     for place, value in changes:

@@ -68,7 +68,7 @@ REFUSED = "error: results: another run is at work in this folder; wait for it, o
 
 def refused(run):
     """Check that a run started now is refused."""
-    done = subprocess.run(run.command, cwd=run.folder, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(run.command, cwd=run.folder, capture_output=True, text=True, timeout=300, check=False)
     lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert (done.returncode, lines) == (1, [REFUSED]), done.stderr
     assert "Traceback" not in done.stderr

@@ -35,12 +35,12 @@ def test_results_of_any_name(small, tmp_path, name):
     "Folders", "a results folder with braces in its name", "one line: Snakemake takes them for wildcards"
 )
 @pytest.mark.parametrize("name", [BRACES[0], *(pytest.param(name, marks=pytest.mark.more) for name in BRACES[1:])])
-def test_braces_are_refused(stages, tmp_path, name):
+def test_braces_are_refused(tmp_path, name):
     run = Run(tmp_path / "run", {"results": name})
     done = subprocess.run(
         [*run.command, "-n"], cwd=run.folder, capture_output=True, text=True, timeout=120, check=False
     )
-    wanted = f"error: results: {name}: Snakemake takes braces in a path for wildcards; name it otherwise"
+    wanted = f"error: configuration: results: '{name}': braces are wildcards of the workflow; give another path"
     assert done.returncode == 1 and done.stderr.splitlines()[-1] == wanted, done.stderr
 
 

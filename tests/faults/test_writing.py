@@ -328,7 +328,7 @@ def test_spreadsheets(name):
     csv.writer(buffer).writerow(cells([HOSTILE[name], -1.5, "-1.5", "-vdieo-id", "-"]))
     (line,) = csv.reader(io.StringIO(buffer.getvalue()))
     assert line[1:] == ["-1.5", "-1.5", "-vdieo-id", "-"]
-    assert not re.match(r"\s*[=+@]", line[0]) and line[0].removeprefix("'") == shown(HOSTILE[name])
+    assert not re.match(r"\s*[=+@]", line[0]) and line[0] in (shown(HOSTILE[name]), f"'{shown(HOSTILE[name])}")
 
 
 @pytest.mark.fault(GATE, "hostile names in lists of unreadable videos", "a line each, and the same when gathered")
