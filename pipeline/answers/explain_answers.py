@@ -1,6 +1,5 @@
 """`avsd explain`: where a system looked while it gave some of its answers, with the clips in little, for the report."""
 
-import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.answers.explain import Explanation, Modality, explanation
-from pipeline.answers.explain_clip import Clip, read_clip
+from pipeline.answers.explain_clip import Clip, clip_of_values, clip_values, read_clip
 from pipeline.config import Config
 from pipeline.corpus.dialogs import Dialog, read_dialogs
 from pipeline.corpus.videos import find_videos
@@ -46,7 +45,7 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
     stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
     answers = _answers(layout.answers(name, test_set))
     dialogs = [dialog for dialog in read_dialogs(layout.dialogs(test_set)) if dialog.video_id in files]
-    chosen = sorted(dialogs, key=lambda dialog: hashlib.sha256(dialog.video_id.encode()).hexdigest())[:videos]
+    chosen = by_hash(dialogs)[:videos]
     dataset = DialogDataset(chosen, vocabulary, stores, {"model": view}, max_missing=1.0)
     found = []
     for place, dialog in enumerate(progress(chosen, len(chosen), f"{name}: explaining {test_set}", "videos")):
@@ -61,7 +60,7 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
             explained.append(explanation(network, vocabulary, inputs, question, answer, described, said, times))
         clip = read_clip(files[dialog.video_id])
         found.append(
-            {"video": dialog.video_id, "clip": _clip(clip), "answers": [_explanation(each) for each in explained]}
+            {"video": dialog.video_id, "clip": clip_values(clip), "answers": [_explanation(each) for each in explained]}
         )
     write_json(out, {"system": name, "test_set": test_set, "videos": found}, indent=None)
 
@@ -69,9 +68,14 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
 def read_explained(path: Path) -> list[tuple[str, Clip, list[Explanation]]]:
     """What `explain_answers` wrote: video id, clip and explanations."""
     return [
-        (video["video"], _read_clip(video["clip"]), [_read_explanation(each) for each in video["answers"]])
+        (video["video"], clip_of_values(video["clip"]), [_read_explanation(each) for each in video["answers"]])
         for video in read_json(path)["videos"]
     ]
+
+
+def by_hash(dialogs: Sequence[Dialog]) -> list[Dialog]:
+    """Dialogs in an order that has nothing to do with what they say: the first few stand for all."""
+    return sorted(dialogs, key=lambda dialog: hashlib.sha256(dialog.video_id.encode()).hexdigest())
 
 
 def _answers(path: Path) -> dict[tuple[str, int], str]:
@@ -92,24 +96,6 @@ def _spread(turns: Sequence[int]) -> list[int]:
 
 def _said(dialog: Dialog, turn: int) -> tuple[str, ...]:
     return tuple(f"{before.question} {before.answer}" for before in dialog.turns[:turn])
-
-
-def _clip(clip: Clip) -> dict[str, Any]:
-    return {
-        "seconds": clip.seconds,
-        "frames": [[time, base64.b64encode(jpeg).decode()] for time, jpeg in clip.frames],
-        "level": None if clip.level is None else [round(float(value), 1) for value in clip.level],
-        "bin_seconds": clip.bin_seconds,
-    }
-
-
-def _read_clip(values: Mapping[str, Any]) -> Clip:
-    return Clip(
-        values["seconds"],
-        tuple((time, base64.b64decode(jpeg)) for time, jpeg in values["frames"]),
-        None if values["level"] is None else np.array(values["level"]),
-        values["bin_seconds"],
-    )
 
 
 def _explanation(one: Explanation) -> dict[str, Any]:

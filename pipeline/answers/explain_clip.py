@@ -1,8 +1,11 @@
 """What a picture of attention shows of the clip itself: small frames over time, and the level of the sound."""
 
+import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import h5py
@@ -67,6 +70,26 @@ def read_clip(path: Path) -> Clip:
             bin_seconds = max(SHORTEST_BIN, seconds / BINS)
             level = sound_level(shard.samples(_ID), shard.rate(_ID), bin_seconds) if samples else None
     return Clip(seconds, frames, level, bin_seconds)
+
+
+def clip_values(clip: Clip) -> dict[str, Any]:
+    """A clip as JSON has it: frames in base64, the level in tenths of a dB."""
+    return {
+        "seconds": clip.seconds,
+        "frames": [[time, base64.b64encode(jpeg).decode()] for time, jpeg in clip.frames],
+        "level": None if clip.level is None else [round(float(value), 1) for value in clip.level],
+        "bin_seconds": clip.bin_seconds,
+    }
+
+
+def clip_of_values(values: Mapping[str, Any]) -> Clip:
+    """The clip of `clip_values`."""
+    return Clip(
+        values["seconds"],
+        tuple((time, base64.b64decode(jpeg)) for time, jpeg in values["frames"]),
+        None if values["level"] is None else np.array(values["level"]),
+        values["bin_seconds"],
+    )
 
 
 def sound_level(samples: NDArray[np.float32] | h5py.Dataset, rate: int, bin_seconds: float) -> NDArray[np.float64]:
