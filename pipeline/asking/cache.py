@@ -57,7 +57,8 @@ class Cache:
                 values, times = file["values"][:].astype(np.float32, copy=False), file["times"][:]
                 read = VideoFeature(values.shape[1], values, times, attributes(file))
         except UserError as error:
-            return self._drop(path, error)
+            self._drop(path, error)
+            return None
         os.utime(path)
         return read
 
@@ -76,7 +77,8 @@ class Cache:
         try:
             read = clip_of_values(read_json(path))
         except (UserError, LookupError, TypeError, ValueError) as error:
-            return self._drop(path, error)
+            self._drop(path, error)
+            return None
         os.utime(path)
         return read
 
