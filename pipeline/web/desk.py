@@ -13,6 +13,7 @@ from pipeline.asking.conversation import Conversation, Reply
 from pipeline.asking.opening import Party, converse, gather
 from pipeline.asking.system import Answerer, choose, open_answerer, trained_systems
 from pipeline.config import Config
+from pipeline.config.systems import DescribedBy
 from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs
 from pipeline.corpus.videos import find_videos
 from pipeline.devices import resolve_device
@@ -98,7 +99,7 @@ class Desk:
 
     def __init__(self, config: Config, cache_bytes: int) -> None:
         self.config, self.device = config, resolve_device(config.device)
-        self.systems = [name for name in trained_systems(config) if config.systems[name].asked]
+        self.systems = answering(config)
         self.best = choose(config, described=False)
         self._cache = Cache(Layout(config.results).web, config, cache_bytes)
         self.examples = list(self._examples())
@@ -248,6 +249,13 @@ class Desk:
     def truth(self, visit: Visit) -> Dialog | None:
         """The true dialog about an example's clip."""
         return next((each.dialog for each in self.examples if each.content == visit.video.content), None)
+
+
+def answering(config: Config) -> list[str]:
+    """The trained systems that answer; one that another describes the video to, if that one is trained too."""
+    trained = trained_systems(config)
+    told = {name: config.systems[name].told("test") for name in trained if config.systems[name].asked}
+    return [name for name, by in told.items() if not isinstance(by, DescribedBy) or by.system in trained]
 
 
 def checked(text: str, what: str) -> str:

@@ -121,7 +121,7 @@ def served(world: Config, tmp_path_factory: pytest.TempPathFactory):
         yield Served(address, process, world, folder / "hold", folder / "connections", log)
         whole = [process, *process.children(recursive=True)]
         running.send_signal(signal.SIGTERM)
-        running.wait(30)
+        running.wait(120)
     left = psutil.wait_procs(whole, 10)[1]
     assert [each for each in left if each.status() != psutil.STATUS_ZOMBIE] == []
     assert not list(folder.glob(".avsd-*"))

@@ -212,7 +212,7 @@ def test_what_cannot_be_used(people, served, tmp_path):
     page.fill(QUESTION, "   ")
     page.press(QUESTION, "Enter")
     assert page.wait_for_selector(FAILED).inner_text() == "The question is blank: type one."
-    put(page, "is the zebra a quagga?")
+    put(page, "is a zebra a quagga?")
     assert "not understood: zebra, quagga." in page.locator(".asked").inner_text()
 
 
@@ -222,7 +222,8 @@ def test_texts_are_texts(people, served, tmp_path):
     attack = "<img src=x onerror=alert(1)>"
     video = tmp_path / f"{attack} {{{{7*7}}}} ${{7*7}} '\".mp4".replace("/", "")
     shutil.copy(served.clip("short"), video)
-    choose(page, video)
+    page.set_input_files("#video input[type=file]", video)
+    assert "img src=x onerror" in page.wait_for_selector(READY).inner_text()  # gradio takes the signs out of a name
     question = f"{attack}<script>alert(2)</script> {{{{7*7}}}} ${{alert(3)}} `'\" &lt; what ?"
     put(page, question)
     assert page.locator(".asked h2").inner_text() == question
