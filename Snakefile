@@ -1,3 +1,6 @@
+include: "rules/configuration.smk"
+
+
 configfile: f"{workflow.basedir}/config.yaml"
 
 
@@ -12,6 +15,11 @@ include: "rules/answers.smk"
 include: "rules/scoring.smk"
 include: "rules/report.smk"
 include: "rules/distillation.smk"
+
+
+# Instead of Snakemake's lock, which outlives a run that was killed (`nolock` in the profiles).
+onstart:
+    hold_results()
 
 
 rule all:

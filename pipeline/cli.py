@@ -11,8 +11,10 @@ import typer
 
 from pipeline import __version__, stopping
 from pipeline.cli_groups import DEFAULT, Configuration, Out, corpus_app, features_app, weights_app
-from pipeline.config import Config, Feature, load
+from pipeline.config import SPLITS, Config, Feature, load
 from pipeline.errors import UserError
+from pipeline.gpus import take
+from pipeline.names import shortened
 from pipeline.progress import one_line_errors
 from pipeline.tasks.registry import TASKS, task_of
 
@@ -41,10 +43,21 @@ def main() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _before(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    gpus: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Take so many GPUs of this machine, which no other command started with this option has, and wait "
+            "until they are free; 0: what the command finds. `AVSD_JOBS_PER_GPU=2`: two commands share each.",
+        ),
+    ] = 0,
+) -> None:
     if version:
         print(__version__)
         raise typer.Exit
+    take(gpus)
 
 
 @app.command()
@@ -173,7 +186,7 @@ def answer(
     settings = load(config)
     if system not in settings.systems:
         raise UserError(f"system {system!r} is not in the configuration ({', '.join(settings.systems)})")
-    task_of(settings, system).write(settings, system, test_set)
+    task_of(settings, system).write(settings, system, _split(test_set))
 
 
 @app.command()
@@ -301,7 +314,7 @@ def explain(
     """Write where a system looked while it gave some of its answers, for the report (JSON)."""
     from pipeline.answers.explain_answers import explain_answers
 
-    explain_answers(load(config), system, test_set, videos, out)
+    explain_answers(load(config), system, _split(test_set), videos, out)
 
 
 @app.command()
@@ -418,6 +431,13 @@ def release(
     from pipeline.report.release import write_release
 
     write_release(load(config), out, partial)
+
+
+def _split(name: str) -> str:
+    """The name of a split, of which files are called."""
+    if name not in SPLITS:
+        raise UserError(f"--test-set: {shortened(name)} is none of {', '.join(SPLITS)}")
+    return name
 
 
 def _feature(settings: Config, name: str) -> Feature:

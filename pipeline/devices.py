@@ -1,21 +1,30 @@
 """The device a job computes on."""
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
+from pipeline.gpus import visible
 from pipeline.progress import log
 
 
 def resolve_device(name: str) -> torch.device:
     """The device called ``name``: `auto` is CUDA where there is one, else the CPU.
 
+    Where a GPU was given to this job and PyTorch finds none, the log says so.
+
     From here on float32 is float32: left alone, convolutions and LSTM layers on a GPU would compute in TF32. Raises
     `UserError` for a name PyTorch does not know and for a CUDA device this machine does not have.
     """
     torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        if gpus := visible():
+            _warn(", ".join(gpus))
+        return torch.device("cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -27,6 +36,12 @@ def resolve_device(name: str) -> torch.device:
         if (device.index or 0) >= found:
             raise UserError(f"device: {name!r} is asked for, this machine has {found} CUDA devices; give auto or cpu")
     return device
+
+
+@cache
+def _warn(gpus: str) -> None:
+    """Once a process."""
+    log(f"warning: GPU {gpus} is there, and PyTorch finds none that works: the CPU computes, many times slower")
 
 
 def can_compile(device: torch.device) -> bool:

@@ -6,22 +6,22 @@ Names and texts of a user's are printed as they are: `[...]` is no markup and `:
 import io
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from pipeline import stopping
 from pipeline.errors import UserError, refusal
+from pipeline.inert import shown
 
 T = TypeVar("T")
 LOG_EVERY_SECONDS = 15.0
 Listener = Callable[[str, float, float], None]
 """Is told what is under way, how much of it is done, and of how much: 0 where that is not known."""
-_INVISIBLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 def progress(items: Iterable[T], total: int, label: str, unit: str = "", note: Callable[[], str] = str) -> Iterator[T]:
@@ -99,6 +99,11 @@ def log(message: str) -> None:
     print(shown(message), file=sys.stderr, flush=True)
 
 
+def say(message: object) -> None:
+    """Print one line to stdout."""
+    print(shown(message), flush=True)
+
+
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Make of what a user can mend one line on stderr and exit status 1.
@@ -116,23 +121,21 @@ def one_line_errors() -> Iterator[None]:
     except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as error:
         log(f"error: {error.filename2 or error.filename}: {error.strerror}; give another place")
         sys.exit(1)
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, RuntimeError, ImportError) as error:
         if (refused := refusal(error)) is None:
             raise
         log(f"error: {refused}")
         sys.exit(1)
 
 
-def shown(value: object) -> str:
-    """``value`` as text on one line: control characters, and what is no character, as escapes."""
-    text = str(value)
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        char.encode("unicode_escape").decode() if unicodedata.category(char) in _INVISIBLE else char for char in text
-    )
+class _Console(Console):
+    """Texts stand on one line as they are; what is meant to be of several lines is given as rich's own `Text`."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """``text``, without markup, and with what steers a terminal as escapes."""
+        return super().render_str(shown(text), **{**options, "markup": False, "emoji": False, "highlight": False})
 
 
 def console(stderr: bool = False, width: int | None = None) -> Console:
     """A console for tables, which prints texts as they are."""
-    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+    return _Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)

@@ -4,14 +4,18 @@ Run with ``python -m pipeline.reference``; a test fails when the files differ fr
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pipeline import config
+from pipeline.config.base import MOST_ENTRIES
+from pipeline.names import NAME_BYTES, Name
 from pipeline.networks.sizes import SIZES
 from pipeline.tasks.registry import TASKS
 
@@ -60,8 +64,11 @@ Generated from `pipeline/config/` by `make docs`: do not edit.
 by key, lists and values are replaced. Single keys are given with `--config`, for example
 `--config videos=clips results=results-clips 'training={epochs: 1}'`. A stage run by hand takes the same files:
 `avsd train st --config config.yaml --config configs/charades.yaml`. Unknown keys are errors. A number where a text or a
-path is asked for is that text (`results=2024`; with `'results="1.50"'` it stays as written).
-"""
+path is asked for is that text (`results=2024`; with `'results="1.50"'` it stays as written). Numbers are finite and
+within the bounds given here. A name becomes a part of files' names: letters, digits, `_` and, not in front, `-`, at
+most NAME_BYTES bytes; names that differ by capitals alone are refused, and so are those the workflow makes itself.
+Other texts are one line each. A list or a mapping has at most MOST_ENTRIES entries.
+""".replace("NAME_BYTES", str(NAME_BYTES)).replace("MOST_ENTRIES", str(MOST_ENTRIES))
 
 
 def configuration_markdown() -> str:
@@ -82,7 +89,7 @@ def _section(title: str, model: type[BaseModel]) -> str:
 
 def _row(name: str, field: FieldInfo) -> str:
     default = "required" if field.is_required() else _default(field.default)
-    return f"| `{name}` | {_type(field.annotation)} | {default} | {field.description or ''} |\n"
+    return f"| `{name}` | {_type(field.annotation, field.metadata)} | {default} | {field.description or ''} |\n"
 
 
 def _default(value: Any) -> str:
@@ -92,19 +99,39 @@ def _default(value: Any) -> str:
     return f"`{plain}`"
 
 
-def _type(annotation: Any) -> str:
-    """A type in a reader's words."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "section"
+def _type(annotation: Any, marks: Iterable[Any] = ()) -> str:
+    """A type in a reader's words. marks: what is said beside it: bounds, or that a text is a name."""
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0], [*arguments[1:], *marks])
     if origin in (Union, UnionType):
-        return " or ".join(_type(argument) for argument in arguments)
+        return " or ".join(dict.fromkeys(_type(argument, marks) for argument in arguments))
     if origin is Literal:
         return ", ".join(f"`{argument}`" for argument in arguments)
-    wrapped = {Annotated: "{0}", tuple: "list of {0}", dict: "mapping to {1}"}
-    if origin in wrapped:
-        return wrapped[origin].format(*map(_type, arguments))
+    wrapped = {tuple: "list of {0}", dict: "mapping to {1}"}
+    return wrapped[origin].format(*map(_type, arguments)) if origin in wrapped else _plain(annotation, marks)
+
+
+def _plain(annotation: Any, marks: Iterable[Any]) -> str:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "section"
+    if annotation in (int, float):
+        return f"{PLAIN[annotation]} {_bounds(marks)}"
+    if annotation is str and get_args(Name)[1] in marks:
+        return "name"
     return PLAIN.get(annotation, str(annotation))
+
+
+def _bounds(marks: Iterable[Any]) -> str:
+    """From where to where a number goes.
+
+    >>> from pydantic import Field
+    >>> _bounds(Field(gt=0, le=2**32 - 1).metadata)
+    'above 0 to 4294967295'
+    """
+    flat = [each for mark in marks for each in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]
+    said = {Ge: "{.ge:.12g}", Gt: "above {.gt:.12g}", Le: "to {.le:.12g}", Lt: "to below {.lt:.12g}"}
+    return " ".join(words.format(mark) for kind, words in said.items() for mark in flat if isinstance(mark, kind))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ destructor, or in a callback of a C library, Python prints it and goes on. So th
 stands wherever a command would go on for long or would finish a file.
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -13,6 +14,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PARENT = "AVSD_PARENT"
+"""The environment variable in which the workflow tells a command the process that it ends with."""
+_PR_SET_PDEATHSIG = 1
 
 
 class Stopped(SystemExit):
@@ -36,13 +40,16 @@ class _State:
 def watched() -> Iterator[None]:
     """A command of the command line, which any of `SIGNALS` ends by `Stopped`, and a line that says so.
 
-    A signal that is ignored (`nohup`) stays ignored. Processes forked from this one end at once, as Python's do.
+    A signal that is ignored (`nohup`) stays ignored. A command of the workflow ends when Snakemake dies. Processes
+    forked from this one end at once, as Python's do.
     """
     if _State.watching:
         yield
         return
     _watch()
     try:
+        if parent := os.environ.pop(PARENT, None):
+            end_with(int(parent))
         yield
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
@@ -65,6 +72,14 @@ def _watch() -> None:
     os.register_at_fork(after_in_child=unwatch)
     # What is lost is made up for by `check`: no traceback for it.
     sys.unraisablehook = lambda lost: None if isinstance(lost.exc_value, Stopped) else report(lost)
+
+
+def end_with(parent: int) -> None:
+    """Have SIGTERM end this process when its ``parent`` dies, even by SIGKILL. Linux alone can do that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it was dead before
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def check() -> None:

@@ -14,7 +14,7 @@ rule answer:
         model=trained_model,
         given=files_for_answering,
     output:
-        answers=update(LAYOUT.answers("{system}", "{test_set}")),
+        answers=kept(LAYOUT.answers("{system}", "{test_set}")),
         finished=touch(LAYOUT.finished(LAYOUT.answers("{system}", "{test_set}"))),
     log:
         LOGS / "answer" / "{system}.{test_set}.log",
@@ -25,17 +25,18 @@ rule answer:
     conda:
         environment("envs/training.yaml")
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=growing(3000),
+        runtime=growing(120),
         gpu=PLAN.gpu,
     params:
         settings=answer_settings,
         machine=system_machine,
+        gpus=taken_gpus,
         version=STAGES["answers"],
     message:
         "Answering {wildcards.test_set} with {wildcards.system}"
     shell:
-        "avsd answer {wildcards.system} --test-set {wildcards.test_set}"
+        "avsd --gpus {params.gpus} answer {wildcards.system} --test-set {wildcards.test_set}"
         " --config {params.settings:q} --config {params.machine:q} 2> {log:q}"
 
 
@@ -58,8 +59,8 @@ if PLAN.explained is not None:
         conda:
             environment("envs/training.yaml")
         resources:
-            mem_mb=3000,
-            runtime=30,
+            mem_mb=growing(3000),
+            runtime=growing(30),
             gpu=PLAN.gpu,
         params:
             system=PLAN.explained[0],
@@ -67,9 +68,10 @@ if PLAN.explained is not None:
             videos=PLAN.config.report.explain_videos,
             settings=PLAN.explain_settings(PLAN.explained[0]),
             machine=machine,
+            gpus=taken_gpus,
             version=STAGES["answers"],
         message:
             "Looking at what {params.system} looks at"
         shell:
-            "avsd explain {params.system} --test-set {params.test_set} --videos {params.videos} --out {output:q}"
-            " --config {params.settings:q} --config {params.machine:q} 2> {log:q}"
+            "avsd --gpus {params.gpus} explain {params.system} --test-set {params.test_set}"
+            " --videos {params.videos} --out {output:q} --config {params.settings:q} --config {params.machine:q} 2> {log:q}"

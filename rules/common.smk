@@ -10,32 +10,49 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-sys.path.insert(0, str(workflow.basedir))
-
 from pipeline.errors import UserError
+from pipeline.gpus import jobs_per_gpu, visible
+from pipeline.holding import hold
+from pipeline.inert import shown
 from pipeline.layout import imagenet_path, kinetics_path
 from pipeline.plan import Plan
 from pipeline.versions import STAGES
 
+# On a workstation as many jobs use GPUs as it has; `--resources gpu=2`: fewer. Which one a job takes: pipeline/gpus.py.
 try:
-    PLAN = Plan.of(config)
+    PLAN = Plan.of(config, check=workflow.is_main_process)
+    GPUS = len(visible()) * jobs_per_gpu()
 except UserError as error:
-    sys.exit(f"error: {error}")
+    sys.exit(f"error: {shown(error)}")
 
 if PLAN.note is not None and workflow.is_main_process:
-    print(PLAN.note, file=sys.stderr)
+    print(shown(PLAN.note), file=sys.stderr)
+
+# Where jobs are submitted (`nodes` at a time), GPUs are the scheduler's business.
+HERE = workflow.is_main_process and workflow.resource_settings.nodes is None
+if HERE and GPUS > 0 and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", GPUS)
 
 LAYOUT = PLAN.layout
 LOGS = LAYOUT.root / "logs"
 BENCHMARKS = LAYOUT.root / "benchmarks"
 
 # `avsd` is this checkout's package, run by the Python that runs Snakemake or, with conda environments, by theirs. With
-# PYTHONSAFEPATH nothing is imported from the folder a user works in. Snakemake formats the prefix: braces are doubled.
+# PYTHONSAFEPATH nothing is imported from the folder a user works in. It takes the shell's place, and is told of
+# Snakemake's process, with which it ends. Snakemake formats the prefix: braces are doubled.
 WITH_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 PYTHON = "python" if WITH_CONDA else shlex.quote(sys.executable)
 CHECKOUT = shlex.quote(str(workflow.basedir))
-PREFIX = f'export PYTHONSAFEPATH=1 PYTHONPATH={CHECKOUT}; avsd() {{ {PYTHON} -m pipeline "$@"; }}; '
+AVSD = f'avsd() {{ AVSD_PARENT=$PPID exec {PYTHON} -m pipeline "$@"; }}; '
+PREFIX = f"export PYTHONSAFEPATH=1 PYTHONPATH={CHECKOUT}; {AVSD}"
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
+
+
+def hold_results():
+    try:
+        hold(LAYOUT.root)
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 # Snakemake formats the path of an environment, the checkout's with it, with a job's wildcards.
@@ -46,31 +63,73 @@ def environment(file):
 
 wildcard_constraints:
     shard=r"\d{4}",
-    feature=r"\w+",
-    system=r"\w+",
+    feature=r"[\w-]+",
+    system=r"[\w-]+",
     test_set="trial|official|test|training|validation",
     references=r"[\w.]+",
+
+
+# With a storage provider (profiles/kubernetes) jobs work on copies of files, all of them below one folder.
+def copies():
+    settings = workflow.storage_settings
+    if settings.default_storage_provider is None:
+        return Path()
+    provider = workflow.storage_registry.default_storage_provider
+    one = provider.object(f"{settings.default_storage_prefix.rstrip('/')}/one")
+    return Path(one.local_path()).parent
+
+
+BELOW = copies()
 
 
 # A parameter function that asks for `threads` is not among the reasons to run a job again: folders and devices are
 # passed this way, what a result depends on is not.
 def machine(wildcards, threads):
-    return PLAN.machine()
+    return PLAN.machine(below=BELOW)
 
 
 # With the size of the feature's batches.
 def feature_machine(wildcards, threads):
-    return PLAN.machine(feature=wildcards.feature)
+    return PLAN.machine(feature=wildcards.feature, below=BELOW)
 
 
 # With what the system is called: that stands in its model card and its answers, and changes neither.
 def system_machine(wildcards, threads):
-    return PLAN.machine(wildcards.system)
+    return PLAN.machine(wildcards.system, below=BELOW)
+
+
+# GPUs that the job takes for itself on each machine.
+def taken_gpus(wildcards, resources):
+    return resources.get("gpu", 0) // resources.get("nodes", 1)
+
+
+# A job that was ended for its memory or its time is tried again with more (`retries` in the profiles).
+def growing(first):
+    def grown(wildcards, attempt):
+        return first * attempt
+
+    return grown
+
+
+# A training on several machines is one job: a task a machine, which `srun` starts (pipeline/training/launch.py).
+def machines():
+    if PLAN.config.nodes == 1:
+        return {}
+    each = {"mpi": "srun", "nodes": PLAN.config.nodes, "tasks": PLAN.config.nodes}
+    if PLAN.gpu is None:
+        return each
+    gpus = f"--gpus-per-node={PLAN.config.processes}"
+    return {**each, "tasks_per_gpu": 0, "slurm_extra": gpus}
 
 
 # Results that took long are flagged `update`: Snakemake then leaves the old one where it is until the new one is whole,
 # and puts it back when the job fails. As it takes a file that it has put back for a finished one, an empty file beside
-# says what is finished; whoever needs the result needs that, too.
+# says what is finished; whoever needs the result needs that, too. In a storage the old ones stay by themselves, and
+# Snakemake would look for them here.
+def kept(result):
+    return update(result) if BELOW == Path() else result
+
+
 def finished(results):
     return [LAYOUT.finished(path) for path in results]
 
@@ -79,9 +138,15 @@ def model_file(system):
     return LAYOUT.model(system) / "model.safetensors"
 
 
+# What stands beside the weights and is read with them: where files lie in a storage, a job has those alone that it names.
+def beside(weights):
+    names = ["system.json", "vocabulary.json", "curves.csv"]
+    return [path.parent / name for path in weights for name in names]
+
+
 def model_files(systems):
-    models = [model_file(system) for system in systems]
-    return models + finished(models)
+    weights = [model_file(system) for system in systems]
+    return weights + beside(weights) + finished(weights)
 
 
 def feature_files(features):
@@ -153,7 +218,7 @@ def npy_files(wildcards):
 
 
 def npy_settings(wildcards):
-    return PLAN.npy_settings(wildcards.feature)
+    return PLAN.npy_settings(wildcards.feature, BELOW)
 
 
 def vocabulary_settings(wildcards):
@@ -172,7 +237,7 @@ def teacher_model(wildcards):
 # Another system of the run, or what a pretraining on captions left.
 def started_model(wildcards):
     start = PLAN.start_model(wildcards.system)
-    return [] if start is None else [start, *finished([start])]
+    return [] if start is None else [start, *beside([start]), *finished([start])]
 
 
 def pretraining_plan(wildcards):
@@ -196,7 +261,7 @@ def pretraining_npy_files(wildcards):
 
 
 def pretraining_npy_settings(wildcards):
-    return pretraining_plan(wildcards).npy_settings(wildcards.feature)
+    return pretraining_plan(wildcards).npy_settings(wildcards.feature, BELOW)
 
 
 def pretraining_features(wildcards):
@@ -210,11 +275,11 @@ def pretraining_settings(wildcards):
 
 
 def pretraining_machine(wildcards, threads):
-    return pretraining_plan(wildcards).machine()
+    return pretraining_plan(wildcards).machine(below=BELOW)
 
 
 def pretraining_system_machine(wildcards, threads):
-    return pretraining_plan(wildcards).machine(wildcards.system)
+    return pretraining_plan(wildcards).machine(wildcards.system, below=BELOW)
 
 
 # With what other systems have written that this one reads.
@@ -255,7 +320,7 @@ def other_finished(wildcards):
 def against_options(wildcards):
     trials = f"--randomisations {PLAN.config.scoring.randomisations}"
     return [
-        f"--against {shlex.quote(str(path))} {trials}"
+        f"--against {shlex.quote(str(BELOW / path))} {trials}"
         for path in other_answers(wildcards)
     ]
 
@@ -264,9 +329,16 @@ def references(wildcards):
     return LAYOUT.references(PLAN.references(wildcards.system, wildcards.test_set))
 
 
+def paraphrases_of(wildcards):
+    return LAYOUT.paraphrases(PLAN.references(wildcards.system, wildcards.test_set))
+
+
 def paraphrases(wildcards):
-    references = PLAN.references(wildcards.system, wildcards.test_set)
-    return LAYOUT.paraphrases(references) / "paraphrases.gz"
+    return paraphrases_of(wildcards) / "paraphrases.gz"
+
+
+def paraphrased_tokens(wildcards):
+    return paraphrases_of(wildcards) / "tokens.txt"
 
 
 def score_options(wildcards):
@@ -277,11 +349,11 @@ SPICE = [] if PLAN.config.scoring.spice is None else [PLAN.config.scoring.spice]
 
 
 def spice_option(wildcards):
-    return " ".join(f"--spice {shlex.quote(str(path))}" for path in SPICE)
+    return " ".join(f"--spice {shlex.quote(str(BELOW / path))}" for path in SPICE)
 
 
 def truth_option(wildcards):
-    return " ".join(f"--truth {shlex.quote(str(path))}" for path in PLAN.truth)
+    return " ".join(f"--truth {shlex.quote(str(BELOW / path))}" for path in PLAN.truth)
 
 
 # The distilled captioner's experiment: what its tables and its page are made of. Whatever is missing for it is said
@@ -290,7 +362,7 @@ def distillation():
     try:
         return PLAN.checked_distillation()
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {shown(error)}")
 
 
 def distillation_scores(wildcards):

@@ -14,8 +14,8 @@ rule scenes:
         environment("envs/corpus.yaml")
     threads: 8
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         settings=scene_settings,
         folder=subpath(output.truth, parent=True),
@@ -34,8 +34,8 @@ rule scene_captions:
     conda:
         environment("envs/corpus.yaml")
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
         settings=PLAN.scene_captions_settings(),
         version=STAGES["corpus"],
@@ -59,8 +59,8 @@ rule corpus:
     conda:
         environment("envs/corpus.yaml")
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=corpus_settings,
         machine=machine,

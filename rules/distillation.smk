@@ -29,8 +29,8 @@ if PLAN.distillation is not None:
         conda:
             environment("envs/scoring.yaml")
         resources:
-            mem_mb=2000,
-            runtime=20,
+            mem_mb=growing(2000),
+            runtime=growing(20),
         params:
             settings=distillation_settings,
             machine=machine,

@@ -7,16 +7,18 @@ rule features:
         quarantine=PLAN.quarantine,
 
 
+# Fetched where Snakemake runs: the nodes of a cluster often reach no network.
 rule kinetics_weights:
     output:
         weights=kinetics_path(PLAN.config.resources),
     log:
         LOGS / "kinetics_weights.log",
+    localrule: True
     conda:
         environment("envs/features.yaml")
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     message:
         "Fetching the Kinetics weights of I3D (47 MB, once)"
     shell:
@@ -28,11 +30,12 @@ rule imagenet_weights:
         weights=imagenet_path(PLAN.config.resources),
     log:
         LOGS / "imagenet_weights.log",
+    localrule: True
     conda:
         environment("envs/features.yaml")
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     message:
         "Fetching the ImageNet weights of EfficientNet-Lite2 (23 MB, once)"
     shell:
@@ -48,7 +51,7 @@ rule extract:
         decoded=LAYOUT.decoded("{feature}", "{shard}"),
         weights=feature_weights,
     output:
-        shard=update(LAYOUT.feature_shard("{feature}", "{shard}")),
+        shard=kept(LAYOUT.feature_shard("{feature}", "{shard}")),
         finished=touch(LAYOUT.finished(LAYOUT.feature_shard("{feature}", "{shard}"))),
         seconds=LAYOUT.extraction_seconds("{feature}", "{shard}"),
     log:
@@ -61,17 +64,19 @@ rule extract:
     conda:
         environment("envs/features.yaml")
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
         gpu=PLAN.gpu,
     params:
         settings=extract_settings,
         machine=feature_machine,
+        gpus=taken_gpus,
         version=decoding_and_extraction,
     message:
         "Extracting {wildcards.feature}, shard {wildcards.shard}"
     shell:
-        "avsd extract {wildcards.feature} --config {params.settings:q} --config {params.machine:q}"
+        "avsd --gpus {params.gpus} extract {wildcards.feature}"
+        " --config {params.settings:q} --config {params.machine:q}"
         " --decoded {input.decoded:q} --out {output.shard:q} --seconds {output.seconds:q} 2> {log:q}"
 
 
@@ -79,7 +84,7 @@ rule gather:
     input:
         npy=npy_files,
     output:
-        shard=update(LAYOUT.feature_shard("{feature}", "{shard}")),
+        shard=kept(LAYOUT.feature_shard("{feature}", "{shard}")),
         finished=touch(LAYOUT.finished(LAYOUT.feature_shard("{feature}", "{shard}"))),
     log:
         LOGS / "gather" / "{feature}" / "{shard}.log",
@@ -88,8 +93,8 @@ rule gather:
     conda:
         environment("envs/features.yaml")
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         settings=npy_settings,
         version=STAGES["extract"],

@@ -17,8 +17,8 @@ rule decode:
     conda:
         environment("envs/media.yaml")
     resources:
-        mem_mb=1000,
-        runtime=240,
+        mem_mb=growing(1000),
+        runtime=growing(240),
     params:
         settings=decode_settings,
         machine=machine,
@@ -40,11 +40,11 @@ rule quarantine:
     conda:
         environment("envs/media.yaml")
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
-        folders=[LAYOUT.unread(feature) for feature in PLAN.computed],
-        folder=LAYOUT.quarantine,
+        folders=[BELOW / LAYOUT.unread(feature) for feature in PLAN.computed],
+        folder=BELOW / LAYOUT.quarantine,
         version=STAGES["decode"],
     message:
         "Listing the videos that could not be read"

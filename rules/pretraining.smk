@@ -17,8 +17,8 @@ rule pretraining_corpus:
     conda:
         environment("envs/corpus.yaml")
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=pretraining_corpus_settings,
         machine=pretraining_machine,
@@ -51,7 +51,7 @@ use rule gather as pretraining_features with:
     input:
         npy=pretraining_npy_files,
     output:
-        shard=update(PRETRAINING.feature_shard("{feature}", "{shard}")),
+        shard=kept(PRETRAINING.feature_shard("{feature}", "{shard}")),
         finished=touch(
             LAYOUT.finished(PRETRAINING.feature_shard("{feature}", "{shard}"))
         ),
@@ -73,10 +73,11 @@ use rule train as pretrain with:
         vocabulary=PRETRAINING.vocabulary,
         features=pretraining_features,
     output:
-        model=update(PRETRAINING.model("{system}") / "model.safetensors"),
-        description=update(PRETRAINING.model("{system}") / "system.json"),
-        card=update(PRETRAINING.model("{system}") / "README.md"),
-        curves=update(PRETRAINING.model("{system}") / "curves.csv"),
+        model=kept(PRETRAINING.model("{system}") / "model.safetensors"),
+        description=kept(PRETRAINING.model("{system}") / "system.json"),
+        words=kept(PRETRAINING.model("{system}") / "vocabulary.json"),
+        card=kept(PRETRAINING.model("{system}") / "README.md"),
+        curves=kept(PRETRAINING.model("{system}") / "curves.csv"),
         finished=touch(
             LAYOUT.finished(PRETRAINING.model("{system}") / "model.safetensors")
         ),
@@ -89,6 +90,7 @@ use rule train as pretrain with:
     params:
         settings=pretraining_settings,
         machine=pretraining_system_machine,
+        gpus=taken_gpus,
         version=STAGES["training"],
     message:
         "Pretraining {wildcards.system} on captions (progress in {log})"

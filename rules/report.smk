@@ -20,8 +20,8 @@ rule tables:
     conda:
         environment("envs/scoring.yaml")
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=report_settings,
         machine=machine,
@@ -49,8 +49,8 @@ rule report:
     conda:
         environment("envs/scoring.yaml")
     resources:
-        mem_mb=2000,
-        runtime=20,
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         settings=report_settings,
         machine=machine,

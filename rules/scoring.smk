@@ -19,8 +19,8 @@ rule paraphrases:
     conda:
         environment("envs/scoring.yaml")
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         folder=subpath(output.table, parent=True),
         version=STAGES["scoring"],
@@ -40,9 +40,10 @@ rule score:
         references=references,
         truth=PLAN.truth,
         paraphrases=paraphrases,
+        tokens=paraphrased_tokens,
         spice=SPICE,
     output:
-        scores=update(LAYOUT.scores("{system}", "{test_set}")),
+        scores=kept(LAYOUT.scores("{system}", "{test_set}")),
         finished=touch(LAYOUT.finished(LAYOUT.scores("{system}", "{test_set}"))),
     log:
         LOGS / "score" / "{system}.{test_set}.log",
@@ -53,8 +54,8 @@ rule score:
     conda:
         environment("envs/scoring.yaml")
     resources:
-        mem_mb=11000 if SPICE else 3000,
-        runtime=180 if SPICE else 60,
+        mem_mb=growing(11000 if SPICE else 3000),
+        runtime=growing(180 if SPICE else 60),
     params:
         filter=PLAN.config.scoring.filter,
         bootstrap=PLAN.config.scoring.bootstrap,

@@ -17,10 +17,11 @@ rule train:
         start=started_model,
         given=files_for_training,
     output:
-        model=update(model_file("{system}")),
-        description=update(LAYOUT.model("{system}") / "system.json"),
-        card=update(LAYOUT.model("{system}") / "README.md"),
-        curves=update(
+        model=kept(model_file("{system}")),
+        description=kept(LAYOUT.model("{system}") / "system.json"),
+        words=kept(LAYOUT.model("{system}") / "vocabulary.json"),
+        card=kept(LAYOUT.model("{system}") / "README.md"),
+        curves=kept(
             report(
                 LAYOUT.model("{system}") / "curves.csv",
                 caption="captions/curves.rst",
@@ -40,14 +41,17 @@ rule train:
         environment("envs/training.yaml")
     threads: PLAN.config.processes
     resources:
-        mem_mb=3000 * PLAN.config.processes,
-        runtime=1440,
-        gpu=PLAN.gpu * PLAN.config.processes,
+        **machines(),
+        mem_mb=growing(3000 * PLAN.config.processes),
+        runtime=growing(720),
+        gpu=PLAN.training_gpus,
     params:
         settings=training_settings,
         machine=system_machine,
+        gpus=taken_gpus,
         version=STAGES["training"],
     message:
         "Training {wildcards.system} (progress in {log})"
     shell:
-        "avsd train {wildcards.system} --config {params.settings:q} --config {params.machine:q} 2> {log:q}"
+        "avsd --gpus {params.gpus} train {wildcards.system}"
+        " --config {params.settings:q} --config {params.machine:q} 2> {log:q}"

@@ -11,8 +11,8 @@ rule vocabulary:
     conda:
         environment("envs/corpus.yaml")
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         settings=vocabulary_settings,
         version=STAGES["vocabulary"],

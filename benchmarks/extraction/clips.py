@@ -15,7 +15,8 @@ from pipeline.errors import UserError
 from pipeline.media import ffmpeg
 from pipeline.media.decode import decode_shard
 from pipeline.media.decoded import DecodedShard
-from pipeline.media.probe import UnreadableError, probe
+from pipeline.media.faults import UnreadableError
+from pipeline.media.probe import probe
 
 FPS = 24
 WINDOW = 16

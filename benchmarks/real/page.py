@@ -11,10 +11,10 @@ from benchmarks.real.noise import Epoch
 from benchmarks.real.order import METRIC, Step, steps
 from benchmarks.shared.machine import facts
 from pipeline.config import Config
+from pipeline.corpus.statistics import read_statistics
 from pipeline.layout import Layout
 from pipeline.report.formats import result_markdown, signed
 from pipeline.report.paper import ROWS, TABLE_TITLES
-from pipeline.report.results import read_if_there
 from pipeline.report.tables import result_table
 
 PICTURE = "results.png"
@@ -51,7 +51,7 @@ def page(
 
 
 def _head(config: Config, date: str) -> list[str]:
-    counts = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
+    counts = read_statistics(Layout(config.results).corpus / "statistics.json")
     splits = {split: f"{counts[split]['dialogs']:,}" for split in ("training", "validation") if split in counts}
     machine = facts(torch.device("cpu"), 1)
     return [

@@ -1,14 +1,16 @@
 """`avsd explain`: where a system looked while it gave some of its answers, with the clips in little, for the report."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import numpy as np
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from pipeline.answers.explain import Explanation, Modality, explanation
-from pipeline.answers.explain_clip import Clip, clip_of_values, clip_values, read_clip
+from pipeline.answers.explain_clip import Clip, ClipValues, clip_of_values, clip_values, read_clip
 from pipeline.config import Config
 from pipeline.corpus.dialogs import Dialog, read_dialogs
 from pipeline.corpus.videos import find_videos
@@ -21,12 +23,52 @@ from pipeline.layout import Layout
 from pipeline.progress import progress
 from pipeline.systems.answering import load_answering
 from pipeline.systems.system import view_of
-from pipeline.texts import read_json
+from pipeline.texts.typed import Number, read_typed
 from pipeline.vocabulary.words import Vocabulary
 
 TURNS = 3
 """Answers explained of each video, evenly over the dialog."""
 _DIGITS = 4
+_EXPECTED = "what `avsd explain` writes; explain the answers again"
+
+
+class _Turn(TypedDict):
+    answer: str
+    generated: NotRequired[bool]
+
+
+class _Dialog(TypedDict):
+    image_id: str
+    dialog: list[_Turn]
+
+
+class _Answers(TypedDict):
+    dialogs: list[_Dialog]
+
+
+class _Modality(TypedDict):
+    name: str
+    weights: list[list[Number]]
+    times: list[Number] | None
+    steps: list[str]
+
+
+class _One(TypedDict):
+    question: str
+    answer: str
+    words: list[str]
+    modalities: list[_Modality]
+    shares: list[list[Number]] | None
+
+
+class _Video(TypedDict):
+    video: str
+    clip: ClipValues
+    answers: list[_One]
+
+
+class _Explained(TypedDict):
+    videos: list[_Video]
 
 
 def explain_answers(config: Config, name: str, test_set: str, videos: int, out: Path) -> None:
@@ -51,14 +93,20 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
     for place, dialog in enumerate(progress(chosen, len(chosen), f"{name}: explaining {test_set}", "videos")):
         times = {feature: store.times(dialog.video_id) for feature, store in stores.items() if dialog.video_id in store}
         explained = []
-        for turn in _spread([turn for video, turn in answers if video == dialog.video_id]):
+        turns = [turn for video, turn in answers if video == dialog.video_id]
+        if turns and max(turns) >= len(dialog.turns):
+            raise UserError(
+                f"{layout.answers(name, test_set)}: dialog {dialog.video_id} has no turn {max(turns)} in "
+                f"{layout.dialogs(test_set)}; answer again"
+            )
+        for turn in _spread(turns):
             inputs = dataset.batch([(place, [turn])], with_targets=False).to(device).views["model"]
             said = _said(dialog, turn) if view.history else ()
             described = dataset.description("model", place)
             answer = answers[dialog.video_id, turn]
             question = dialog.turns[turn].question
             explained.append(explanation(network, vocabulary, inputs, question, answer, described, said, times))
-        clip = read_clip(files[dialog.video_id])
+        clip = read_clip(files[dialog.video_id], config.media)
         found.append(
             {"video": dialog.video_id, "clip": clip_values(clip), "answers": [_explanation(each) for each in explained]}
         )
@@ -67,10 +115,14 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
 
 def read_explained(path: Path) -> list[tuple[str, Clip, list[Explanation]]]:
     """What `explain_answers` wrote: video id, clip and explanations."""
-    return [
-        (video["video"], clip_of_values(video["clip"]), [_read_explanation(each) for each in video["answers"]])
-        for video in read_json(path)["videos"]
-    ]
+    found = read_typed(path, TypeAdapter(_Explained), _EXPECTED)
+    try:
+        return [
+            (video["video"], clip_of_values(video["clip"]), [_read_explanation(each) for each in video["answers"]])
+            for video in found["videos"]
+        ]
+    except ValueError as error:  # numbers that are not a matrix, a picture that is no base64
+        raise UserError(f"{path}: {error}; expected {_EXPECTED}") from None
 
 
 def by_hash(dialogs: Sequence[Dialog]) -> list[Dialog]:
@@ -82,7 +134,7 @@ def _answers(path: Path) -> dict[tuple[str, int], str]:
     """Answers that a system generated, by video and turn."""
     return {
         (dialog["image_id"], number): turn["answer"]
-        for dialog in read_json(path)["dialogs"]
+        for dialog in read_typed(path, TypeAdapter(_Answers), "the answers of `avsd answer`; answer again")["dialogs"]
         for number, turn in enumerate(dialog["dialog"])
         if turn.get("generated")
     }
@@ -116,7 +168,7 @@ def _explanation(one: Explanation) -> dict[str, Any]:
     }
 
 
-def _read_explanation(values: Mapping[str, Any]) -> Explanation:
+def _read_explanation(values: _One) -> Explanation:
     modalities = tuple(
         Modality(
             each["name"],

@@ -1,27 +1,30 @@
 """What a picture of attention shows of the clip itself: small frames over time, and the level of the sound."""
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cv2
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 from pipeline.config import Media
 from pipeline.errors import UserError
 from pipeline.files import scratch_folder
+from pipeline.media.apart import Apart
+from pipeline.media.clock import look_into
 from pipeline.media.decode import decode_video
 from pipeline.media.decoded import DecodedShard
-from pipeline.media.probe import UnreadableError, probe
+from pipeline.media.faults import UnreadableError
+from pipeline.texts.typed import Number
 
 FRAMES = 12
 SHORT_SIDE = 96
 """Pixels: twice what is shown, for sharp screens."""
+SCALER = "bilinear"
 QUALITY = 75
 BINS = 240
 """Values of the sound level at most."""
@@ -47,15 +50,19 @@ class Clip:
     bin_seconds: float
 
 
-def read_clip(path: Path) -> Clip:
-    """Frames, evenly over time, and sound level of a video file. Raises `UserError` when it cannot be used."""
+def read_clip(path: Path, limits: Media) -> Clip:
+    """Frames, evenly over time, and sound level of a video file within ``limits``.
+
+    Raises `UserError` when it cannot be used.
+    """
     try:
-        probed = probe(path)
+        with Apart(look_into) as look:
+            probed, _ = look(path)
     except UnreadableError as error:
         raise UserError(f"{path}: cannot be used: {error}") from None
     # Enough frames to choose from; of a file that does not say how long it is, one a second.
     fps = 1.0 if not probed.duration else max(2 * FRAMES / probed.duration, 0.001)
-    media = Media(fps=fps, resize="short_side", size=SHORT_SIDE)
+    media = limits.model_copy(update={"fps": fps, "resize": "short_side", "size": SHORT_SIDE, "scaler": SCALER})
     with scratch_folder("ask") as folder:
         decoded = folder / "clip.h5"
         decode_video(_ID, path, media, decoded, frames=probed.picture is not None, sound=probed.sound is not None)
@@ -72,21 +79,30 @@ def read_clip(path: Path) -> Clip:
     return Clip(seconds, frames, level, bin_seconds)
 
 
-def clip_values(clip: Clip) -> dict[str, Any]:
+class ClipValues(TypedDict):
+    """A clip as JSON has it, frames in base64."""
+
+    seconds: Number
+    frames: list[tuple[Number, str]]
+    level: list[Number] | None
+    bin_seconds: Number
+
+
+def clip_values(clip: Clip) -> ClipValues:
     """A clip as JSON has it: frames in base64, the level in tenths of a dB."""
     return {
         "seconds": clip.seconds,
-        "frames": [[time, base64.b64encode(jpeg).decode()] for time, jpeg in clip.frames],
+        "frames": [(time, base64.b64encode(jpeg).decode()) for time, jpeg in clip.frames],
         "level": None if clip.level is None else [round(float(value), 1) for value in clip.level],
         "bin_seconds": clip.bin_seconds,
     }
 
 
-def clip_of_values(values: Mapping[str, Any]) -> Clip:
-    """The clip of `clip_values`."""
+def clip_of_values(values: ClipValues) -> Clip:
+    """The clip of `clip_values`. Raises `ValueError` for a picture that is no base64."""
     return Clip(
         values["seconds"],
-        tuple((time, base64.b64decode(jpeg)) for time, jpeg in values["frames"]),
+        tuple((time, base64.b64decode(jpeg, validate=True)) for time, jpeg in values["frames"]),
         None if values["level"] is None else np.array(values["level"]),
         values["bin_seconds"],
     )

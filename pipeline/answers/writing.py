@@ -16,6 +16,7 @@ from pipeline.dataset.views import View
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore
+from pipeline.halving import Halving
 from pipeline.layout import Layout
 from pipeline.networks.base import Generator
 from pipeline.progress import log, progress
@@ -25,6 +26,8 @@ from pipeline.versions import STAGES
 from pipeline.vocabulary.words import Vocabulary
 
 Key = tuple[str, int]
+Pick = tuple[int, Sequence[int]]
+"""A dialog's index, and the rows of it that something is written for."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +84,15 @@ def find(opened: Opened, examples: Examples, wanted: Sequence[Sequence[int]], wh
     found: dict[Key, list[Answer]] = {}
     batches = list(_batches(examples, wanted, opened.settings.batch_turns))
     title = f"{opened.name}: {opened.test_set} {what}"
+    halving = Halving(title, "answers.batch_turns")
     for picks in progress(batches, len(batches), title, "batches"):
-        found |= _search(opened, examples, picks)
+        for answers in halving(picks, lambda parts: [_search(opened, examples, part) for part in parts]):
+            found |= answers
     log(f"{title}: {count} written, {count / (time.monotonic() - began):.1f} a second")
     return found
 
 
-def _batches(
-    examples: Examples, wanted: Sequence[Sequence[int]], batch_turns: int
-) -> Iterator[list[tuple[int, Sequence[int]]]]:
+def _batches(examples: Examples, wanted: Sequence[Sequence[int]], batch_turns: int) -> Iterator[list[Pick]]:
     """Picks of whole dialogs of like length, about ``batch_turns`` rows each."""
     lengths = [sum(len(turn.question.split()) for turn in dialog.turns) for dialog in examples.dialogs]
     for batch in ordered_batches([len(rows) for rows in wanted], lengths, batch_turns):
@@ -97,7 +100,7 @@ def _batches(
 
 
 @torch.no_grad()
-def _search(opened: Opened, examples: Examples, picks: Sequence[tuple[int, Sequence[int]]]) -> dict[Key, list[Answer]]:
+def _search(opened: Opened, examples: Examples, picks: Sequence[Pick]) -> dict[Key, list[Answer]]:
     batch = examples.batch(picks, with_targets=False).to(opened.device)
     try:
         answers = search(opened.network, opened.network.encode(batch.views["model"]), opened.settings)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from pipeline import __version__
-from pipeline.answers.explain_clip import Clip, clip_of_values, clip_values
+from pipeline.answers.explain_clip import Clip, ClipValues, clip_of_values, clip_values
 from pipeline.asking.video import VIDEO, VideoFeature
 from pipeline.config import Config
 from pipeline.config.dependence import feature_values, media_values
@@ -20,11 +21,13 @@ from pipeline.features.store import problems, write_shard
 from pipeline.files import write_json
 from pipeline.hdf5 import attributes, open_hdf5
 from pipeline.progress import log
-from pipeline.texts import read_json
+from pipeline.texts.typed import read_typed
 from pipeline.versions import STAGES
 
 CLIP = "clip"
 """What an entry is of that holds no feature but a clip in little."""
+
+_CLIP = TypeAdapter(ClipValues)
 
 
 def content_hash(path: Path) -> str:
@@ -75,8 +78,8 @@ class Cache:
         if not path.is_file():
             return None
         try:
-            read = clip_of_values(read_json(path))
-        except (UserError, LookupError, TypeError, ValueError) as error:
+            read = clip_of_values(read_typed(path, _CLIP, "a clip in little"))
+        except (UserError, ValueError) as error:
             self._drop(path, error)
             return None
         os.utime(path)

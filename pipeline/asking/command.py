@@ -11,16 +11,17 @@ import torch
 from pipeline.answers.explain import Explanation
 from pipeline.answers.explain_clip import read_clip
 from pipeline.asking.conversation import Conversation, Told
-from pipeline.asking.history import given_history, read_history
-from pipeline.asking.opening import converse, gather
-from pipeline.asking.system import Answerer, open_answerer
-from pipeline.asking.video import video_features, warn_of_other_settings
+from pipeline.asking.history import Before, given_history, read_history
+from pipeline.asking.opening import Party, converse, gather
+from pipeline.asking.system import open_answerer
+from pipeline.asking.video import check_video, video_features, warn_of_other_settings
 from pipeline.asking.words import as_in_corpus, unknown_words
 from pipeline.config import Config
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
-from pipeline.progress import log
-from pipeline.texts import check_text
+from pipeline.progress import log, say
+from pipeline.texts import check_sentence, check_text, quoted
+from pipeline.texts.limits import LONGEST_SENTENCE
 
 PROMPT = "question> "
 
@@ -55,18 +56,19 @@ def ask(config: Config, request: Request, show: Show | None = None) -> None:
     """
     began = time.monotonic()
     device = resolve_device(config.device)
-    if not request.video.is_file():
-        raise UserError(f"{request.video}: no such video file")
     _check_texts(request)
+    before = _before(request)
+    check_video(request.video)
     answerer = open_answerer(config, request.system, request.description is not None, device)
-    conversation = _conversation(config, request, answerer, device)
-    clip = read_clip(request.video) if request.explain else None
+    party = gather(config, answerer, request.description, request.video.stem, device)
+    conversation = _conversation(config, request, before, party, device)
+    clip = read_clip(request.video, config.media) if request.explain else None
     opening = tuple(conversation.turns)
     log(f"{request.video.name}: ready after {time.monotonic() - began:.1f} s")
     explained: list[Explanation] = []
     for question in _questions(request):
         reply = conversation.ask(question, explain=clip is not None)
-        print(reply.answer, flush=True)
+        say(reply.answer)
         if clip is not None and reply.explanation is not None and show is not None:
             explained.append(reply.explanation)
             name, described = request.video.name, conversation.description
@@ -74,23 +76,29 @@ def ask(config: Config, request: Request, show: Show | None = None) -> None:
 
 
 def _check_texts(request: Request) -> None:
-    for text in request.questions:
-        check_text(text, f"question {text!r}")
-    for option in ("asked", "answered"):
-        for text in getattr(request, option):
-            check_text(text, f"--{option} {text!r}")
-    check_text(request.description or "", f"--description {request.description!r}")
+    given = {"question": request.questions, "--asked": request.asked, "--answered": request.answered}
+    for name, texts in {**given, "--description": (request.description or "",)}.items():
+        for text in texts:
+            _checked(text, name)
 
 
-def _conversation(config: Config, request: Request, answerer: Answerer, device: torch.device) -> Conversation:
+def _checked(text: str, name: str) -> str:
+    """A text of the command line, or of the standard input."""
+    where = f"{name} {quoted(text)}"
+    return check_sentence(check_text(text, where), where, blank=True)
+
+
+def _before(request: Request) -> Before:
+    """The dialog before: a file's, and what the options give."""
+    written = None if request.history is None else read_history(request.history, request.video.stem)
+    given = given_history(request.asked, request.answered)
+    return lambda split: [*(written(split) if written else ()), *given(split)]
+
+
+def _conversation(config: Config, request: Request, before: Before, party: Party, device: torch.device) -> Conversation:
     """The dialog before the first question, and the video's features; what costs little is checked first."""
-
-    def split(text: str) -> str:
-        return as_in_corpus(text, answerer.vocabulary)
-
-    party = gather(config, answerer, request.description, request.video.stem, device)
-    turns = [] if request.history is None else read_history(request.history, request.video.stem, split)
-    turns += given_history(request.asked, request.answered, split)
+    answerer = party.answerer
+    turns = before(lambda text: as_in_corpus(text, answerer.vocabulary))
     if turns and not answerer.view.history:
         log(f"{answerer.name} does not see the dialog so far: every question stands alone")
     given = " ".join([party.description or "", *(f"{turn.question} {turn.answer}" for turn in turns)])
@@ -112,14 +120,14 @@ def _questions(request: Request) -> Iterator[str]:
     while True:
         try:
             # Typed at a terminal the prompt is wanted; from a pipe it would stand among the answers.
-            line = input(PROMPT if terminal else "")
+            line = input(PROMPT) if terminal else sys.stdin.readline(LONGEST_SENTENCE + 1)
         except EOFError:
             return
         except UnicodeDecodeError as error:
             raise UserError(f"a question from the standard input: not {error.encoding} ({error.reason})") from None
         if not line.strip():
             return
-        yield check_text(line, f"question {line!r}")
+        yield _checked(line.removesuffix("\n"), "question")
 
 
 def _edit_lines() -> None:

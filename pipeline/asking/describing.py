@@ -9,12 +9,20 @@ import torch
 
 from pipeline.answers.search import search
 from pipeline.asking.system import Answerer, open_describer
-from pipeline.asking.video import VIDEO, VideoFeature, check_features, video_features, warn_of_other_settings
+from pipeline.asking.video import (
+    VIDEO,
+    VideoFeature,
+    check_features,
+    check_video,
+    video_features,
+    warn_of_other_settings,
+)
 from pipeline.config import Answers, Config
 from pipeline.corpus.dialogs import Dialog, Turn
 from pipeline.dataset.dialogs import DialogDataset
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
+from pipeline.inert import shown
 from pipeline.progress import log
 
 
@@ -33,8 +41,7 @@ def describe(config: Config, video: Path, system: str | None, count: int) -> Non
     """
     began = time.monotonic()
     device = resolve_device(config.device)
-    if not video.is_file():
-        raise UserError(f"{video}: no such video file")
+    check_video(video)
     describer = open_describer(config, system, device)
     check_features(config, describer.dims)
     features = video_features(video, config, describer.dims)
@@ -43,7 +50,7 @@ def describe(config: Config, video: Path, system: str | None, count: int) -> Non
     found = sentences(describer, features, settings.model_copy(update={"n_best": max(count, 1)}), device)
     log(f"{video.name}: described after {time.monotonic() - began:.1f} s")
     for sentence in found[:count]:
-        print(sentence.text if count == 1 else f"{sentence.score:.3f}\t{sentence.text}", flush=True)
+        print(f"{sentence.score:.3f}\t" if count > 1 else "", shown(sentence.text), sep="", flush=True)
 
 
 @torch.no_grad()

@@ -7,12 +7,14 @@ from typing import Any
 
 from pipeline.corpus.dialogs import UNDISCLOSED, Turn, parse_entries
 from pipeline.errors import UserError
-from pipeline.texts import read_json, read_text
+from pipeline.texts import check_sentence, read_json, read_text
 
 VIDEO_OF_ONE = "video"
 """Id of a dialog that stands alone, without one."""
 Split = Callable[[str], str]
 """Text as a person writes it -> as the corpus has it."""
+Before = Callable[[Split], list[Turn]]
+"""The dialog before a question, once it is known how a corpus splits its words."""
 
 LAYOUT = (
     'expected a JSON list of {"question", "answer"} objects or of [question, answer] pairs, a dialog file, or text: '
@@ -21,8 +23,8 @@ LAYOUT = (
 _PREFIX = re.compile(r"^(?:(?P<question>q|question)|(?P<answer>a|answer))\s*[:.]\s*", re.IGNORECASE)
 
 
-def read_history(path: Path, video_id: str, split: Split) -> list[Turn]:
-    """The turns of a history file, oldest first.
+def read_history(path: Path, video_id: str) -> Before:
+    """The turns of a history file, oldest first; read and checked at once, brought to the corpus's form when asked for.
 
     JSON: a list of ``{"question": ..., "answer": ...}`` objects or ``[question, answer]`` pairs, or dialogs in the
     challenge's layout: the only one, or that of ``video_id``; their words stand as they are, a turn whose answer is
@@ -32,20 +34,25 @@ def read_history(path: Path, video_id: str, split: Split) -> list[Turn]:
     if path.suffix.lower() == ".json":
         content = read_json(path)
         if isinstance(content, dict):
-            return _of_dialogs(path, content, video_id)
-        return [Turn(split(question), split(answer)) for question, answer in _pairs(path, content)]
+            turns = _of_dialogs(path, content, video_id)
+            return lambda _: turns
+        return _as_typed(list(_pairs(path, content)))
     lines = _lines(path)
-    return [Turn(split(question), split(answer)) for question, answer in zip(lines[::2], lines[1::2], strict=True)]
+    return _as_typed(list(zip(lines[::2], lines[1::2], strict=True)))
 
 
-def given_history(asked: Sequence[str], answered: Sequence[str], split: Split) -> list[Turn]:
+def given_history(asked: Sequence[str], answered: Sequence[str]) -> Before:
     """The turns of ``--asked`` and ``--answered``, which go together in order. Raises `UserError` if they do not."""
     if len(asked) != len(answered):
         raise UserError(f"--asked is given {len(asked)} times and --answered {len(answered)}; they go in pairs")
     for text in (*asked, *answered):
         if not text.strip():
             raise UserError("--asked, --answered: a text is blank, expected words")
-    return [Turn(split(question), split(answer)) for question, answer in zip(asked, answered, strict=True)]
+    return _as_typed(list(zip(asked, answered, strict=True)))
+
+
+def _as_typed(pairs: Sequence[tuple[str, str]]) -> Before:
+    return lambda split: [Turn(split(question), split(answer)) for question, answer in pairs]
 
 
 def _of_dialogs(path: Path, content: dict[str, Any], video_id: str) -> list[Turn]:
@@ -67,11 +74,11 @@ def _pairs(path: Path, content: Any) -> Iterator[tuple[str, str]]:
         raise UserError(f"{path}: not a history; {LAYOUT}")
     for number, turn in enumerate(content):
         match turn:
-            case {"question": str(question), "answer": str(answer)} | [str(question), str(answer)]:
-                if question.strip() and answer.strip():
-                    yield question, answer
-                    continue
-        raise UserError(f"{path}: turn {number} (counted from 0) is not a question and an answer; {LAYOUT}")
+            case {"question": question, "answer": answer} | [question, answer]:
+                where = f"{path}: turn {number} (counted from 0): "
+                yield check_sentence(question, f"{where}the question"), check_sentence(answer, f"{where}the answer")
+            case _:
+                raise UserError(f"{path}: turn {number} (counted from 0) is not a question and an answer; {LAYOUT}")
 
 
 def _lines(path: Path) -> list[str]:
@@ -85,9 +92,7 @@ def _lines(path: Path) -> list[str]:
         if prefix is not None and prefix[turn] is None:
             raise UserError(f"{path}: line {number}: expected the {turn} here; {LAYOUT}")
         words = line.strip()[prefix.end() if prefix else 0 :]
-        if not words:
-            raise UserError(f"{path}: line {number}: the {turn} is blank; {LAYOUT}")
-        lines.append(words)
+        lines.append(check_sentence(words, f"{path}: line {number}: the {turn}"))
     if len(lines) % 2:
         raise UserError(f"{path}: {len(lines)} lines, so the last question has no answer; {LAYOUT}")
     return lines

@@ -1,9 +1,13 @@
 """Which trained system answers, and what it sees."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NotRequired
 
 import torch
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from pipeline.config import TEST_SETS, Config, Description
 from pipeline.config.systems import Manual
@@ -12,12 +16,19 @@ from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.systems.answering import load_answering
+from pipeline.systems.info import Measured, read_info
 from pipeline.systems.system import INFO, WORDS, LoadedSystem
-from pipeline.texts import read_json
+from pipeline.texts.typed import Number, read_typed
 from pipeline.vocabulary.words import Vocabulary
 
 DECIDES = "CIDEr"
 """The metric that the best system is chosen by."""
+
+
+class _Scored(TypedDict):
+    """What is read of a scores file."""
+
+    metrics: NotRequired[dict[str, Number]]
 
 
 @dataclass(frozen=True)
@@ -134,13 +145,14 @@ def _score(config: Config, name: str, test_set: str) -> float | None:
     path = Layout(config.results).scores(name, test_set)
     if not path.is_file():
         return None
-    content = read_json(path)
-    try:
-        return float(content["metrics"][DECIDES])
-    except (KeyError, TypeError):
-        raise UserError(f"{path}: no {DECIDES} in it; score the answers again, or give --system") from None
+    expected = "scores of `avsd score`; score the answers again, or give --system"
+    metrics = read_typed(path, TypeAdapter(_Scored), expected).get("metrics", {})
+    if DECIDES not in metrics:
+        raise UserError(f"{path}: no {DECIDES} in it; expected {expected}")
+    return metrics[DECIDES]
 
 
 def _perplexity(config: Config, name: str) -> float:
-    info = read_json(Layout(config.results).model(config.trained(name)[0]) / INFO)
-    return float(info.get("metrics", {}).get("validation_perplexity", float("inf")))
+    info = read_info(Layout(config.results).model(config.trained(name)[0]) / INFO, Measured)
+    found = info.get("metrics", {}).get("validation_perplexity")
+    return math.inf if found is None else float(found)

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from pipeline.config import Config, Feature, I3DFeature, Inputs, Media
 from pipeline.errors import UserError
 from pipeline.features.extract import extract_shard
+from pipeline.features.index import read_indexes
 from pipeline.features.store import FeatureStore, may_differ
 from pipeline.files import finished_files, scratch_folder
-from pipeline.hdf5 import Attribute, attributes, open_hdf5
+from pipeline.hdf5 import Attribute
 from pipeline.layout import Layout
 from pipeline.media.decode import decode_video
+from pipeline.media.faults import UnreadableError
+from pipeline.media.gate import require_file
 from pipeline.progress import log, tell
 
 VIDEO = "video"
@@ -62,6 +65,14 @@ def check_features(config: Config, dims: Mapping[str, int]) -> None:
             )
 
 
+def check_video(path: Path) -> None:
+    """Raise `UserError` for what cannot be opened as a file, before anything long begins."""
+    try:
+        require_file(path)
+    except UnreadableError as error:
+        raise UserError(f"{path}: {error.reason}") from None
+
+
 def video_features(path: Path, config: Config, dims: Mapping[str, int]) -> dict[str, VideoFeature]:
     """Every feature of ``dims`` (by name, the dimensions that the model expects) of the video in ``path``.
 
@@ -70,8 +81,6 @@ def video_features(path: Path, config: Config, dims: Mapping[str, int]) -> dict[
     missing weights, and for settings that give other dimensions.
     """
     check_features(config, dims)
-    if not path.is_file():
-        raise UserError(f"{path}: no such video file")
     found: dict[str, VideoFeature] = {}
     with scratch_folder("ask") as folder:
         for inputs, media, features in _by_decoding(config, dims):
@@ -105,8 +114,8 @@ def warn_of_other_settings(config: Config, features: Mapping[str, VideoFeature])
         shards = finished_files(Layout(config.results).feature(name), ".h5")
         if not shards:
             continue
-        with open_hdf5(shards[0], "a feature shard") as file:
-            trained = {"dims": int(file["values"].shape[1]), **attributes(file)}
+        (index,) = read_indexes(shards[:1])
+        trained = {"dims": index.dims, **index.attributes}
         here = {"dims": feature.dims, **feature.attributes}
         keys = sorted(key for key in trained.keys() | here.keys() if not may_differ(key) and key not in NO_MATTER)
         differing = [key for key in keys if trained.get(key) != here.get(key)]

@@ -26,7 +26,8 @@ from pipeline.config.features import (
 from pipeline.config.reading import load, merge, parse
 from pipeline.config.root import Config, network_sizes
 from pipeline.config.starts import Start
-from pipeline.config.systems import REPRESENTING, Description, Loss, System, SystemDescription, Training
+from pipeline.config.systems import REPRESENTING, Description, Loss, System, SystemDescription
+from pipeline.config.training import Training
 
 __all__ = [
     "CHALLENGE",

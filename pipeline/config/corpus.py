@@ -5,39 +5,45 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pipeline.config.base import Section
+from pipeline.config.base import Seed
+from pipeline.names import Place, Text
+from pipeline.section import Section
 
 
 class SceneCounts(Section):
     """How many scenes of each split the generator makes."""
 
-    training: int = Field(240, ge=1, description="training scenes")
-    validation: int = Field(40, ge=1, description="validation scenes, apart from the trial scenes it also holds")
-    trial: int = Field(40, ge=1, description="trial scenes: also part of validation, as in the real data")
-    official: int = Field(40, ge=1, description="official test scenes")
-    captions: int = Field(0, ge=0, description="further scenes of which captions are made: no clip, no dialog")
+    training: int = Field(240, ge=1, le=1_000_000, description="training scenes")
+    validation: int = Field(
+        40, ge=1, le=1_000_000, description="validation scenes, apart from the trial scenes it also holds"
+    )
+    trial: int = Field(40, ge=1, le=1_000_000, description="trial scenes: also part of validation, as in the real data")
+    official: int = Field(40, ge=1, le=1_000_000, description="official test scenes")
+    captions: int = Field(
+        0, ge=0, le=10_000_000, description="further scenes of which captions are made: no clip, no dialog"
+    )
 
 
 class Scenes(Section):
     """The corpus the project makes itself."""
 
     counts: SceneCounts = Field(SceneCounts(), description="scenes per split")
-    seed: int = Field(1, ge=0, description="the corpus is a function of this number and the settings here")
-    size: int = Field(96, ge=32, multiple_of=2, description="width and height of a clip, pixels")
-    fps: int = Field(12, ge=4, description="frames per second of a clip")
-    seconds: float = Field(4.0, ge=2, description="length of a clip")
+    seed: Seed = Field(1, description="the corpus is a function of this number and the settings here")
+    size: int = Field(96, ge=32, le=2048, multiple_of=2, description="width and height of a clip, pixels")
+    fps: int = Field(12, ge=4, le=240, description="frames per second of a clip")
+    seconds: float = Field(4.0, ge=2, le=600, description="length of a clip")
 
 
 class Dialogs(Section):
     """The user's dialog files, in the AVSD challenge's JSON format."""
 
-    training: Path | None = Field(None, description="train_set4DSTC7-AVSD.json")
-    validation: Path | None = Field(
+    training: Place | None = Field(None, description="train_set4DSTC7-AVSD.json")
+    validation: Place | None = Field(
         None, description="valid_set4DSTC7-AVSD.json; without one, `corpus.holdout` of the training dialogs serve"
     )
-    trial: Path | None = Field(None, description="test_set.json, the trial (prototype) test set")
-    official: Path | None = Field(None, description="test_set4DSTC7-AVSD.json")
-    references: Path | None = Field(
+    trial: Place | None = Field(None, description="test_set.json, the trial (prototype) test set")
+    official: Place | None = Field(None, description="test_set4DSTC7-AVSD.json")
+    references: Place | None = Field(
         None, description="the official set's six references (COCO layout, or dialogs with several answers a turn)"
     )
 
@@ -49,14 +55,16 @@ class Captions(Section):
     test) belongs there, whatever key the file is given for; test videos are taken out of the other splits.
     """
 
-    training: Path | None = Field(None, description="file of captions, or a folder with How2's")
-    validation: Path | None = Field(
+    training: Place | None = Field(None, description="file of captions, or a folder with How2's")
+    validation: Place | None = Field(
         None, description="likewise; where no file has any, `corpus.holdout` of the training videos serve"
     )
-    test: Path | None = Field(None, description="likewise")
-    ids: Path | None = Field(None, description="How2's ids of `training`, where that is a text file of sentences alone")
+    test: Place | None = Field(None, description="likewise")
+    ids: Place | None = Field(
+        None, description="How2's ids of `training`, where that is a text file of sentences alone"
+    )
     tested: bool = Field(True, description="whether there is a test set; false: a pretraining, whose test videos go")
-    question: str | None = Field(
+    question: Text | None = Field(
         None, description="what each sentence answers in a turn of its own, for systems that answer; null: no turns"
     )
     marks: bool = Field(False, description="whether punctuation stays, as in dialogs")
@@ -98,14 +106,16 @@ class Corpus(Section):
         description="share of the training dialogs that is learned from, for curves over their number: those whose ids "
         "have the lowest hashes, so that a smaller share is part of a larger one",
     )
-    limit: int | None = Field(None, ge=1, description="keep only the first so many training dialogs (a quick try)")
+    limit: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="keep only the first so many training dialogs (a quick try)"
+    )
     shards: int = Field(8, ge=1, le=9999, description="feature shards; a video's shard is a hash of its id")
 
 
 class Vocabulary(Section):
     """Words and ids."""
 
-    min_count: int = Field(4, ge=1, description="a word must occur this often in the training text")
+    min_count: int = Field(4, ge=1, le=1_000_000, description="a word must occur this often in the training text")
     descriptions: tuple[Literal["summary", "caption", "captions"], ...] = Field(
         (),
         description="counted in any case, beside those that systems of `run` read: then the words, and so the models, "

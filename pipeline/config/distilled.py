@@ -24,9 +24,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from pipeline.config.base import Section, TestSet
+from pipeline.config.answers import Answers
+from pipeline.config.base import Overrides, Seeds, TestSet, entries, mapping
 from pipeline.config.features import Method
+from pipeline.config.training import Training
 from pipeline.corpus.sentences import Target
+from pipeline.names import Name, listed
+from pipeline.section import Section
 
 TEACHER = "distilled_teacher"
 STUDENTS = {
@@ -46,17 +50,21 @@ RATES = (0.2, 0.4, 0.6, 0.8)
 class Distillation(Section):
     """The distilled captioner's experiment, `snakemake distillation`: a teacher, and students by rate."""
 
-    features: dict[str, Method | None] = Field(
+    features: dict[Name, Method | None] = Field(
         description="what the teacher sees, and how each is reduced for students before its network: downsample for "
         "frames, any method for sound; null takes one back that a file before has set",
     )
-    rates: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
-        RATES, min_length=1, description="k, the share of the steps that students see"
+    rates: tuple[Annotated[float, Field(ge=0.001, lt=1)], ...] = Field(
+        RATES, min_length=1, max_length=100, description="k, the share of the steps that students see"
     )
     target: Target = Field("summary", description="what all learn to write, as `target` of a describing system")
-    training: dict[str, Any] = Field({}, description="overrides of the training section, for all of them")
-    answers: dict[str, Any] = Field({}, description="overrides of the answers section, likewise")
-    seeds: int = Field(1, ge=1, description="times each is trained; a student of seed n learns from the teacher's")
+    training: Annotated[dict[str, Any], Overrides(Training)] = Field(
+        {}, description="overrides of the training section, for all of them"
+    )
+    answers: Annotated[dict[str, Any], Overrides(Answers)] = Field(
+        {}, description="overrides of the answers section, likewise"
+    )
+    seeds: Seeds = Field(1, description="times each is trained; a student of seed n learns from the teacher's")
     test_set: TestSet = Field("trial", description="the test set that is described and scored")
 
     @field_validator("features")
@@ -107,21 +115,28 @@ def student_name(kind: str, rate: float) -> str:
     return f"distilled_{kind}_{percent(rate)}"
 
 
+_MADE = ("features", "systems")
+
+
+def _entries(values: dict[str, Any], section: str) -> dict[Any, dict[Any, Any]] | None:
+    return {} if values.get(section) is None else entries(values, section)
+
+
 def with_distillation(values: dict[str, Any]) -> dict[str, Any]:
     """The configuration with the experiment's features and systems; what it says of one itself is laid over that.
 
     Raises `ValueError` for a feature that there is none of. What is no configuration yet (another type than expected)
     is left for validation to name.
     """
-    section, features, systems = (values.get(key) or {} for key in ("distillation", "features", "systems"))
-    if not all(isinstance(each, dict) for each in (section, features, systems)) or not section:
+    section, features, systems = mapping(values.get("distillation")), *(_entries(values, key) for key in _MADE)
+    if not section or features is None or systems is None:
         return values
     try:
         found = Distillation.model_validate(section)
     except ValueError:
         return values
     if missing := [name for name in found.seen if name not in features]:
-        raise ValueError(f"distillation.features: {missing[0]!r} is not in features ({', '.join(features)})")
+        raise ValueError(f"distillation.features: {missing[0]!r} is not in features ({listed(map(str, features))})")
     reduced = {name: _over(entry, features.get(name)) for name, entry in _features(found, features)}
     made = {name: _over(entry, systems.get(name)) for name, entry in _systems(found)}
     return {**values, "features": {**features, **reduced}, "systems": {**systems, **made}}
@@ -132,12 +147,11 @@ def _over(entry: dict[str, Any], given: Any) -> Any:
     return {**entry, **given} if isinstance(given, dict) else entry if given is None else given
 
 
-def _features(section: Distillation, features: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _features(section: Distillation, features: dict[Any, dict[Any, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
     for rate in section.rates:
         for feature, method in section.seen.items():
-            whole = features[feature] if isinstance(features[feature], dict) else {}
             # Computed even where the whole feature is gathered: what is reduced stands before its network.
-            whole = {key: value for key, value in whole.items() if key != "npy"}
+            whole = {key: value for key, value in features[feature].items() if key != "npy"}
             yield reduced_name(feature, rate), {**whole, "reduce": {"rate": rate, "method": method}}
 
 

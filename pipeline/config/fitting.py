@@ -1,10 +1,13 @@
 """Whether the parts of a configuration fit together."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from pipeline.config.needs import needed
+from pipeline.config.needs import waiting_for_itself
+from pipeline.config.places import meant
 from pipeline.config.systems import REPRESENTING, DescribedBy, System
+from pipeline.names import listed
+from pipeline.networks.reserved import can_name_an_input
 from pipeline.networks.sizes import CaptionerSizes
 
 if TYPE_CHECKING:
@@ -17,15 +20,16 @@ def check(config: "Config") -> None:
     for name, system in config.systems.items():
         _check_others(config, name, system)
         _known(f"systems.{name}.features", system.features, config.features, "features")
+        for feature in system.features:
+            if not can_name_an_input(feature):
+                raise ValueError(
+                    f"systems.{name}.features: {feature!r} cannot name an input of a network; use letters, digits and "
+                    "'_', a letter in front, and no name that the network or torch has itself"
+                )
         _check_start(name, system)
         _check_inputs(config, name)
         _check_loss(config, name, system)
-        if system.network is not None:
-            config.training_of(name)
-        config.answers_of(name)
-    for name in config.systems:
-        if name in needed(config, name):
-            raise ValueError(f"systems.{name}.init_from: its training would wait for itself")
+    _check_order(config)
     for name in config.run:
         _check_without(config, name)
         _check_readings(config, name)
@@ -34,10 +38,21 @@ def check(config: "Config") -> None:
     _known("extract", config.extract, config.features, "features")
 
 
-def _known(key: str, names: Iterable[str], there: Iterable[str], section: str) -> None:
+def _known(key: str, names: Iterable[str], there: Collection[str], section: str) -> None:
     for name in names:
         if name not in there:
-            raise ValueError(f"{key}: {name!r} is not in {section} ({', '.join(there)})")
+            raise ValueError(f"{key}: {name!r} is not in {section}{meant(name, list(there))}")
+
+
+def _check_order(config: "Config") -> None:
+    circle = waiting_for_itself(config)
+    if not circle:
+        return
+    name, other = circle[0], circle[1 % len(circle)]
+    system = config.systems[name]
+    start = None if system.init_from is None else system.init_from.system
+    key = {start: "init_from.system", system.teacher: "teacher"}.get(other, "description.train.system")
+    raise ValueError(f"systems.{name}.{key}: its training would wait for itself ({listed([*circle, name])})")
 
 
 def _check_others(config: "Config", name: str, system: System) -> None:
@@ -97,7 +112,7 @@ def _check_without(config: "Config", name: str) -> None:
     inputs = (*trained.features, *(["history"] if trained.asked else []))
     for lost in config.systems[name].without:
         if lost not in inputs:
-            raise ValueError(f"systems.{name}.without: {lost!r} is not an input of the model ({', '.join(inputs)})")
+            raise ValueError(f"systems.{name}.without: {lost!r} is not an input of the model ({listed(inputs)})")
 
 
 def _check_readings(config: "Config", name: str) -> None:

@@ -15,36 +15,41 @@ describes that part.
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from pipeline.config.base import MOST_ENTRIES, Folds, entries, mapping, number
+
 FOLDS = 5
 """Parts of the training videos where `folds` is not given."""
+_FOLDS = TypeAdapter(Folds)
 
 
 def with_folds(values: dict[str, Any]) -> dict[str, Any]:
     """The configuration with an entry for every part that is left out of a describer's training videos.
 
-    What is no configuration yet (another type than expected) is left for validation to name.
+    What is no configuration yet (another type than expected) is left for validation to name. Raises `ValueError` for a
+    name that is taken already.
     """
-    systems = values.get("systems")
-    if not isinstance(systems, dict) or not all(isinstance(entry, dict) for entry in systems.values()):
+    systems = entries(values, "systems")
+    if systems is None:
         return values
     made = dict(systems)
     for entry in systems.values():
-        told = entry["description"].get("train") if isinstance(entry.get("description"), dict) else None
-        if not isinstance(told, dict) or told.get("in_sample") or told.get("system") not in systems:
+        told = mapping(mapping(entry.get("description")).get("train"))
+        describer, folds = told.get("system"), number(_FOLDS, told.get("folds", FOLDS))
+        if told.get("in_sample") or not isinstance(describer, str | int) or describer not in systems or folds is None:
             continue
-        describer, folds = told["system"], told.get("folds", FOLDS)
-        if not isinstance(folds, int) or folds < 2:
-            continue
-        for number in range(1, folds + 1):
-            made[fold_name(describer, number, folds)] = _entry(systems[describer], number, folds)
+        for part in range(1, folds + 1):
+            name, fold = fold_name(str(describer), part, folds), {"number": part, "of": folds}
+            if name in systems and systems[name].get("fold") != fold:
+                raise ValueError(f"systems.{describer}: {name!r} is an entry already; give that one another name")
+            label = f"{systems[describer].get('label')}, part {part} of {folds} left out"
+            if len(made) >= MOST_ENTRIES:
+                raise ValueError(f"systems: more than {MOST_ENTRIES} with all their folds; give fewer folds")
+            made[name] = {**systems[describer], "label": label, "row": None, "fold": fold}
     return {**values, "systems": made}
 
 
 def fold_name(name: str, number: int, folds: int) -> str:
     """The entry of a describer that has not learned from part ``number`` of ``folds``, counted from 1."""
     return f"{name}_fold{number}of{folds}"
-
-
-def _entry(entry: dict[str, Any], number: int, folds: int) -> dict[str, Any]:
-    label = f"{entry.get('label')}, part {number} of {folds} left out"
-    return {**entry, "label": label, "row": None, "fold": {"number": number, "of": folds}}

@@ -1,5 +1,6 @@
 """Which systems must be trained before a system is."""
 
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from pipeline.config.base import LEARNED_FROM
@@ -10,22 +11,31 @@ if TYPE_CHECKING:
 
 
 def needed(config: "Config", name: str) -> list[str]:
-    """Systems whose models the training of ``name`` needs, directly or not, each after those it needs itself.
+    """Systems whose models the training of ``name`` needs, directly or not, each after those it needs itself."""
+    order: dict[str, None] = {}
+    seen = {name}
+    # A chain may be longer than calls can be nested.
+    left = [(name, iter(_read(config, name)))]
+    while left:
+        system, others = left[-1]
+        other = next((each for each in others if each not in seen), None)
+        if other is None:
+            left.pop()
+            order[system] = None
+        else:
+            seen.add(other)
+            left.append((other, iter(_read(config, other))))
+    del order[name]
+    return list(order)
 
-    ``name`` is among them where its training would wait for itself.
-    """
-    seen: set[str] = set()
-    order: list[str] = []
 
-    def visit(system: str) -> None:
-        for other in _read(config, system):
-            if other not in seen:
-                seen.add(other)
-                visit(other)
-                order.append(other)
-
-    visit(name)
-    return order
+def waiting_for_itself(config: "Config") -> list[str]:
+    """Systems of a circle, each of which needs the one after it to be trained, the last the first; none without one."""
+    try:
+        TopologicalSorter({name: _read(config, name) for name in config.systems}).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1][1:]))
+    return []
 
 
 def _read(config: "Config", name: str) -> list[str]:

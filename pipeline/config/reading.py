@@ -1,17 +1,19 @@
 """Configuration files, or inline JSON, laid over one another and validated."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from pipeline.config.base import MOST_ENTRIES
+from pipeline.config.places import first_of
 from pipeline.config.root import Config
 from pipeline.errors import UserError
-from pipeline.texts import check_content, parse_json, read_yaml
+from pipeline.texts import check_content, parse_json, read_json, read_yaml
 
-_TRIED = re.compile(r"(lax-or-strict|function-\w+|json-or-python|literal)\[")
+MOST_VALUES = 100_000
+"""Of a whole configuration."""
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
@@ -25,24 +27,29 @@ def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
 
 def parse(values: dict[str, Any], source: str = "configuration") -> Config:
     """Validate a plain mapping; the first problem becomes a one-line `UserError`."""
+    _check_size(values, source)
     check_content(values, source)
     try:
         return Config.model_validate(_nulls(values))
     except ValidationError as error:
-        problem = error.errors()[0]
-        # Of a value that may be one of several types, the types tried are no part of its name.
-        # Nor is the task of a system, by which its keys are known.
-        loc = problem["loc"][:2] + problem["loc"][3:] if problem["loc"][:1] == ("systems",) else problem["loc"]
-        where = ".".join(str(part) for part in loc if not _TRIED.match(str(part)))
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] in ("string_type", "path_type"):
-            found = problem["input"]
-            advice = "" if isinstance(found, list | dict | None) else "; put quotes around it"
-            message = f"expected a text, found {found!r}{advice}"
-        if problem["type"] == "extra_forbidden" and loc != problem["loc"] and len(loc) == 3:  # systems, NAME, key
-            message = f"no key of a system with task {problem['loc'][2]}"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise UserError(f"{source}: {where + ': ' if where else ''}{message}{more}") from None
+        raise UserError(f"{source}: {first_of(Config, error.errors(include_url=False))}") from None
+
+
+def _check_size(values: dict[str, Any], source: str) -> None:
+    """Raises `UserError` for more than anyone can mean: all else looks at every value, which would take its time."""
+    left: list[tuple[str, Any]] = [("", values)]
+    seen = 0
+    while left:
+        place, value = left.pop()
+        if not isinstance(value, dict | list | tuple):
+            continue
+        seen += len(value)
+        if len(value) > MOST_ENTRIES:
+            raise UserError(f"{source}: {place or 'configuration'}: {len(value)} entries, at most {MOST_ENTRIES} go")
+        if seen > MOST_VALUES:
+            raise UserError(f"{source}: more than {MOST_VALUES} values, or a mapping that holds itself")
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        left += [(f"{place}.{key}" if place else str(key), item) for key, item in items]
 
 
 def _nulls(value: Any) -> Any:
@@ -64,7 +71,14 @@ def load(sources: Sequence[str]) -> Config:
 
 
 def _read(source: str) -> dict[str, Any]:
-    loaded = parse_json(source, "--config") if source.startswith("{") else read_yaml(Path(source)) or {}
+    loaded = parse_json(source, "--config") if source.startswith("{") else read_settings(Path(source))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The content of one configuration file, YAML or, as its suffix says, JSON; nothing of it is believed yet."""
+    loaded = read_json(path) if path.suffix == ".json" else read_yaml(path) or {}
     if not isinstance(loaded, dict):
-        raise UserError(f"{source}: a configuration is a mapping, not {type(loaded).__name__}")
+        raise UserError(f"{path}: a configuration is a mapping, not {type(loaded).__name__}")
     return loaded

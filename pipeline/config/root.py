@@ -1,12 +1,19 @@
 """The whole configuration, and whether its parts fit together."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, Union
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.config.answers import Answers, Report, Scoring
-from pipeline.config.base import Section
 from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary, in_data_folder
 from pipeline.config.distilled import Distillation, with_distillation
 from pipeline.config.features import Feature, FrameFeature, Media
@@ -14,8 +21,11 @@ from pipeline.config.fitting import check
 from pipeline.config.folds import with_folds
 from pipeline.config.needs import needed
 from pipeline.config.seeds import with_seeds
-from pipeline.config.systems import ANSWER, System, Training
+from pipeline.config.systems import ANSWER, SizesOfOne, System, check_sizes
+from pipeline.config.training import Training
+from pipeline.names import MadePlace, Name, Place, check_apart, shortened
 from pipeline.networks.sizes import SIZES, Sizes
+from pipeline.section import Section
 from pipeline.tasks.registry import TASKS
 
 
@@ -35,28 +45,41 @@ else:
     ]
 
 
+def _device(value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", value):
+        raise ValueError(f"{shortened(value)} is no device; give auto, cpu, cuda or cuda:<number>")
+    return value
+
+
+Device = Annotated[str, AfterValidator(_device)]
+
+
 class Config(Section):
     """The whole configuration."""
 
-    results: Path = Field(Path("results"), description="folder for everything the workflow makes")
-    resources: Path = Field(Path("resources"), description="folder for fetched weights; shared by experiments")
-    videos: Path | None = Field(None, description="the user's videos: a folder (with source: files or captions)")
+    results: MadePlace = Field(Path("results"), description="folder for everything the workflow makes")
+    resources: MadePlace = Field(Path("resources"), description="folder for fetched weights; shared by experiments")
+    videos: Place | None = Field(None, description="the user's videos: a folder (with source: files or captions)")
     videos_recursive: bool = Field(False, description="take the videos of the folders inside that folder too")
-    data: Path | None = Field(None, description="folder that relative paths of `dialogs` start from; null: where run")
+    data: Place | None = Field(None, description="folder that relative paths of `dialogs` start from; null: where run")
     dialogs: Dialogs = Field(Dialogs(), description="the user's dialog files (with source: files)")
     captions: Captions = Field(Captions(), description="the user's captions (with source: captions)")
-    run: tuple[str, ...] = Field((), description="systems to train, answer with and score; empty: features only")
-    extract: tuple[str, ...] = Field((), description="features to compute even if no system uses them")
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 ...")
-    processes: int = Field(1, ge=1, description="processes a training runs in on each node: one a GPU, or on the CPU")
-    nodes: int = Field(1, ge=1, description="machines a training runs on, `processes` on each")
+    run: tuple[Name, ...] = Field((), description="systems to train, answer with and score; empty: features only")
+    extract: tuple[Name, ...] = Field((), description="features to compute even if no system uses them")
+    device: Device = Field("auto", description="auto, cpu, cuda; of a command by hand cuda:1 too")
+    processes: int = Field(
+        1, ge=1, le=1024, description="processes a training runs in on each node: one a GPU, or on the CPU"
+    )
+    nodes: int = Field(
+        1, ge=1, le=10_000, description="machines a training runs on, `processes` on each; in the workflow on Slurm"
+    )
     corpus: Corpus = Field(Corpus(), description="dialogs, splits, shards")
     media: Media = Field(Media(), description="decoding")
-    features: dict[str, Feature] = Field({}, description="feature definitions by name")
+    features: dict[Name, Feature] = Field({}, description="feature definitions by name")
     vocabulary: Vocabulary = Field(Vocabulary(), description="words and ids")
-    networks: dict[str, dict[str, Any]] = Field({}, description="sizes by network, for all systems of it")
+    networks: dict[Name, SizesOfOne] = Field({}, description="sizes by network, for all systems of it")
     training: Training = Field(Training(), description="the loop")
-    systems: dict[str, Entry] = Field({}, description="systems by name")
+    systems: dict[Name, Entry] = Field({}, description="systems by name")
     distillation: Distillation | None = Field(
         None, description="the distilled captioner's experiment, `snakemake distillation`; null: none"
     )
@@ -75,11 +98,15 @@ class Config(Section):
     @classmethod
     def _known_networks(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name, sizes in value.items():
-            network_sizes(name, sizes)
+            if name not in SIZES:
+                raise ValueError(f"network {name!r} is not known ({', '.join(SIZES)})")
+            check_sizes(name, sizes, name)
         return value
 
     @model_validator(mode="after")
     def _systems_fit(self) -> Self:
+        check_apart("systems", self.systems)
+        check_apart("features", self.features)
         check(self)
         return self
 

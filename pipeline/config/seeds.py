@@ -16,10 +16,15 @@ starts from another system (`init_from`) does so from its seeds likewise, and wh
 
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from pipeline.config.base import MOST_ENTRIES, Seed, Seeds, entries, mapping, number
+
 OTHERS = ("teacher", "model")
 """Keys of an entry that name another entry, whose seeds it goes with."""
 FIRST = 1
 """`training.seed` where none is given."""
+_SEEDS, _SEED = TypeAdapter(Seeds), TypeAdapter(Seed)
 
 
 def with_seeds(values: dict[str, Any]) -> dict[str, Any]:
@@ -28,47 +33,55 @@ def with_seeds(values: dict[str, Any]) -> dict[str, Any]:
 
     What is no configuration yet (another type than expected) is left for validation to name.
     """
-    systems = values.get("systems")
-    if not isinstance(systems, dict) or not all(isinstance(entry, dict) for entry in systems.values()):
+    systems = entries(values, "systems")
+    if systems is None:
         return values
-    counts = {name: entry.get("seeds", 1) for name, entry in systems.items()}
-    if not all(isinstance(count, int) and count >= 1 for count in counts.values()):
+    counts = {name: number(_SEEDS, entry.get("seeds", 1)) for name, entry in systems.items()}
+    if None in counts.values():
         return values
-    made: dict[str, Any] = {}
+    known = {name: count for name, count in counts.items() if count is not None}
+    if (count := sum(known.values())) > MOST_ENTRIES:
+        raise ValueError(f"systems: {count} with all their seeds, at most {MOST_ENTRIES} go; give fewer seeds")
+    made: dict[Any, Any] = {}
     for name, entry in systems.items():
         made[name] = {key: value for key, value in entry.items() if key != "seeds"}
-        for number in range(2, counts[name] + 1):
-            other = seed_name(name, number)
+        for seed in range(2, known[name] + 1):
+            other = seed_name(name, seed)
             if other in systems:
                 raise ValueError(f"systems.{name}.seeds: {other!r} is an entry already; give that one another name")
-            made[other] = _entry(values, name, number, counts)
+            made[other] = _entry(values, name, seed, known)
     run = values.get("run")
     if isinstance(run, list | tuple):
-        run = [seed_name(name, number) for name in run for number in range(1, counts.get(name, 1) + 1)]
+        run = [seed_name(name, seed) for name in run for seed in range(1, _count(known, name) + 1)]
     return {**values, "systems": made, **({} if run is None else {"run": run})}
 
 
-def seed_name(name: str, number: int) -> str:
-    """The entry of a system's seed ``number``, counted from 1: the first is the system itself."""
-    return name if number == 1 else f"{name}_s{number}"
+def seed_name(name: Any, seed: int) -> Any:
+    """The entry of a system's seed ``seed``, counted from 1: the first is the system itself."""
+    return name if seed == 1 else f"{name}_s{seed}"
 
 
-def _entry(values: dict[str, Any], name: str, number: int, counts: dict[str, int]) -> dict[str, Any]:
+def _count(counts: dict[Any, int], name: Any) -> int:
+    """Seeds of what an entry or `run` names; 1 of what is no name."""
+    return counts.get(name, 1) if isinstance(name, str | int) else 1
+
+
+def _entry(values: dict[str, Any], name: Any, seed: int, counts: dict[Any, int]) -> dict[Any, Any]:
     entry = {key: value for key, value in values["systems"][name].items() if key != "seeds"}
     entry["seed_of"] = name
     for key in OTHERS:
         other = entry.get(key)
         if other is None:
             continue
-        if counts.get(other, 1) >= number:
-            entry[key] = seed_name(other, number)
+        if _count(counts, other) >= seed:
+            entry[key] = seed_name(other, seed)
         elif key == "model":
-            raise ValueError(f"systems.{name}.seeds: {counts[name]}, but {other!r} has {counts.get(other, 1)} seeds")
-    start = entry.get("init_from")
-    if isinstance(start, dict) and start.get("system") is not None and counts.get(start["system"], 1) >= number:
-        entry["init_from"] = {**start, "system": seed_name(start["system"], number)}
-    if "model" not in entry:
-        training = entry.get("training", {})
-        first = training.get("seed", values.get("training", {}).get("seed", FIRST))
-        entry["training"] = {**training, "seed": first + number - 1}
+            raise ValueError(f"systems.{name}.seeds: {counts[name]}, but {other!r} has {_count(counts, other)} seeds")
+    start = mapping(entry.get("init_from"))
+    if start.get("system") is not None and _count(counts, start["system"]) >= seed:
+        entry["init_from"] = {**start, "system": seed_name(start["system"], seed)}
+    training = mapping(entry.get("training", {}))
+    first = number(_SEED, training.get("seed", mapping(values.get("training", {})).get("seed", FIRST)))
+    if "model" not in entry and training is entry.get("training", training) and first is not None:
+        entry["training"] = {**training, "seed": first + seed - 1}
     return entry

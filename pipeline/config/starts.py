@@ -5,7 +5,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.base import Section
+from pipeline.config.base import Overrides
+from pipeline.config.training import Training
+from pipeline.names import Name, Place, Text
+from pipeline.section import Section
 
 MADE = "scenes"
 """Instead of a caption file: the captions that the generator makes with the scenes."""
@@ -18,18 +21,22 @@ class Start(Section):
     that the workflow does first: a system with the same network and sizes, in which each caption answers one question.
     """
 
-    model: Path | None = Field(None, description="a trained model's folder; `init_from: FOLDER` is short for it")
-    system: str | None = Field(None, description="another system of this configuration, trained first")
-    captions: Path | None = Field(
+    model: Place | None = Field(None, description="a trained model's folder; `init_from: FOLDER` is short for it")
+    system: Name | None = Field(None, description="another system of this configuration, trained first")
+    captions: Place | None = Field(
         None,
         description="captions to pretrain on: a file, a folder with How2's, or `scenes`: those made with the scenes",
     )
-    ids: Path | None = Field(None, description="How2's ids of `captions`, where that is a text file of sentences alone")
-    question: str = Field("what happens in the video ?", description="what each caption answers")
-    npy: dict[str, Path] = Field(
+    ids: Place | None = Field(
+        None, description="How2's ids of `captions`, where that is a text file of sentences alone"
+    )
+    question: Text = Field("what happens in the video ?", description="what each caption answers")
+    npy: dict[Name, Place] = Field(
         {}, description="features of the captions' videos: folders of <video id>.npy; the others are not seen"
     )
-    training: dict[str, Any] = Field({}, description="of the pretraining: overrides of the system's own")
+    training: Annotated[dict[str, Any], Overrides(Training)] = Field(
+        {}, description="of the pretraining: overrides of the system's own"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:

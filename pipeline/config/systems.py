@@ -1,13 +1,19 @@
-"""What systems of all tasks have, and their training: the sections `systems` and `training`."""
+"""What systems of all tasks have: the section `systems`."""
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
-from pipeline.config.base import TEST_SETS, Section, TestSet
+from pipeline.config.answers import Answers
+from pipeline.config.base import TEST_SETS, Folds, Overrides, Seeds, TestSet
 from pipeline.config.folds import FOLDS, fold_name
 from pipeline.config.starts import InitFrom
+from pipeline.config.training import Training
+from pipeline.names import Name, Place, Text
+from pipeline.networks.sizes import SIZES
+from pipeline.section import Section
 
 
 class Reading(NamedTuple):
@@ -34,7 +40,7 @@ def _json_file(value: Path) -> Path:
 class DescribedBy(Section):
     """Descriptions that a describing system of this configuration writes."""
 
-    system: str = Field(description="a system with `task: describe`")
+    system: Name = Field(description="a system with `task: describe`")
 
     def readings(self, split: str) -> list[Reading]:
         """What is read of the videos of a test set or of validation, which no describer learns from."""
@@ -44,7 +50,7 @@ class DescribedBy(Section):
 class DescribedUnseen(DescribedBy):
     """Descriptions of training videos: each by a describer that has not learned from it, unless one says otherwise."""
 
-    folds: int = Field(FOLDS, ge=2, description="describers that are trained for it, each without a part of the videos")
+    folds: Folds = Field(FOLDS, description="describers that are trained for it, each without a part of the videos")
     in_sample: bool = Field(
         False, description="by the one describer that has learned from them all: they are better than any at test"
     )
@@ -57,7 +63,9 @@ class DescribedUnseen(DescribedBy):
         return [Reading(name, split) for name in names]
 
 
-File = Annotated[Path, AfterValidator(_json_file)]
+SizesOfOne = Annotated[dict[str, Any], Overrides(*SIZES.values())]
+"""Sizes laid over those of a network: whoever knows which one checks them (`check_sizes`)."""
+File = Annotated[Place, AfterValidator(_json_file)]
 Description = Manual | File | DescribedBy
 """A person's description, a file of automatic ones, or another system's."""
 
@@ -76,44 +84,25 @@ class SystemDescription(Section):
     test: Manual | File | DescribedBy = Field("none", description="at test, likewise; {system: NAME}: a describer's")
 
 
-class Training(Section):
-    """The training loop."""
-
-    epochs: int = Field(20, ge=1, description="at most")
-    batch_turns: int = Field(64, ge=1, description="turns in a batch, of all processes together")
-    batch_by: Literal["dialog", "turn"] = Field(
-        "dialog", description="dialog: batches of whole dialogs, several times faster; turn: of single turns, the paper"
-    )
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's; halved when validation perplexity did not fall")
-    clip: float = Field(5.0, gt=0, description="gradient norm is clipped at this")
-    lambda_context: float = Field(1.0, ge=0, description="weight of the context-vector loss in L'_ST and L_JST")
-    lambda_representation: float = Field(1.0, ge=0, description="weight of L_rep in the losses rep and rep_ce")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the hard targets in training; 0: none")
-    average: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="weights are averaged over steps, the average keeping this share of itself at each: it is "
-        "validated, kept and answered with; 0: the last weights are",
-    )
-    patience: int | None = Field(None, ge=1, description="end after so many epochs without improvement")
-    cache_soft_targets: int = Field(
-        0,
-        ge=0,
-        description="L_ST, L'_ST: MiB for the frozen teacher's word scores of all training turns, computed once; 0: "
-        "computed anew in every epoch",
-    )
-    student_from_teacher: bool = Field(False, description="start a student from its teacher's weights")
-    joint_teacher_from_scratch: bool = Field(False, description="L_JST: do not start the teacher from the trained one")
-    joint_shared_pass: bool = Field(
-        False, description="L_JST: soft targets from the teacher's training pass, with dropout, not from one without"
-    )
-    seed: int = Field(1, ge=0, description="of weights, order and dropout")
-    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 on GPUs that have it")
-
-
 ANSWER = "answer"
 """The task of an entry that names none."""
+
+
+def check_sizes(network: str, sizes: dict[str, Any], *place: str) -> None:
+    """Check sizes laid over those of a network; the `ValidationError` says that they stand at ``place``."""
+    # What validation calls the section stands behind the place, as where a value may be one of several.
+    at: Any = sizes
+    for part in reversed((*place, SIZES[network].__name__)):
+        at = {part: at}
+    _sizes_at(network, len(place)).validate_python(at)
+
+
+@cache
+def _sizes_at(network: str, depth: int) -> TypeAdapter[Any]:
+    kind: Any = SIZES[network]
+    for _ in range(depth + 1):
+        kind = dict[str, kind]
+    return TypeAdapter(kind)
 
 
 class System(Section):
@@ -122,37 +111,38 @@ class System(Section):
     asked: ClassVar[bool] = False
     """Whether a question comes with each example."""
 
-    label: str = Field(description="name in tables and report")
-    task: str = Field(description="what the system does")
-    network: str | None = Field(None, description="its name; null when `model` is given")
-    sizes: dict[str, Any] = Field({}, description="overrides of the network's sizes")
-    features: tuple[str, ...] = Field((), description="features it sees; may be empty")
-    loss: str = Field("ce", description="what is minimised")
-    teacher: str | None = Field(None, description="the system that teaches it (all losses but ce)")
+    label: Text = Field(description="name in tables and report")
+    task: Name = Field(description="what the system does")
+    network: Name | None = Field(None, description="its name; null when `model` is given")
+    sizes: SizesOfOne = Field({}, description="overrides of the network's sizes")
+    features: tuple[Name, ...] = Field((), description="features it sees; may be empty")
+    loss: Name = Field("ce", description="what is minimised")
+    teacher: Name | None = Field(None, description="the system that teaches it (all losses but ce)")
     init_from: InitFrom = Field(
         None,
         description="what it starts from: a trained model's folder, another system, or a pretraining on captions",
     )
-    freeze: tuple[str, ...] = Field(
+    freeze: tuple[Name, ...] = Field(
         (), description="parts of the network, by name, that stay as they were started: `adaptor`, `embedding` ..."
     )
-    model: str | None = Field(None, description="another system whose trained model this one is tested with")
+    model: Name | None = Field(None, description="another system whose trained model this one is tested with")
     ensemble: bool = Field(
         False, description="answer with all seeds of `model` at once: the mean of their probabilities at every word"
     )
-    without: tuple[str, ...] = Field(
+    without: tuple[Name, ...] = Field(
         (), description="inputs taken away at test (features, or `history`): what does the model use them for?"
     )
-    training: dict[str, Any] = Field({}, description="overrides of the training section")
-    answers: dict[str, Any] = Field({}, description="overrides of the answers section")
+    training: Annotated[dict[str, Any], Overrides(Training)] = Field(
+        {}, description="overrides of the training section"
+    )
+    answers: Annotated[dict[str, Any], Overrides(Answers)] = Field({}, description="overrides of the answers section")
     test_sets: tuple[TestSet, ...] = Field(TEST_SETS, description="test sets it answers and is scored on")
-    seeds: int = Field(
+    seeds: Seeds = Field(
         1,
-        ge=1,
         description="times it is trained: entries NAME_s2, NAME_s3 ... with the seeds after its own, run with it",
     )
-    seed_of: str | None = Field(None, description="the entry that this one is a further seed of (written by `seeds`)")
-    row: str | None = Field(None, description="the paper's row it stands beside in the tables; null: report only")
+    seed_of: Name | None = Field(None, description="the entry that this one is a further seed of (written by `seeds`)")
+    row: Text | None = Field(None, description="the paper's row it stands beside in the tables; null: report only")
 
     def told(self, when: Literal["train", "test"]) -> Description:  # noqa: ARG002, entries that are told something read it
         """The description that stands in front of what it is asked."""
@@ -193,6 +183,14 @@ class System(Section):
     def tested_with(self) -> dict[str, Any]:
         """Keys that what it writes depends on besides."""
         return {}
+
+    @model_validator(mode="after")
+    def _sizes_of_the_network(self) -> Self:
+        if self.network is not None:
+            if self.network not in SIZES:
+                raise ValueError(f"network {self.network!r} is not known ({', '.join(SIZES)})")
+            check_sizes(self.network, self.sizes, "sizes")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

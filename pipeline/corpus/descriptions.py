@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.texts import read_json
+from pipeline.texts import check_sentence, quoted, read_json
 
 TYPE = "video_descriptions"
 """What a describing system's file says it is; its sentences stand under `descriptions`."""
@@ -21,8 +21,7 @@ def read_descriptions(path: Path) -> Mapping[str, str]:
     if not isinstance(content, dict):
         raise UserError(f'{path}: expected automatic descriptions, {{"video id": "sentence", ...}}')
     for video_id, sentence in content.items():
-        if not isinstance(sentence, str):
-            raise UserError(f"{path}: video {video_id}: expected a sentence, found {type(sentence).__name__}")
+        check_sentence(sentence, f"{path}: video {quoted(video_id)}: the sentence", blank=True)
     return content
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.texts import read_json
+from pipeline.texts import check_sentence, kind_of, quoted, read_json
+from pipeline.texts.collector import paused
 
 UNDISCLOSED = "__UNDISCLOSED__"
 # Ids become file names, shard rows and `<video>_<turn>` names.
@@ -51,6 +52,7 @@ class Entry:
     captions: tuple[str, ...]
 
 
+@paused()
 def read_dialogs(path: Path, *, answered: bool = False) -> list[Dialog]:
     """Read dialogs in the challenge's JSON layout; keys the layout does not have are ignored.
 
@@ -100,9 +102,10 @@ def is_safe_id(video_id: str) -> bool:
 def check_video_id(video_id: str, where: str) -> None:
     """Raise a `UserError` that begins with ``where`` unless ``video_id`` is safe as a file name."""
     if not is_safe_id(video_id):
-        raise UserError(f"{where}: unsafe id {video_id!r}; expected {SAFE_ID}")
+        raise UserError(f"{where}: unsafe id {quoted(video_id)}; expected {SAFE_ID}")
 
 
+@paused()
 def read_entries(path: Path) -> list[Entry]:
     """Read and check a dialog file, each answer a string or a list of strings (see `read_dialogs` for the errors)."""
     return parse_entries(path, read_json(path))
@@ -130,18 +133,18 @@ def parse_entries(path: Path, content: Any) -> list[Entry]:
 def _entry(path: Path, position: int, dialog: Any) -> Entry:
     where = f"{path}: dialog at position {position} (counted from 0)"
     if not isinstance(dialog, dict):
-        raise UserError(f"{where}: expected an object, found {_name(dialog)}; the layout is {_LAYOUT}")
+        raise UserError(f"{where}: expected an object, found {kind_of(dialog)}; the layout is {_LAYOUT}")
     if "image_id" not in dialog:
         raise UserError(f"{where}: no image_id; expected the video's id")
     video_id = dialog["image_id"]
     if not isinstance(video_id, str):
-        raise UserError(f"{where}: image_id is {_name(video_id)}, expected text")
+        raise UserError(f"{where}: image_id is {kind_of(video_id)}, expected text")
     check_video_id(video_id, where)
     where = f"{path}: dialog {video_id}"
     captions = _captions(where, dialog.get("captions"))
     turns = dialog.get("dialog", [] if captions else None)
     if not isinstance(turns, list):
-        found = _name(turns) if "dialog" in dialog else "missing"
+        found = kind_of(turns) if "dialog" in dialog else "missing"
         raise UserError(f"{where}: dialog is {found}, expected a list of turns")
     if not turns and not captions:
         raise UserError(f"{where}: no turn in it; expected at least one question")
@@ -149,7 +152,7 @@ def _entry(path: Path, position: int, dialog: Any) -> Entry:
         video_id,
         _description(where, dialog, "caption"),
         _description(where, dialog, "summary"),
-        tuple(_turn(f"{where}, turn {n}", turn, last=n == len(turns) - 1) for n, turn in enumerate(turns)),
+        tuple(_turn(where, n, turn, last=n == len(turns) - 1) for n, turn in enumerate(turns)),
         captions,
     )
 
@@ -159,48 +162,32 @@ def _captions(where: str, value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise UserError(f"{where}: captions is {_name(value)}, expected a list of sentences")
-    return tuple(_text(f"{where}: caption {number}", text) for number, text in enumerate(value))
+        raise UserError(f"{where}: captions is {kind_of(value)}, expected a list of sentences")
+    return tuple(check_sentence(text, "%s: caption %d", where, number) for number, text in enumerate(value))
 
 
 def _description(where: str, dialog: dict[str, Any], key: str) -> str:
     """A caption or summary; dialogs without one exist in the official files."""
     value = dialog.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise UserError(f"{where}: {key} is {_name(value)}, expected text")
-    return value
+    return "" if value is None else check_sentence(value, "%s: %s", where, key, blank=True)
 
 
-def _turn(where: str, turn: Any, *, last: bool) -> tuple[str, tuple[str, ...]]:
+def _turn(where: str, number: int, turn: Any, *, last: bool) -> tuple[str, tuple[str, ...]]:
     if not isinstance(turn, dict):
-        raise UserError(f"{where}: expected an object of question and answer, found {_name(turn)}")
+        raise UserError(f"{where}, turn {number}: expected an object of question and answer, found {kind_of(turn)}")
     for key in ("question", "answer"):
         if key not in turn:
-            raise UserError(f"{where}: no {key}")
-    question = _text(f"{where}: question", turn["question"])
+            raise UserError(f"{where}, turn {number}: no {key}")
+    question = check_sentence(turn["question"], "%s, turn %d: question", where, number)
     given = turn["answer"]
     if isinstance(given, list):
         if not given:
-            raise UserError(f"{where}: answer is an empty list, expected at least one answer")
-        answers = tuple(_text(f"{where}: answer {n}", answer) for n, answer in enumerate(given))
+            raise UserError(f"{where}, turn {number}: answer is an empty list, expected at least one answer")
+        answers = tuple(
+            check_sentence(answer, "%s, turn %d: answer %d", where, number, n) for n, answer in enumerate(given)
+        )
     else:
-        answers = (_text(f"{where}: answer", given),)
+        answers = (check_sentence(given, "%s, turn %d: answer", where, number),)
     if UNDISCLOSED in answers and not last:
-        raise UserError(f"{where}: the answer is {UNDISCLOSED}; only the last turn's may be withheld")
+        raise UserError(f"{where}, turn {number}: the answer is {UNDISCLOSED}; only the last turn's may be withheld")
     return question, answers
-
-
-def _text(where: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise UserError(f"{where} is {_name(value)}, expected text")
-    if not value.strip():
-        raise UserError(f"{where} is blank, expected words")
-    return value
-
-
-def _name(value: Any) -> str:
-    """What a JSON value is, in words."""
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")

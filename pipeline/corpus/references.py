@@ -1,17 +1,21 @@
 """Reference answers by video and turn: the COCO layout, or dialog files."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from pipeline.corpus.dialogs import UNDISCLOSED, check_video_id, parse_entries
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.texts import read_json
+from pipeline.texts import check_sentence, quoted, read_json
+from pipeline.texts.collector import paused
 
 Key = tuple[str, int]
+_TURN = re.compile("[0-9]{1,9}")
 
 
+@paused()
 def read_references(path: Path) -> dict[Key, list[str]]:
     """Read references, keyed by (video id, turn counted from 0), in the order of the file.
 
@@ -46,21 +50,18 @@ def _coco(path: Path, content: dict[str, Any]) -> dict[Key, list[str]]:
     for position, image in enumerate(_objects(path, content, "images")):
         where = f"{path}: images[{position}]"
         number, name = image.get("id"), image.get("name")
-        if not isinstance(number, int) or not isinstance(name, str):
+        if not _is_number(number) or not isinstance(name, str):
             raise UserError(f"{where}: expected an id (a number) and a name (<video>_<turn>)")
         key = _key(where, name)
         if number in keys or key in references:
-            raise UserError(f"{where}: id {number} or name {name} stands twice; keep one of them")
+            raise UserError(f"{where}: id {quoted(number)} or name {name} stands twice; keep one of them")
         keys[number] = key
         references[key] = []
     for position, annotation in enumerate(_objects(path, content, "annotations")):
-        where = f"{path}: annotations[{position}]"
         number, text = annotation.get("image_id"), annotation.get("caption")
-        if not isinstance(number, int) or number not in keys:
-            raise UserError(f"{where}: image_id {number!r} is not the id of an image")
-        if not isinstance(text, str) or not text.strip():
-            raise UserError(f"{where}: expected a caption (text) of words")
-        references[keys[number]].append(text)
+        if not _is_number(number) or number not in keys:
+            raise UserError(f"{path}: annotations[{position}]: image_id {quoted(number)} is not the id of an image")
+        references[keys[number]].append(check_sentence(text, "%s: annotations[%d]: caption", path, position))
     bare = [f"{video}_{turn}" for (video, turn), texts in references.items() if not texts]
     if bare:
         raise UserError(f"{path}: {len(bare)} images have no annotation (first: {bare[0]}); give each a reference")
@@ -74,10 +75,14 @@ def _objects(path: Path, content: dict[str, Any], key: str) -> list[dict[str, An
     return values
 
 
+def _is_number(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _key(where: str, name: str) -> Key:
     """`<video>_<turn>`: ids may hold underscores, so the last one divides."""
     video, _, turn = name.rpartition("_")
-    if not video or not turn.isascii() or not turn.isdecimal():
-        raise UserError(f"{where}: name {name!r}, expected <video>_<turn> with the turn counted from 0")
+    if not video or not _TURN.fullmatch(turn):
+        raise UserError(f"{where}: name {quoted(name)}, expected <video>_<turn> with the turn counted from 0")
     check_video_id(video, where)
     return video, int(turn)

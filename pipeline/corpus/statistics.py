@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pydantic import TypeAdapter
 from rich.table import Column, Table
 
 from pipeline.corpus.dialogs import Dialog, read_entries
 from pipeline.errors import UserError
-from pipeline.progress import console, shown
+from pipeline.progress import console
+from pipeline.texts.typed import Count, Number, read_typed
+
+_STATISTICS: TypeAdapter[dict[str, dict[str, Count] | bool | Number | None]]
+_STATISTICS = TypeAdapter(dict[str, dict[str, Count] | bool | Number | None])
 
 
 def statistics(dialogs: Iterable[Dialog]) -> dict[str, int]:
@@ -22,6 +27,14 @@ def statistics(dialogs: Iterable[Dialog]) -> dict[str, int]:
     if captions:
         counts |= {"captions": len(captions), "caption_words": sum(len(caption.split()) for caption in captions)}
     return counts
+
+
+def read_statistics(path: Path) -> dict[str, dict[str, int]]:
+    """What an import counted (statistics.json): by split, and what it took out (`taken_out`); {} without the file."""
+    if not path.is_file():
+        return {}
+    found = read_typed(path, _STATISTICS, "the statistics of `avsd corpus import`; import the corpus again")
+    return {name: counts for name, counts in found.items() if isinstance(counts, dict)}
 
 
 def _count(dialogs: Sequence[Sequence[tuple[str, Sequence[str]]]]) -> dict[str, int]:
@@ -42,5 +55,5 @@ def print_statistics(files: list[Path]) -> None:
         table.add_column(column, justify="right")
     for path in files:
         counts = _count([entry.turns for entry in read_entries(path)])
-        table.add_row(shown(path.name), *(f"{count:,}" for count in counts.values()))
+        table.add_row(path.name, *(f"{count:,}" for count in counts.values()))
     console().print(table)

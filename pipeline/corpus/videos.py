@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.progress import shown
+from pipeline.inert import shown
 
 SUFFIXES = frozenset(
     f".{name}"

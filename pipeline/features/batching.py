@@ -32,6 +32,12 @@ PART = 1024
 """Results of a video that are held: of a longer one they are given in parts."""
 
 
+def in_parts(parts: Sequence[Sequence[Input]], compute: Callable[[Sequence[Input]], Tensor]) -> Tensor:
+    """The rows that ``compute`` makes of all ``parts`` of a batch, one after the other."""
+    found = [compute(part) for part in parts]
+    return found[0] if len(found) == 1 else torch.cat(found)
+
+
 @dataclass(frozen=True)
 class Coming:
     """Values on their way to the host. copied: when they have come, None for those that were there."""

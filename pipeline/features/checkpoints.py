@@ -1,23 +1,23 @@
 """Files of weights: read without running code from them, checked name by name before they are used."""
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pipeline import tensorfiles
 from pipeline.errors import UserError
+from pipeline.inert import shown
 
 Network = TypeVar("Network", bound=nn.Module)
 WRAPPERS = ("state_dict", "model_state", "model")
 COUNTER = "num_batches_tracked"
 RANDOM_SEED = 0
+WHAT = "a file of weights"
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ def file_sha256(path: Path) -> str:
 
 def read_metadata(path: Path) -> dict[str, str]:
     """What a `.safetensors` file says of itself."""
-    with safe_open(path, "pt") as file:
-        return dict(file.metadata() or {})
+    return tensorfiles.read_metadata(path, WHAT)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -51,21 +50,21 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Checkpoints that hold the parameters under one of `WRAPPERS`, and names that start with `module.`, are
     understood. Raises `UserError` when the file is missing or is neither.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such weights file")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise UserError(f"{path}: not a file of weights ({reason[0]})") from None
+    if path.suffix == ".safetensors":
+        return tensorfiles.read_safetensors(path, WHAT)
+    state = tensorfiles.read_torch(path, WHAT)
     for key in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path}: expected a mapping of parameter names to tensors (a state dict)")
     return {str(name).removeprefix("module."): value for name, value in state.items()}
+
+
+def rows_of(state: Mapping[str, Tensor], name: str, default: int) -> int:
+    """Length of a vector of ``state``, as the classes of a bias; ``default`` where it has no such vector."""
+    found = state.get(name)
+    return default if found is None or found.dim() != 1 or not len(found) else len(found)
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, kind: str) -> None:
@@ -75,10 +74,11 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, kind: str)
     message what was expected. Batch norm's counters, absent from older files and unused, need not be there.
     """
     wanted = network.state_dict()
-    given = {name: value.float() for name, value in state.items() if not name.endswith(COUNTER)}
-    given |= {name: torch.tensor(0) for name in wanted if name.endswith(COUNTER)}
-    problems = [f"no parameter {name}" for name in wanted if name not in given]
-    problems += [f"unknown parameter {name}" for name in given if name not in wanted]
+    counters = {name for name in wanted if name.endswith(COUNTER)}
+    given = {name: value for name, value in state.items() if not name.endswith(COUNTER)}
+    problems = [f"no parameter {name}" for name in wanted if name not in given and name not in counters]
+    problems += [f"unknown parameter {shown(name)[:100]}" for name in given if name not in wanted]
+    problems += [f"{name} is of {value.dtype}" for name, value in given.items() if not value.is_floating_point()]
     problems += [
         f"{name} is {tuple(given[name].shape)}, expected {tuple(value.shape)}"
         for name, value in wanted.items()
@@ -87,4 +87,5 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path, kind: str)
     if problems:
         more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
         raise UserError(f"{path}: not the weights of {kind}: {problems[0]}{more}; give a file in the published format")
-    network.load_state_dict(given, assign=True)
+    made = {name: value.float() for name, value in given.items()} | {name: torch.tensor(0) for name in counters}
+    network.load_state_dict(made, assign=True)

@@ -109,12 +109,11 @@ def _reduction(feature: Feature) -> dict[str, Attribute]:
 
 def _provenance(feature: Feature, shard: DecodedShard) -> dict[str, Attribute]:
     """What the values come from, besides the extractor's own settings."""
-    decoded = shard.attributes
     attributes: dict[str, Attribute] = {"extractor": feature.network, "stage_version": STAGES["extract"]}
-    attributes["decode_stage"] = decoded["stage_version"]
+    attributes["decode_stage"] = shard.stated("stage_version")
     if feature.inputs == "frames":
-        attributes |= {key: decoded[key] for key in FRAMES}
-    attributes |= {key: decoded[key] for key in DECODER}
+        attributes |= {key: shard.stated(key) for key in FRAMES}
+    attributes |= {key: shard.stated(key) for key in DECODER}
     attributes["package_version"] = __version__
     attributes |= {f"{package.split('-', 1)[0]}_version": version(package) for package in PACKAGES[feature.network]}
     return attributes

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.config import I3DFeature, ImageFeature
 from pipeline.errors import UserError
-from pipeline.features.batching import Rows, Source, Watch, by_video, compute_in_batches
+from pipeline.features.batching import Rows, Source, Watch, by_video, compute_in_batches, in_parts
 from pipeline.features.flow import flow_method, stream_flow
 from pipeline.features.frame_networks import load_network
 from pipeline.features.prefetch import prefetched
@@ -27,6 +27,7 @@ from pipeline.features.windows import (
     some,
     whole,
 )
+from pipeline.halving import Halving
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
 
@@ -46,6 +47,7 @@ class FrameExtractor:
         made = load_network(feature, resources, device)
         self.network, self.dims = made.network, made.dims
         self._size, self._network_of = made.size, made.compute
+        self._halving = Halving(feature.network, "the feature's `batch`")
         self.attributes: dict[str, Attribute] = {
             **made.attributes,
             "input_size": made.size or "as decoded",
@@ -126,7 +128,7 @@ class FrameExtractor:
             piece = torch.empty(count, *stored.shape[1:], dtype=torch.uint8, pin_memory=self._device.type == "cuda")
             place = 0
             for part in parts:
-                stored.read_direct(piece.numpy(), slice(part.start, part.stop), slice(place, place + len(part)))
+                shard.read_frames(video_id, part, piece.numpy()[place : place + len(part)])
                 place += len(part)
             yield piece
 
@@ -139,7 +141,7 @@ class FrameExtractor:
 
     def _compute(self, windows: Sequence[Window]) -> Tensor:
         with torch.inference_mode():
-            return self._network_of(*join_windows(windows))
+            return self._halving(windows, partial(in_parts, compute=lambda part: self._network_of(*join_windows(part))))
 
 
 def _piece(frames: h5py.Dataset) -> int:

@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from pipeline.errors import UserError
 from pipeline.features.checkpoints import COUNTER, fill, read_state
@@ -46,5 +46,5 @@ def fetch_imagenet(out: Path) -> None:
         "sha256": CHECKPOINT_SHA256,
     }
     with atomic_path(out) as temporary:
-        save_file(state, temporary, metadata)
+        temporary.write_bytes(save(state, metadata))
     log(f"{out}: EfficientNet-Lite2 (ImageNet), {len(state)} parameters; {LICENCE}")

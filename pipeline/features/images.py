@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pipeline.config.architectures import FETCHED
 from pipeline.errors import UserError
 from pipeline.features import efficientnet_lite
-from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_metadata, read_state
+from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_metadata, read_state, rows_of
 from pipeline.layout import imagenet_path
 
 WITHOUT_AUXILIARIES = {"inception_v3": ("AuxLogits.",), "googlenet": ("aux1.", "aux2.")}
@@ -81,8 +81,8 @@ def load_image(architecture: str, weights: Path | str, resources: Path) -> Loade
     if weights == "imagenet" and not path.is_file():
         raise UserError(f"{path}: the ImageNet weights are not there; run `avsd weights imagenet --out {path}`")
     state = _present_names(architecture, read_state(path))
-    classes = state.get(f"{_classifier_name(_plain(architecture, 1))}.bias")
-    network = _plain(architecture, efficientnet_lite.CLASSES if classes is None else len(classes))
+    classes = rows_of(state, f"{_classifier_name(_plain(architecture, 1))}.bias", efficientnet_lite.CLASSES)
+    network = _plain(architecture, classes)
     fill(network, state, path, architecture)
     made = ImageNetwork(network, *_preparation(architecture))
     if weights != "imagenet":

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 from rich.table import Column, Table
+from rich.text import Text
 
 from pipeline.errors import UserError
+from pipeline.features.index import read_indexes
 from pipeline.features.store import problems
 from pipeline.files import finished_files
-from pipeline.hdf5 import attributes, open_hdf5
-from pipeline.progress import console, progress, shown
+from pipeline.inert import shown
+from pipeline.progress import console, progress
 
 
 def show(paths: Sequence[Path]) -> None:
@@ -29,24 +31,22 @@ def show(paths: Sequence[Path]) -> None:
     notes = Table("attribute", "value", "shards", title="Attributes")
     seen: dict[tuple[str, str], int] = {}
     for path in _shards(paths):
-        with open_hdf5(path, "a feature shard") as file:
-            if "values" not in file or "offsets" not in file:
-                raise UserError(f"{path}: not a feature shard; give files that `avsd extract` or `import` wrote")
-            values, steps = file["values"], np.diff(file["offsets"][:])
-            spread = f"{steps.min()}-{steps.max()}, mean {steps.mean():.1f}" if len(steps) else "-"
-            table.add_row(
-                shown(path),
-                str(len(steps)),
-                str(len(values)),
-                spread,
-                str(values.shape[1]),
-                values.dtype.name,
-                f"{path.stat().st_size / 1e6:.1f}",
-            )
-            for name, value in attributes(file).items():
-                seen[name, str(value)] = seen.get((name, str(value)), 0) + 1
+        (index,) = read_indexes([path])
+        steps = np.diff(index.offsets)
+        spread = f"{steps.min()}-{steps.max()}, mean {steps.mean():.1f}" if len(steps) else "-"
+        table.add_row(
+            str(path),
+            str(len(steps)),
+            str(index.offsets[-1]),
+            spread,
+            str(index.dims),
+            index.dtype,
+            f"{path.stat().st_size / 1e6:.1f}",
+        )
+        for name, value in index.attributes.items():
+            seen[name, str(value)] = seen.get((name, str(value)), 0) + 1
     for (name, value), count in sorted(seen.items()):
-        notes.add_row(shown(name), shown(value), str(count))
+        notes.add_row(name, value, str(count))
     terminal.print(table)
     terminal.print(notes)
 
@@ -61,7 +61,7 @@ def verify(paths: Sequence[Path]) -> None:
     shards = _shards(paths)
     for path in progress(shards, len(shards), "verify", "shards"):
         wrong = problems(path)
-        table.add_row(shown(path), "\n".join(wrong) if wrong else "good")
+        table.add_row(str(path), Text("\n".join(map(shown, wrong))) if wrong else "good")
         found += [f"{path}: {problem}" for problem in wrong]
     console().print(table)
     if found:

@@ -11,6 +11,7 @@ from pipeline.features.frames import FrameExtractor
 from pipeline.features.i3d import I3D
 from pipeline.features.images import ImageNetwork, imagenet_classes
 from pipeline.media.decoded import DecodedShard
+from pipeline.progress import say
 
 FRAMES, SIZE, SHOWN = 64, 224, 3
 """What the published I3D was tested on: 64 frames of 224 x 224 pixels. Of single pictures as many are looked at."""
@@ -33,7 +34,7 @@ def print_predictions(name: str, extractor: FrameExtractor, shard: DecodedShard)
     Raises `UserError` for a network without the 400 classes of Kinetics or the 1000 of ImageNet.
     """
     classifier = _classifier(name, extractor.network)
-    print(f"{extractor.attributes['weights']}; first {FRAMES} frames at {classifier.size} x {classifier.size}:")
+    say(f"{extractor.attributes['weights']}; first {FRAMES} frames at {classifier.size} x {classifier.size}:")
     for video_id in shard.video_ids:
         clip = torch.cat(list(extractor.clip(shard, video_id, classifier.size, None, FRAMES)))
         with torch.inference_mode():
@@ -47,7 +48,7 @@ def print_predictions(name: str, extractor: FrameExtractor, shard: DecodedShard)
         shown = ", ".join(
             f"{classifier.names[i]} {p:.2f}" for i, p in zip(best.indices.tolist(), best.values.tolist(), strict=True)
         )
-        print(f"{video_id}: {shown}")
+        say(f"{video_id}: {shown}")
 
 
 def _classifier(name: str, network: nn.Module) -> Classifier:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.files import finished_files, write_text
+from pipeline.inert import cells
 from pipeline.media.decode import QUARANTINE_COLUMNS
 from pipeline.texts import read_table
 
@@ -35,10 +36,18 @@ def gather_quarantine(folders: Sequence[Path], out: Path) -> None:
         write_text(out / name, _table(failures))
 
 
-def _read(path: Path) -> list[tuple[str, ...]]:
+def read_gathered(path: Path) -> list[dict[str, str]]:
+    """The lines of a gathered list by `COLUMNS`. Raises `UserError` for a file that is none."""
+    return [dict(zip(COLUMNS, line, strict=True)) for line in _read(path, COLUMNS)]
+
+
+def _read(path: Path, columns: tuple[str, ...] = QUARANTINE_COLUMNS) -> list[tuple[str, ...]]:
     header, *lines = [tuple(line) for line in read_table(path, "excel-tab")] or [()]
-    if header != QUARANTINE_COLUMNS:
-        raise UserError(f"{path}: not a list of unreadable videos, expected columns {', '.join(QUARANTINE_COLUMNS)}")
+    if header != columns:
+        raise UserError(f"{path}: not a list of unreadable videos, expected columns {', '.join(columns)}")
+    for number, line in enumerate(lines, 2):
+        if len(line) != len(columns):
+            raise UserError(f"{path}: row {number} has {len(line)} cells, expected {len(columns)}; decode again")
     return lines
 
 
@@ -47,5 +56,5 @@ def _table(failures: dict[tuple[str, ...], list[str]]) -> str:
     writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
     writer.writerow(COLUMNS)
     for (video, *details), features in sorted(failures.items()):
-        writer.writerow([video, ",".join(features), *details])
+        writer.writerow(cells([video, ",".join(features), *details]))
     return text.getvalue()

@@ -4,6 +4,7 @@ Batches hold windows of several videos, so what a single one took is not known; 
 by its videos they are the mean, as Table II of the distilled captioner has it.
 """
 
+import math
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -73,6 +74,9 @@ def read_seconds(paths: Iterable[Path]) -> Seconds:
 def _read(path: Path) -> Seconds:
     try:
         (row,) = read_records(path, "excel-tab")
-        return Seconds(int(row["videos"]), float(row["seconds"]), row["device"], int(row["threads"]))
+        found = Seconds(int(row["videos"]), float(row["seconds"]), row["device"], int(row["threads"]))
+        if not (math.isfinite(found.seconds) and min(found.videos, found.seconds, found.threads) >= 0):
+            raise ValueError
+        return found
     except (KeyError, ValueError, TypeError):
         raise UserError(f"{path}: expected one line of {', '.join(COLUMNS)}; extract the feature again") from None

@@ -1,6 +1,7 @@
 """From a decoded shard's sound to rows of a feature: resampling, log-mel frames, reduction, network."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.config import CNN10Feature, Reduce, VGGishFeature, YAMNetFeature
-from pipeline.features.batching import Rows, Source, Watch, by_video, compute_in_batches
+from pipeline.features.batching import Rows, Source, Watch, by_video, compute_in_batches, in_parts
 from pipeline.features.prefetch import prefetched
 from pipeline.features.reduce import positions, reduced, reduced_count
 from pipeline.features.resampling import RESAMPLERS, resampled_count, stream_resampled
 from pipeline.features.sound_networks import load_network
+from pipeline.halving import Halving
 from pipeline.hdf5 import Attribute
 from pipeline.media.decoded import DecodedShard
 
@@ -30,6 +32,7 @@ class SoundExtractor:
         self._feature, self._device = feature, device
         made = load_network(feature, device)
         self._hearing, self._network_of, self.dims = made.hearing, made.compute, made.dims
+        self._halving = Halving(feature.network, "the feature's `batch`")
         rate = made.hearing.rate
         self.attributes: dict[str, Attribute] = {
             **made.attributes,
@@ -80,9 +83,9 @@ class SoundExtractor:
 
     def _read(self, shard: DecodedShard, video_id: str) -> Iterator[Tensor]:
         """The sound in pieces of `PIECE` samples, the last one shorter."""
-        samples = shard.samples(video_id)
-        for begin in range(0, len(samples), PIECE):
-            yield torch.from_numpy(samples[begin : begin + PIECE])
+        count = len(shard.samples(video_id))
+        for begin in range(0, count, PIECE):
+            yield torch.from_numpy(shard.read_samples(video_id, begin, min(begin + PIECE, count)))
 
     def _inputs(self, pieces: Iterable[Tensor], shard: DecodedShard, video_id: str) -> Iterator[Tensor]:
         """What the network is given of a sound that comes in pieces: (frames, bands) each."""
@@ -103,7 +106,9 @@ class SoundExtractor:
 
     def _compute(self, inputs: Sequence[Tensor]) -> Tensor:
         with torch.inference_mode():
-            return self._network_of(torch.stack(list(inputs)))
+            return self._halving(
+                inputs, partial(in_parts, compute=lambda part: self._network_of(torch.stack(list(part))))
+            )
 
 
 def _at_once(frames: Iterable[Tensor], reduction: Reduce) -> Iterator[Tensor]:

@@ -3,26 +3,40 @@
 Layout of a shard of N videos: `values` (steps, dims) float16 or float32, all videos one after the other; `offsets`
 (N + 1,) int64, video n's steps are offsets[n]:offsets[n + 1]; `video_ids` (N,) UTF-8; `times` (steps,) float64, the
 centre of each step's window (attribute `times_unit`: `second`, or `step` where seconds are not known); `checksums` (N,)
-uint32, CRC-32 of a video's values and times. Further attributes say where the values come from.
+uint32, CRC-32 of a video's values and times. Further attributes of the file say where the values come from. The
+attribute `checksum` of `video_ids`, which may be missing, is the CRC-32 of all but the values (`index.index_checksum`).
+
+A shard is read through `pipeline.features.index`, whoever wrote it.
 """
 
 import hashlib
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError, refusal
+from pipeline.errors import UserError
+from pipeline.features.index import (
+    DTYPES,
+    FORMAT,
+    INDEX_CHECKSUM,
+    WHAT,
+    Index,
+    checksum,
+    index_checksum,
+    open_times,
+    open_values,
+    read_index,
+    read_indexes,
+    usable,
+)
 from pipeline.files import atomic_path, finished_files
-from pipeline.hdf5 import Attribute, MalformedError, attributes, create_hdf5, open_hdf5
+from pipeline.hdf5 import Attribute, MalformedError, attributes, create_hdf5, malformed, open_hdf5
 
-FORMAT = "avsd-features-1"
-DTYPES = ("float16", "float32")
 CHUNK_BYTES = 1 << 14
 """Smaller than a video, so that reading one reads little else; smaller chunks still would cost time."""
 BLOCK_BYTES = 1 << 22
@@ -54,7 +68,7 @@ def write_shard(
         with create_hdf5(temporary, path) as file:
             file.attrs.update({"times_unit": "second", **attributes, "format": FORMAT})
             _write(file, path, items, dims, dtype)
-        if found := problems(temporary):
+        if found := _problems(temporary, read_index(temporary)):
             raise UserError(f"{path}: read back wrong after writing ({'; '.join(found)}); is the disk sound?")
 
 
@@ -69,10 +83,12 @@ def _write(
     for video_id, video_values, video_times in items:
         if video_id in video_ids:
             raise ValueError(f"{video_id}: twice in one shard")
-        checksum = 0
+        if not usable(video_id):
+            raise UserError(f"{path}: {video_id!r} cannot be a video's id; rename it")
+        sum_ = 0
         for part in [video_values] if isinstance(video_values, np.ndarray) else video_values:
             stored = _checked(path, video_id, part, dims, dtype)
-            checksum = _checksum(stored, checksum)
+            sum_ = checksum(stored, sum_)
             _append(values, stored)
         if video_times.shape != (len(values) - offsets[-1],):
             steps = len(values) - offsets[-1]
@@ -80,11 +96,13 @@ def _write(
         seconds = np.ascontiguousarray(video_times, np.float64)
         _append(times, seconds)
         offsets.append(len(values))
-        checksums.append(_checksum(seconds, checksum))
+        checksums.append(checksum(seconds, sum_))
         video_ids[video_id] = None
     file.create_dataset("offsets", data=np.array(offsets, np.int64))
     file.create_dataset("checksums", data=np.array(checksums, np.uint32))
-    file.create_dataset("video_ids", data=list(video_ids), dtype=h5py.string_dtype(), shape=(len(video_ids),))
+    names = file.create_dataset("video_ids", data=list(video_ids), dtype=h5py.string_dtype(), shape=(len(video_ids),))
+    made = Index(dims, dtype, list(video_ids), offsets, checksums, attributes(file))
+    names.attrs[INDEX_CHECKSUM] = np.uint32(index_checksum(made))
 
 
 def _append(dataset: h5py.Dataset, values: NDArray[Any]) -> None:
@@ -105,73 +123,83 @@ def _checked(path: Path, video_id: str, values: NDArray[Any], dims: int, dtype: 
     return np.ascontiguousarray(values, dtype)
 
 
-def _checksum(values: NDArray[Any], before: int) -> int:
-    """CRC-32 of values that follow on others whose sum is ``before``, little-endian."""
-    return zlib.crc32(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes(), before)
-
-
 def problems(path: Path) -> list[str]:
     """Read a shard whole and say what is wrong with it, one phrase a problem; an empty list when all is well.
 
     Raises `UserError` when the file is missing or the system does not give it: then nothing is known of it.
     """
     try:
-        file = open_hdf5(path, "a feature shard")
+        return _problems(path, read_indexes([path])[0])
     except MalformedError as error:
-        return [f"cannot be opened ({error.reason})"]
-    with file:
-        try:
-            return [*_structure(file)] or [*_contents(file)]
-        except OSError as error:
-            if refused := refusal(error):
-                raise UserError(f"{path}: cannot be read ({refused})") from None
-            return [f"cannot be read ({' '.join(str(error).split())})"]
+        return [error.reason]
 
 
-def _structure(file: h5py.File) -> Iterator[str]:
-    if file.attrs.get("format") != FORMAT:
-        yield f"format {file.attrs.get('format')!r}, expected {FORMAT!r}"
-        return
-    missing = [name for name in ("values", "times", "offsets", "checksums", "video_ids") if name not in file]
-    if missing:
-        yield f"without {', '.join(missing)}"
-        return
-    values, times, offsets = file["values"], file["times"], file["offsets"][:]
-    count = len(file["video_ids"])
-    if values.ndim != 2 or values.dtype.name not in DTYPES:
-        yield f"values {values.shape} {values.dtype}, expected (steps, dims) of {' or '.join(DTYPES)}"
-    if times.shape != values.shape[:1]:
-        yield f"{times.shape} times for {values.shape[:1]} steps"
-    if offsets.shape != (count + 1,) or file["checksums"].shape != (count,):
-        yield f"{offsets.shape} offsets and {file['checksums'].shape} checksums for {count} videos"
-    elif offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) < 0).any():
-        yield f"offsets do not rise from 0 to {len(values)} steps"
-    if len(set(file["video_ids"].asstr()[:])) != count:
-        yield "a video id occurs twice"
+def _problems(path: Path, index: Index) -> list[str]:
+    with open_hdf5(path, WHAT) as file, malformed(path, WHAT):
+        values, times = open_values(file), open_times(file)
+        return [
+            f"{video_id}: {fault}"
+            for video_id, (start, end), written in index.spans()
+            for fault in _faults(values, times, start, end, written)
+        ]
 
 
-def _contents(file: h5py.File) -> Iterator[str]:
-    offsets, checksums = file["offsets"][:].tolist(), file["checksums"][:]
-    for index, video_id in enumerate(file["video_ids"].asstr()[:]):
-        start, end = offsets[index], offsets[index + 1]
-        times = file["times"][start:end]
-        checksum, finite = 0, True
-        for values in _blocks(file["values"], start, end):
-            checksum = _checksum(values, checksum)
-            finite = finite and bool(np.isfinite(values).all())
-        if not finite:
-            yield f"{video_id}: values that are not finite numbers"
-        if not np.isfinite(times).all() or (np.diff(times) < 0).any():
-            yield f"{video_id}: times that do not rise"
-        if _checksum(times, checksum) != checksums[index]:
-            yield f"{video_id}: checksum differs, the stored values were damaged"
+def _faults(values: h5py.Dataset, times: h5py.Dataset, start: int, end: int, written: int) -> list[str]:
+    """What is wrong with the values and times of a video."""
+    check = _Check()
+    for begin, stop in _blocks(values, start, end):
+        check.add(values[begin:stop])
+    return check.faults(times[start:end], written)
 
 
-def _blocks(values: h5py.Dataset, start: int, end: int) -> Iterator[NDArray[Any]]:
-    """Steps ``start`` to ``end`` of values (steps, dims), so many at once as `BLOCK_BYTES` hold."""
-    steps = max(1, BLOCK_BYTES // (values.shape[1] * values.dtype.itemsize or 1))
+class _Check:
+    """Whether a video is as it was written, of its values as they are read."""
+
+    def __init__(self) -> None:
+        self._checksum, self._finite = 0, True
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Take in the next values (steps, dims)."""
+        self._checksum = checksum(values, self._checksum)
+        self._finite = self._finite and _all_finite(values)
+
+    def faults(self, times: NDArray[np.float64], written: int) -> list[str]:
+        """What is wrong with them and their times (steps,), whose checksum was ``written``."""
+        found = {
+            "values that are not finite numbers": not self._finite,
+            "times that do not rise": not np.isfinite(times).all() or bool((np.diff(times) < 0).any()),
+            "checksum differs, the stored values were damaged": checksum(times, self._checksum) != written,
+        }
+        return [fault for fault, there in found.items() if there]
+
+
+def _blocks(values: h5py.Dataset, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Steps ``start`` to ``end`` of values (steps, dims), from and to, so many at once as `BLOCK_BYTES` hold."""
+    steps = max(1, BLOCK_BYTES // (values.shape[1] * values.dtype.itemsize))
     for begin in range(start, end, steps):
-        yield values[begin : min(begin + steps, end)]
+        yield begin, min(begin + steps, end)
+
+
+_EXPONENT = {"float16": ("<u2", np.uint16(0x7C00)), "float32": ("<u4", np.uint32(0x7F800000))}
+"""The bits of a number that are all set in what is none, or is infinite."""
+
+
+def _all_finite(values: NDArray[Any]) -> bool:
+    """Whether all values are finite numbers, several times as fast as `numpy.isfinite`, which also fills an array."""
+    unsigned, bits = _EXPONENT[values.dtype.name]
+    raw = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).view(unsigned)
+    return not raw.size or bool((raw & bits).max() < bits)
+
+
+def _single(values: NDArray[Any]) -> NDArray[np.float32]:
+    """As float32."""
+    if values.dtype == np.float32:
+        return values
+    # Several times as fast as NumPy's, and who reads whole videos has it loaded.
+    import torch
+
+    single: NDArray[np.float32] = torch.from_numpy(values.astype("=f2", copy=False)).float().numpy()
+    return single
 
 
 def may_differ(name: str) -> bool:
@@ -189,37 +217,35 @@ class FeatureStore:
     """The shards of one feature, read lazily.
 
     Files are opened when a video is first read, once a process: a store may be pickled, or forked into data workers.
-    Raises `UserError` when the folder has no shard, when a video is in two shards, or when shards were made
-    differently.
+    The checksum of a video is compared when it is first read. Raises `UserError` when the folder has no shard, when a
+    shard is none or was damaged, when a video is in two shards, or when shards were made differently.
     """
 
     def __init__(self, folder: Path) -> None:
         self._paths = finished_files(folder, ".h5")
         if not self._paths:
             raise UserError(f"{folder}: no feature shards (*.h5); extract or import the feature first")
-        self._files: dict[int, h5py.File] = {}
+        self._open: dict[int, _Open] = {}
         self._process = os.getpid()
-        self._places: dict[str, tuple[int, int, int]] = {}
+        self._places: dict[str, _Place] = {}
+        self._sound: set[str] = set()
         self.dims = 0
         self.attributes: dict[str, Attribute] = {}
-        for index, path in enumerate(self._paths):
-            self._add(index, path)
+        for number, index in enumerate(read_indexes(self._paths)):
+            self._add(number, index)
 
-    def _add(self, index: int, path: Path) -> None:
-        with open_hdf5(path, "a feature shard") as file:
-            if found := list(_structure(file)):
-                raise UserError(f"{path}: not a feature shard ({'; '.join(found)}); make it again")
-            if index == 0:
-                self.dims, self.attributes = int(file["values"].shape[1]), attributes(file)
-            self._check_same(path, int(file["values"].shape[1]), attributes(file))
-            offsets = file["offsets"][:].tolist()
-            for number, video_id in enumerate(file["video_ids"].asstr()[:]):
-                if video_id in self._places:
-                    other = self._paths[self._places[video_id][0]]
-                    raise UserError(
-                        f"{path}: video {video_id} is also in {other.name}; delete the shard that is out of date"
-                    )
-                self._places[video_id] = (index, offsets[number], offsets[number + 1])
+    def _add(self, number: int, index: Index) -> None:
+        path = self._paths[number]
+        if number == 0:
+            self.dims, self.attributes = index.dims, index.attributes
+        self._check_same(path, index.dims, index.attributes)
+        for video_id, (start, end), written in index.spans():
+            if video_id in self._places:
+                other = self._paths[self._places[video_id].shard]
+                raise UserError(
+                    f"{path}: video {video_id} is also in {other.name}; delete the shard that is out of date"
+                )
+            self._places[video_id] = _Place(number, start, end, written)
 
     def _check_same(self, path: Path, dims: int, found: dict[str, Attribute]) -> None:
         first = {"dims": self.dims, **self.attributes}
@@ -244,58 +270,93 @@ class FeatureStore:
         return len(self._places)
 
     def read(self, video_id: str) -> NDArray[np.float32]:
-        """(steps, dims) of a video; steps may be 0. `UserError` for a video that is not there."""
-        values: NDArray[np.float32] = self._slice(video_id, "values").astype(np.float32, copy=False)
-        return values
+        """(steps, dims) of a video; steps may be 0. `UserError` for a video that is not there, or was damaged."""
+        (values,) = list(self._stored(video_id, whole=True))
+        return _single(values)
 
     def parts(self, video_id: str) -> Iterator[NDArray[np.float32]]:
-        """The same in parts of some MiB, one after the other: a long video need not be held whole."""
-        for part in _blocks(self._file(video_id)["values"], *self._place(video_id)[1:]):
+        """The same in parts of some MiB, one after the other: a long video need not be held whole.
+
+        That it was damaged may show behind the last part only.
+        """
+        for part in self._stored(video_id, whole=False):
             yield part.astype(np.float32, copy=False)
 
     def times(self, video_id: str) -> NDArray[np.float64]:
         """(steps,) window centres, in the unit of the attribute `times_unit`."""
-        return self._slice(video_id, "times")
+        if video_id not in self._sound:
+            for _ in self._stored(video_id, whole=False):
+                pass
+        place = self._place(video_id)
+        return self._shard(place).times[place.start : place.end].copy()
 
     def steps(self, video_id: str) -> int:
         """Number of steps, without opening the file."""
-        _, start, end = self._place(video_id)
-        return end - start
+        place = self._place(video_id)
+        return place.end - place.start
 
     def fingerprint(self, video_ids: Iterable[str]) -> str:
         """SHA-256 of what the store has of ``video_ids``, by their checksums: it changes when a value does."""
-        checksums: dict[str, int] = {}
-        for path in self._paths:
-            with open_hdf5(path, "a feature shard") as file:
-                checksums.update(zip(file["video_ids"].asstr()[:], file["checksums"][:].tolist(), strict=True))
-        there = sorted({video_id for video_id in video_ids if video_id in checksums})
-        text = "\n".join(f"{video_id} {checksums[video_id]}" for video_id in there)
+        there = sorted({video_id for video_id in video_ids if video_id in self._places})
+        text = "\n".join(f"{video_id} {self._places[video_id].checksum}" for video_id in there)
         return hashlib.sha256(f"{self.dims}\n{text}".encode()).hexdigest()
 
     def close(self) -> None:
         """Close the files this process opened; a later read opens them again."""
-        for file in self._files.values():
-            file.close()
-        self._files = {}
+        for shard in self._open.values():
+            shard.values.file.close()
+        self._open = {}
 
-    def _place(self, video_id: str) -> tuple[int, int, int]:
+    def _place(self, video_id: str) -> "_Place":
         if video_id not in self._places:
             raise UserError(f"{self._paths[0].parent}: no features of video {video_id!r}; was it quarantined?")
         return self._places[video_id]
 
-    def _slice(self, video_id: str, name: str) -> NDArray[Any]:
-        _, start, end = self._place(video_id)
-        values: NDArray[Any] = self._file(video_id)[name][start:end]
-        return values
+    def _stored(self, video_id: str, *, whole: bool) -> Iterator[NDArray[Any]]:
+        """The values of a video as they are stored, in one part or several, and compared with the checksum."""
+        place = self._place(video_id)
+        path, check = self._paths[place.shard], None if video_id in self._sound else _Check()
+        with malformed(path, WHAT):
+            shard = self._shard(place)
+            whole_range = [(place.start, place.end)]
+            for start, end in whole_range if whole else _blocks(shard.values, place.start, place.end):
+                part = shard.values[start:end]
+                if check is not None:
+                    check.add(part)
+                yield part
+            if check is None:
+                return
+            faults = check.faults(shard.times[place.start : place.end], place.checksum)
+        if faults:
+            raise UserError(f"{path}: {video_id}: {'; '.join(faults)}; make the shard again")
+        self._sound.add(video_id)
 
-    def _file(self, video_id: str) -> h5py.File:
-        index = self._place(video_id)[0]
+    def _shard(self, place: "_Place") -> "_Open":
         if self._process != os.getpid():
             # Handles of HDF5 do not survive a fork.
-            self._files, self._process = {}, os.getpid()
-        if index not in self._files:
-            self._files[index] = open_hdf5(self._paths[index], "a feature shard")
-        return self._files[index]
+            self._open, self._process = {}, os.getpid()
+        if place.shard not in self._open:
+            path = self._paths[place.shard]
+            file = open_hdf5(path, WHAT)
+            with malformed(path, WHAT):
+                self._open[place.shard] = _Open(open_values(file), open_times(file)[:])
+        return self._open[place.shard]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_files": {}, "_process": -1}
+        return {**self.__dict__, "_open": {}, "_process": -1}
+
+
+class _Place(NamedTuple):
+    """Where a video lies: the shard's number, its steps, their checksum."""
+
+    shard: int
+    start: int
+    end: int
+    checksum: int
+
+
+class _Open(NamedTuple):
+    """An open shard. times: all of them, which one read brings faster than one a video."""
+
+    values: h5py.Dataset
+    times: NDArray[np.float64]

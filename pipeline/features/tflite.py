@@ -24,6 +24,10 @@ SHAPE, KIND, BUFFER, NAME, QUANTISATION = 0, 1, 2, 3, 4
 """Fields of a tensor."""
 SCALE, ZERO, AXIS = 2, 3, 6
 """Fields of a quantisation."""
+MOST_TABLES = 10_000
+"""In a vector; YAMNet has 116."""
+MOST_WIDER = 8
+"""Weights made real take so many times the bytes of the file at most; a byte makes a number of four."""
 KINDS = {0: "<f4", 2: "<i4", 9: "i1"}
 """Types of the tensors that are read: float32, int32, int8."""
 WEIGHTED = {3: "convolution", 4: "depthwise", 9: "dense"}
@@ -50,12 +54,13 @@ def read_layers(path: Path) -> list[Layer]:
     if content[4:8] != MAGIC:
         raise UserError(f"{path}: not a TensorFlow Lite model")
     try:
-        return _layers(_Table(content, _number(content, "<I", 0)))
-    except (struct.error, ValueError, IndexError, KeyError) as error:
+        return _layers(content)
+    except (struct.error, ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"{path}: a TensorFlow Lite model that cannot be read ({error})") from None
 
 
-def _layers(model: "_Table") -> list[Layer]:
+def _layers(content: bytes) -> list[Layer]:
+    model = _Table(content, _number(content, "<I", 0))
     graph = model.tables(GRAPHS)[0]
     # The operator's number stands in an older field of one byte, or, above 127, in a newer one.
     codes = [max(code.number(0, "<b"), code.number(3, "<i")) for code in model.tables(CODES)]
@@ -66,6 +71,10 @@ def _layers(model: "_Table") -> list[Layer]:
         if kind is not None:
             _, weights, bias = (tensors[number] for number in operator.vector(1, "<i4"))
             layers.append(Layer(kind, _values(weights, buffers), _values(bias, buffers)))
+            if not (np.isfinite(layers[-1].weights).all() and np.isfinite(layers[-1].bias).all()):
+                raise ValueError(f"layer {len(layers)} has weights that are not finite numbers")
+            if sum(layer.weights.nbytes + layer.bias.nbytes for layer in layers) > MOST_WIDER * len(content):
+                raise ValueError("its layers have more weights than it holds")
     return layers
 
 
@@ -112,6 +121,8 @@ class _Table:
     def tables(self, field: int) -> list["_Table"]:
         """A vector of tables."""
         begin, count = self._vector(field)
+        if count > MOST_TABLES:
+            raise ValueError(f"a vector of {count} tables, at most {MOST_TABLES}")
         places = range(begin, begin + 4 * count, 4)
         return [_Table(self._content, place + _number(self._content, "<I", place)) for place in places]
 

@@ -15,6 +15,7 @@ from pipeline.features.store import FeatureStore, write_shard
 from pipeline.files import atomic_path, write_text
 from pipeline.hdf5 import Attribute
 from pipeline.progress import log, progress
+from pipeline.texts.arrays import map_array
 from pipeline.versions import STAGES
 
 ROWS = 1024
@@ -87,12 +88,7 @@ def _parts(path: Path, steps: int, dims: int) -> Iterator[NDArray[Any]]:
 
 def _read(path: Path, dims: int | None) -> NDArray[Any]:
     """An array (steps, dims) that lies in its file, not in memory."""
-    try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: not an npy file of numbers ({' '.join(str(error).split())}); copy it again") from None
-    if not isinstance(loaded, np.ndarray) or loaded.dtype.kind not in "fiu":
-        raise UserError(f"{path}: not an npy file of real numbers; copy it again")
+    loaded = map_array(path)
     values: NDArray[Any] = loaded[np.newaxis] if loaded.ndim == 1 else loaded
     if values.ndim != 2 or values.shape[1] == 0 or values.shape[1] != (dims or values.shape[1]):
         raise UserError(f"{path}: shape {values.shape}, expected (steps, {dims or 'dims'}); take it out or mend it")

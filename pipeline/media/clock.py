@@ -15,8 +15,10 @@ import numpy as np
 from av.format import Flags
 from numpy.typing import NDArray
 
-from pipeline.media.probe import Probe, UnreadableError
-from pipeline.media.streams import open_media
+from pipeline.media.extents import Extent, extent
+from pipeline.media.faults import UnreadableError
+from pipeline.media.gate import open_media
+from pipeline.media.probe import Probe, probe
 from pipeline.media.tracks import AHEAD, BACK, Track, read_tracks
 
 BROADCAST = {"mpegts", "mpeg"}
@@ -50,12 +52,13 @@ class Clock:
     distance between the container's clock and the clip's changes; ticks of the stream's time base at which its first
     packet would stand, were the distance everywhere as from this packet on. guessed: by stream, which packets have
     times that libavformat counted at a rate that need not be theirs: all, or the later ones of several under one time.
-    Their samples are counted instead.
+    Their samples are counted instead. extents: by stream, as far as they are known before it is decoded.
     """
 
     start: float | None = None
     pieces: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     guessed: dict[int, Literal["all", "later"]] = field(default_factory=dict)
+    extents: dict[int, Extent | None] = field(default_factory=dict, compare=False)
 
 
 @dataclass
@@ -67,6 +70,12 @@ class Jump:
     place: float
 
 
+def look_into(path: Path) -> tuple[Probe, Clock]:
+    """What a file holds, and its clock. Raises what `probe` and `read_clock` raise."""
+    probed = probe(path)
+    return probed, read_clock(path, probed)
+
+
 def read_clock(path: Path, probed: Probe) -> Clock:
     """The clock of the chosen picture and sound of ``path``.
 
@@ -74,8 +83,8 @@ def read_clock(path: Path, probed: Probe) -> Clock:
     be opened or its times jump more than `MOST_PIECES` times.
     """
     chosen = [stream.index for stream in (probed.picture, probed.sound) if stream is not None]
-    if probed.indexed:
-        return Clock()
+    if probed.extents is not None or not chosen:
+        return Clock(extents=probed.extents or {})
     if probed.container in COUNTED:
         return Clock(guessed=dict.fromkeys(chosen, "all"))
     broadcast = probed.container in BROADCAST
@@ -93,11 +102,22 @@ def read_clock(path: Path, probed: Probe) -> Clock:
         guessed[probed.sound.index] = "later"
     joins, strays = _judge(tracks, _jumps(tracks), broadcast)
     if joins or any(track.turns.any() for track in tracks) or any(stray.any() for stray in strays):
-        pieces = _pieces(tracks, start, joins, strays)
+        shifts = _shifts(tracks, start, joins, strays)
+        pieces = {track.index: _ticks(track, shift) for track, shift in zip(tracks, shifts, strict=True)}
         if (count := sum(map(len, pieces.values()))) > MOST_PIECES:
             raise UnreadableError("probe", f"the times of its packets jump {count} times")
-        return Clock(pieces=pieces, guessed=guessed)
-    return Clock(start if settable else None, guessed=guessed)
+        return Clock(pieces=pieces, guessed=guessed, extents=_extents(tracks, shifts))
+    extents = _extents(tracks, [np.full(len(track.pts), -start) for track in tracks])
+    return Clock(start if settable else None, guessed=guessed, extents=extents)
+
+
+def _extents(tracks: Sequence[Track], shifts: Sequence[NDArray[np.float64]]) -> dict[int, Extent | None]:
+    """Of each track whose times are shifted by so many seconds."""
+    shown = [track.pts + shift for track, shift in zip(tracks, shifts, strict=True)]
+    return {
+        track.index: extent(begins, float((begins + track.length).max()))
+        for track, begins in zip(tracks, shown, strict=True)
+    }
 
 
 def _leaps(track: Track) -> Iterator[int]:
@@ -175,10 +195,10 @@ def _kind(
     return "join" if step < 0 or (broadcast and step > AHEAD) else "gap"
 
 
-def _pieces(
+def _shifts(
     tracks: Sequence[Track], start: float, joins: Sequence[Jump], added: Sequence[NDArray[np.float64]]
-) -> dict[int, list[tuple[int, int]]]:
-    """`Clock.pieces`: each recording begins where the one before ends."""
+) -> list[NDArray[np.float64]]:
+    """Seconds to add to the times of each track: each recording begins where the one before ends."""
     bounds = [_bounds(tracks, number, joins) for number in range(len(tracks))]
     shifts = [seconds.copy() for seconds in added]
     reached: dict[int, float] = {}
@@ -194,7 +214,7 @@ def _pieces(
         for number in begins:
             shifts[number][inside[number]] += shift
             reached[number] = ends[number] + shift
-    return {track.index: _ticks(track, shift) for track, shift in zip(tracks, shifts, strict=True)}
+    return shifts
 
 
 def _bounds(tracks: Sequence[Track], number: int, joins: Sequence[Jump]) -> list[int]:

@@ -6,6 +6,7 @@ The file's layout is in `pipeline.media.decoded`.
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from importlib.metadata import version as package_version
@@ -17,22 +18,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.config import Media
+from pipeline.config import FrameMedia, Media
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
 from pipeline.hdf5 import Attribute, create_hdf5
+from pipeline.inert import cells
 from pipeline.media import ffmpeg
+from pipeline.media.apart import Apart
 from pipeline.media.changes import decode_changing, survey
-from pipeline.media.clock import Clock, read_clock
+from pipeline.media.clock import Clock, look_into
 from pipeline.media.colour import Reading, fallbacks
 from pipeline.media.convert import CONVERSION
 from pipeline.media.endings import StoppedError, require_readable
-from pipeline.media.probe import Picture, Probe, Sound, UnreadableError, probe
+from pipeline.media.extents import require, require_pictures, require_size, require_sound
+from pipeline.media.faults import RefusedError, UnreadableError
+from pipeline.media.probe import Picture, Probe, Sound
 from pipeline.media.sound import placed, sound_command
 from pipeline.progress import log, progress, tell
 from pipeline.versions import STAGES
 
 BLOCK_BYTES = 4 << 20
+Look = Callable[[Path], tuple[Probe, Clock]]
 QUARANTINE_COLUMNS = ("video", "stage", "reason", "decoder's words")
 FRAMES, SOUND = "frames", "sound"
 """What is decoded, as `pipeline.progress.tell` has it, in seconds of the clip."""
@@ -53,11 +59,11 @@ def decode_shard(
     """
     bad: list[tuple[str, UnreadableError]] = []
     with atomic_path(out) as temporary:
-        with create_hdf5(temporary, out) as file:
+        with create_hdf5(temporary, out) as file, Apart(look_into) as look:
             file.attrs.update(_provenance(media, frames, sound))
             for video_id, path in progress(videos.items(), len(videos), f"decode {out.stem}", "videos"):
                 try:
-                    _decode(file, video_id, path, media, frames=frames, sound=sound)
+                    _decode(file, video_id, path, media, look, frames=frames, sound=sound)
                 except UnreadableError as error:
                     log(f"{path}: left out: {error}")
                     bad.append((video_id, error))
@@ -72,10 +78,10 @@ def decode_shard(
 
 def decode_video(video_id: str, path: Path, media: Media, out: Path, *, frames: bool, sound: bool) -> None:
     """Decode one video into ``out``, a shard of its own. Whatever keeps it from being used is a `UserError`."""
-    with atomic_path(out) as temporary, create_hdf5(temporary, out) as file:
+    with atomic_path(out) as temporary, create_hdf5(temporary, out) as file, Apart(look_into) as look:
         file.attrs.update(_provenance(media, frames, sound))
         try:
-            _decode(file, video_id, path, media, frames=frames, sound=sound)
+            _decode(file, video_id, path, media, look, frames=frames, sound=sound)
         except UnreadableError as error:
             raise UserError(f"{path}: cannot be used: {' '.join(str(error).split())}") from None
 
@@ -87,7 +93,7 @@ def allowed_bad(videos: int, fraction: float) -> int:
 
 def _provenance(media: Media, frames: bool, sound: bool) -> dict[str, Attribute]:
     return {
-        "media": media.model_dump_json(exclude={"max_bad_fraction"}),
+        "media": media.model_dump_json(include=set(FrameMedia.model_fields)),
         "frames": frames,
         "sound": sound,
         "conversion": CONVERSION,
@@ -103,32 +109,36 @@ def _write_quarantine(path: Path, bad: list[tuple[str, UnreadableError]]) -> Non
     writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
     writer.writerow(QUARANTINE_COLUMNS)
     for video_id, error in bad:
-        writer.writerow([video_id, error.stage, error.reason, " ".join(error.words.split())])
+        writer.writerow(cells([video_id, error.stage, error.reason, " ".join(error.words.split())]))
     write_text(path, text.getvalue())
 
 
-def _decode(file: h5py.File, video_id: str, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+def _decode(file: h5py.File, video_id: str, path: Path, media: Media, look: Look, *, frames: bool, sound: bool) -> None:
     """Decode a video into a group of ``file``, of which nothing is left when it fails.
 
     `UnreadableError` when it fails twice in the same way though its file can be read: then the fault is in the data.
     `UserError` when the machine did not give the file, or the decoder could not do its work.
     """
     try:
-        _attempt(file, video_id, path, media, frames=frames, sound=sound)
+        _attempt(file, video_id, path, media, look, frames=frames, sound=sound)
+    except RefusedError:
+        raise
     except UnreadableError as first:
         require_readable(path)
         log(f"{path}: tried again: {first}")
         try:
-            _attempt(file, video_id, path, media, frames=frames, sound=sound)
+            _attempt(file, video_id, path, media, look, frames=frames, sound=sound)
         except UnreadableError as second:
             if (first.stage, first.reason) == (second.stage, second.reason):
                 raise
             raise UserError(f"{path}: failed in two ways ({first}; then {second}); try again") from None
 
 
-def _attempt(file: h5py.File, video_id: str, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
+def _attempt(
+    file: h5py.File, video_id: str, path: Path, media: Media, look: Look, *, frames: bool, sound: bool
+) -> None:
     try:
-        _decode_streams(file.create_group(video_id), path, media, frames=frames, sound=sound)
+        _decode_streams(file.create_group(video_id), path, media, look, frames=frames, sound=sound)
     except UnreadableError:
         del file[video_id]
         raise
@@ -136,10 +146,9 @@ def _attempt(file: h5py.File, video_id: str, path: Path, media: Media, *, frames
         raise UserError(f"{path}: {error}; nothing is kept, run it again") from None
 
 
-def _decode_streams(group: h5py.Group, path: Path, media: Media, *, frames: bool, sound: bool) -> None:
-    probed = probe(path)
+def _decode_streams(group: h5py.Group, path: Path, media: Media, look: Look, *, frames: bool, sound: bool) -> None:
+    probed, clock = look(path)
     group.attrs.update(_source(probed))
-    clock = read_clock(path, probed)
     if frames:
         if probed.picture is None:
             raise UnreadableError("probe", "no video stream")
@@ -147,7 +156,7 @@ def _decode_streams(group: h5py.Group, path: Path, media: Media, *, frames: bool
         _decode_frames(group, path, probed.picture, media, clock)
     if sound:
         _say(path, probed.sound.choice if probed.sound else "")
-        _decode_sound(group, path, probed.sound, clock)
+        _decode_sound(group, path, probed.sound, media, clock)
 
 
 def _say(path: Path, choice: str) -> None:
@@ -179,6 +188,9 @@ def _source(probed: Probe) -> dict[str, Attribute]:
 
 def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media, clock: Clock) -> None:
     width, height = ffmpeg.frame_size(picture, media)
+    require_size(picture.width, picture.height, "pictures", media)
+    require_size(width, height, "frames", media)
+    require_pictures(clock.extents.get(picture.index), media)
     group.attrs.update({"width": width, "height": height})
     read = [picture.reading]
     times, decoder = _stream_frames(group, path, picture, media, clock)
@@ -216,6 +228,7 @@ def _stream_frames(
         for block in decoder.blocks(width * height * 3, block_frames(width, height)):
             _append(group, "frames", block.reshape(-1, height, width, 3))
             count += len(block)
+            require("frames", "frames", count, "max_frames", media)
             tell(FRAMES, count / rate if rate else 0, seconds)
     times = decoder.times
     if len(times) < count:
@@ -229,11 +242,12 @@ def _decode_changing(
     """Decode a clip anew whose picture turned out to change in mid-stream."""
     _discard_frames(group)
     width, height = ffmpeg.frame_size(picture, media)
-    found = survey(path, picture, clock)
+    found = survey(path, picture, media, clock)
     group.attrs["source_changes"] = found.parts()
     log(f"{path}: the picture changes in mid-stream ({found.parts()})")
 
     def make(count: int) -> h5py.Dataset:
+        require("frames", "frames", count, "max_frames", media)
         block = min(block_frames(width, height), count)
         return group.create_dataset("frames", (count, height, width, 3), np.uint8, chunks=(block, height, width, 3))
 
@@ -262,14 +276,15 @@ def frame_rate(times: list[float], declared: Fraction | None) -> float:
     return float(declared) if declared and abs(measured / declared - 1) < 0.01 else measured
 
 
-def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None, clock: Clock) -> None:
+def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None, media: Media, clock: Clock) -> None:
     group.create_dataset("sound", (0,), np.float32, maxshape=(None,), chunks=(1 << 16,))
     group.attrs["rate"] = 0 if sound is None else sound.rate
     if sound is None:
         return
+    require_sound(clock.extents.get(sound.index), sound.rate, media)
     odd, seconds = 0, float(group.attrs.get("source_duration", 0))
     with ffmpeg.Decoder(sound_command(path, sound, clock), "sound") as decoder:
-        for samples in placed(decoder, sound.rate):
+        for samples in placed(decoder, sound.rate, media):
             finite = np.isfinite(samples)
             odd += len(samples) - int(finite.sum())
             _append(group, "sound", np.where(finite, samples, np.float32(0)))

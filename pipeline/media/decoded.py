@@ -16,19 +16,33 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.apart import UnreadableError, apart
 from pipeline.errors import UserError
-from pipeline.hdf5 import Attribute, attributes, open_hdf5
+from pipeline.hdf5 import Attribute, FaultError, MalformedError, attributes, dataset, group, malformed, open_hdf5
+from pipeline.versions import STAGES
+
+WHAT = "a decoded shard"
+MOST_RATE = 1 << 20
+"""Hz and frames a second; no sound and no picture has more."""
+SECONDS, BYTES_A_SECOND = 0.5, 1e9
+"""Of the processor, that the first look at a shard may take: so many, and more for a large file."""
 
 
 class DecodedShard:
-    """A decoded shard, open for reading; a context manager. Raises `UserError` when ``path`` is not one."""
+    """A decoded shard, open for reading; a context manager.
+
+    Raises `UserError` when ``path`` is not one, or one that was damaged: all but the pictures and the sound themselves
+    is looked at when it is opened.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = open_hdf5(path, "a decoded shard")
-        if "media" not in self._file.attrs:
-            self._file.close()
-            raise UserError(f"{path}: not a decoded shard (no attribute `media`); give a file that `avsd decode` wrote")
+        try:
+            for _ in apart(_check, [path], SECONDS + (path.stat().st_size if path.is_file() else 0) / BYTES_A_SECOND):
+                pass
+        except UnreadableError as error:
+            raise MalformedError(path, WHAT, error.what) from None
+        self._file = open_hdf5(path, WHAT)
 
     def __enter__(self) -> Self:
         return self
@@ -50,11 +64,20 @@ class DecodedShard:
     @property
     def attributes(self) -> dict[str, Attribute]:
         """Attributes of the file: settings and versions."""
-        return attributes(self._file)
+        with malformed(self._path, WHAT):
+            return attributes(self._file)
+
+    def stated(self, name: str) -> Attribute:
+        """An attribute of the file. `UserError` when it is not there."""
+        found = self.attributes
+        if name not in found:
+            raise UserError(f"{self._path}: not {WHAT} (without the attribute {name}); decode it again")
+        return found[name]
 
     def video_attributes(self, video_id: str) -> dict[str, Attribute]:
         """Attributes of a video: rates, sizes, source."""
-        return attributes(self._video(video_id))
+        with malformed(self._path, WHAT):
+            return attributes(self._video(video_id))
 
     def frames(self, video_id: str) -> h5py.Dataset:
         """(T, H, W, 3) uint8 rgb, T at least 1; slices are read from the file when they are taken."""
@@ -72,12 +95,25 @@ class DecodedShard:
 
     def sound(self, video_id: str) -> tuple[NDArray[np.float32], int] | None:
         """Mono samples (N,) and their rate in Hz, the whole clip's; None when the video has no sound."""
-        samples = self.samples(video_id)
-        return (samples[:], self.rate(video_id)) if len(samples) else None
+        count = len(self.samples(video_id))
+        return (self.read_samples(video_id, 0, count), self.rate(video_id)) if count else None
 
     def samples(self, video_id: str) -> h5py.Dataset:
         """(N,) float32 mono, N = 0 without sound; slices are read from the file when they are taken."""
         return self._dataset(video_id, "sound")
+
+    def read_frames(self, video_id: str, frames: range, into: NDArray[np.uint8]) -> None:
+        """Put frames that follow on each other, (n, H, W, 3), into ``into``. `UserError` when they are damaged."""
+        with malformed(self._path, WHAT):
+            self.frames(video_id).read_direct(into, slice(frames.start, frames.stop))
+
+    def read_samples(self, video_id: str, begin: int, end: int) -> NDArray[np.float32]:
+        """Samples from ``begin`` up to ``end`` of the sound. `UserError` when they are damaged."""
+        with malformed(self._path, WHAT):
+            samples: NDArray[np.float32] = self.samples(video_id)[begin:end]
+            if not np.isfinite(samples).all():
+                raise FaultError(f"{video_id}: sound that is not finite numbers")
+            return samples
 
     def rate(self, video_id: str) -> int:
         """Samples a second, Hz; 0 of a video without a sound track."""
@@ -90,8 +126,51 @@ class DecodedShard:
         return self._file[video_id]
 
     def _dataset(self, video_id: str, name: str) -> h5py.Dataset:
-        group = self._video(video_id)
-        if name not in group:
+        video = self._video(video_id)
+        if name not in video:
             wanted = "sound" if name == "sound" else "frames"
             raise UserError(f"{self._path}: decoded without {wanted}; decode it again with --{wanted}")
-        return group[name]
+        return video[name]
+
+
+def _check(path: Path) -> None:
+    """Raises `UserError` unless ``path`` is a decoded shard in all but pictures and sound."""
+    with open_hdf5(path, WHAT) as file, malformed(path, WHAT):
+        said = attributes(file)
+        if not isinstance(said.get("media"), str):
+            raise UserError(f"{path}: not {WHAT} (no attribute `media`); give a file that `avsd decode` wrote")
+        stage = said.get("stage_version")
+        if isinstance(stage, int) and stage > STAGES["decode"]:
+            here = STAGES["decode"]
+            raise UserError(f"{path}: made by a later version (stage_version {stage}, here {here}); decode it again")
+        for video_id in file:
+            try:
+                _check_video(group(file, video_id))
+            except FaultError as error:
+                raise FaultError(f"{video_id}: {error}") from None
+
+
+def _check_video(video: h5py.Group) -> None:
+    said = attributes(video)
+    if "frames" in video:
+        frames = dataset(video, "frames", ["uint8"], "(frames, height, width, 3)")
+        if 0 in frames.shape or frames.shape[3] != 3:
+            raise FaultError(f"frames {frames.shape}, expected (frames, height, width, 3)")
+        times = dataset(video, "times", ["float64"], "(frames,)")[:]
+        if times.shape != frames.shape[:1]:
+            raise FaultError(f"{len(times)} times for {len(frames)} frames")
+        if not np.isfinite(times).all() or (np.diff(times) < 0).any():
+            raise FaultError("times that do not rise")
+        _rate(said, "fps", float, least=1 / MOST_RATE)
+        for name, size in (("height", frames.shape[1]), ("width", frames.shape[2])):
+            if said.get(name, size) != size:
+                raise FaultError(f"{name} is {said[name]}, and frames are {frames.shape}")
+    if "sound" in video:
+        sound = dataset(video, "sound", ["float32"], "(samples,)")
+        _rate(said, "rate", int, least=1 if len(sound) else 0)
+
+
+def _rate(said: dict[str, Attribute], name: str, kind: type[int | float], least: float) -> None:
+    found = said.get(name)
+    if not isinstance(found, kind) or isinstance(found, bool) or not least <= found <= MOST_RATE:
+        raise FaultError(f"{name} is {found!r}, expected a number from {least:g} to {MOST_RATE}")

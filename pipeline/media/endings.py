@@ -57,6 +57,10 @@ class Ending:
         lacking = self._lacking or next((os.strerror(e) for e in (*LACKING, NO_THREAD) if status == 256 - e), None)
         return None if lacking is None else f"got too little from the machine: {lacking}"
 
+    def out_of_memory(self, status: int) -> bool:
+        """Whether it got no more memory, for all it may have."""
+        return self._lacking == os.strerror(errno.ENOMEM) or status == 256 - errno.ENOMEM
+
     def crashed(self, status: int) -> str | None:
         """How the decoder crashed, for a sentence; None where it did not."""
         ended_by = _signal_of(status)
@@ -98,10 +102,22 @@ def memory_is_short() -> bool:
 
 
 def require_readable(path: Path) -> None:
-    """Read a file from beginning to end. `UserError` when the machine does not give it."""
+    """Read a file from beginning to end, but for its holes. `UserError` when the machine does not give it."""
     try:
-        with path.open("rb") as file:
+        # Should a named pipe stand there by now, nothing is waited for.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
             while file.read(READ_BYTES):
-                pass
+                _skip_hole(file.fileno())
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); see to the file or the disk") from None
+
+
+def _skip_hole(file: int) -> None:
+    """Go on where there is something again: a hole of terabytes takes no room on a disk."""
+    place = os.lseek(file, 0, os.SEEK_CUR)
+    try:
+        os.lseek(file, place, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # it is hole up to the end
+            raise
+        os.lseek(file, 0, os.SEEK_END)

@@ -6,11 +6,13 @@ leaves it, so times belong to exactly the frames that arrive.
 
 import os
 import re
+import resource
 import select
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -28,12 +30,16 @@ from pipeline.errors import UserError
 from pipeline.media.clock import Clock
 from pipeline.media.colour import BT601, MATRICES, UNSPECIFIED, Reading
 from pipeline.media.convert import MARK, UNSAID, as_rgb
-from pipeline.media.endings import Ending, StoppedError
-from pipeline.media.probe import Picture, UnreadableError
+from pipeline.media.endings import Ending, StoppedError, memory_is_short
+from pipeline.media.faults import UnreadableError
+from pipeline.media.probe import Picture
 from pipeline.media.source import source
 
 STALL_SECONDS = 120.0
 """A decoder that gives no byte for so long is stuck and is ended."""
+
+MEMORY_BYTES = 2 << 30
+"""Memory that a decoder may take: pictures of 8K, unresized, take three quarters of it."""
 
 REWRITES = {
     "libdav1d": ("av1_metadata=matrix_coefficients", UNSPECIFIED),
@@ -111,7 +117,7 @@ def frames_command(
     The time of each frame goes to descriptor 0, where `Decoder` reads it.
     """
     size = frame_size(picture, media)
-    stream = _picture_input(path, picture, clock)
+    stream = _picture_input(path, picture, media, clock)
     if media.fps == "source":
         stream = as_rgb(stream, read, size, media.scaler)
     elif picture.rate is not None and picture.rate < media.fps:
@@ -122,9 +128,9 @@ def frames_command(
     return _frames_output(stream, format="rawvideo", pix_fmt="rgb24")
 
 
-def survey_command(path: Path, picture: Picture, clock: Clock) -> list[str]:
+def survey_command(path: Path, picture: Picture, media: Media, clock: Clock) -> list[str]:
     """The command that decodes every frame, writes none, and says of each what it is, as the filter `showinfo` does."""
-    shown = _picture_input(path, picture, clock).filter("showinfo", checksum=0)
+    shown = _picture_input(path, picture, media, clock).filter("showinfo", checksum=0)
     return _frames_output(shown.filter("setparams", **UNSAID), format="null")
 
 
@@ -139,15 +145,17 @@ def _resample(stream: Any, fps: float, keep_last: bool) -> Any:
     return stream.filter("fps", fps=f"{rate.numerator}/{rate.denominator}", eof_action=end)
 
 
-def _picture_input(path: Path, picture: Picture, clock: Clock) -> Any:
+def _picture_input(path: Path, picture: Picture, media: Media, clock: Clock) -> Any:
+    # Of a stream that changes in the middle, what is too large does not decode.
+    given: dict[str, Any] = {"max_pixels": media.max_pixels}
     if not picture.rewritten:
-        return source(path, clock)[str(picture.index)]
-    rewrites = {}
+        return source(path, clock, **given)[str(picture.index)]
+    rewrites: dict[int, str] = {}
     if picture.codec in REWRITES:
         rewrite, none = REWRITES[picture.codec]
         rewrites[picture.index] = f"{rewrite}={picture.tags.matrix if picture.tags.matrix in MATRICES else none}"
     # "unknown" instead of what the file says.
-    return source(path, clock, rewrites, colorspace="unknown")[str(picture.index)]
+    return source(path, clock, rewrites, colorspace="unknown", **given)[str(picture.index)]
 
 
 def _frames_output(stream: Any, **options: Any) -> list[str]:
@@ -160,6 +168,15 @@ def output(stream: Any, marks: str, **options: Any) -> list[str]:
     # At this level it says which signal ended it.
     arguments = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info", "-filter_complex_threads", "1")
     return list(written.global_args(*arguments).compile(cmd=binary()))
+
+
+def _limit_memory(process: int) -> None:
+    """Set `MEMORY_BYTES`, where the system can (Linux) and lets it be done. A process that has ended needs no limit."""
+    if hasattr(resource, "prlimit"):
+        with suppress(ProcessLookupError, PermissionError):
+            hard = resource.prlimit(process, resource.RLIMIT_DATA)[1]
+            most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
+            resource.prlimit(process, resource.RLIMIT_DATA, (most, hard))
 
 
 class Decoder:
@@ -216,12 +233,13 @@ class Decoder:
                 bufsize=0,
                 pipesize=PIPE_BYTES,
             )
-            return process, times
         except OSError as error:
             os.close(times)
             raise StoppedError(f"{self._command[0]} could not be started ({error.strerror})") from None
         finally:
             os.close(times_end)
+        _limit_memory(process.pid)
+        return process, times
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -302,6 +320,9 @@ class Decoder:
             raise self._stuck() from None
         self._join()
         stopping.check()  # Ctrl-C reaches decoders too
+        if self._ending.out_of_memory(status) and not memory_is_short():
+            most = f"{MEMORY_BYTES >> 20} MiB of memory"
+            raise UnreadableError(self._stage, f"decoding it takes more than {most}", self.words)
         if stopped := self._ending.stopped(status):
             raise StoppedError(f"the decoder {stopped}")
         if crashed := self._ending.crashed(status):

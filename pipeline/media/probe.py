@@ -14,29 +14,22 @@ import av.logging
 
 from pipeline.errors import UserError
 from pipeline.media.colour import MATRICES, Reading, Tags, reading
-from pipeline.media.endings import LACKING, StoppedError, memory_is_short
-from pipeline.media.streams import choose_picture, choose_sound, open_media
+from pipeline.media.endings import LACKING, StoppedError
+from pipeline.media.extents import Extent, indexed_extent
+from pipeline.media.faults import RefusedError, UnreadableError
+from pipeline.media.gate import OFF_LIST, open_media, require_file
+from pipeline.media.streams import choose_picture, choose_sound
 
 VOTES = 25
 LOOKED_AT = 100
 """Where a stream begins with damage: frames without it that say what the picture is, and frames looked at for them."""
 
 
+MOST_WORDS = 5
+"""Messages of libavformat that are passed on."""
+
 INDEXED = {"avi", "mov,mp4,m4a,3gp,3g2,mj2"}
 """Formats whose index, where they have one, gives every packet its time."""
-
-
-class UnreadableError(Exception):
-    """A video that cannot be used: the shard goes on without it.
-
-    stage: where it failed (``probe``, ``frames`` or ``sound``). reason: what was missing. words: what the decoder said.
-    """
-
-    def __init__(self, stage: str, reason: str, words: str = "") -> None:
-        super().__init__(f"{stage}: {reason}{f' ({words})' if words else ''}")
-        self.stage = stage
-        self.reason = reason
-        self.words = words
 
 
 @dataclass(frozen=True)
@@ -91,24 +84,24 @@ class Sound:
 
 @dataclass(frozen=True)
 class Probe:
-    """What a file holds. duration: seconds as the container gives it, None where it gives none. indexed: whether an
-    index gives the time of each packet, so that times cannot jump.
+    """What a file holds. duration: seconds as the container gives it, None where it gives none. extents: by stream,
+    where an index gives the time of each packet, so that times cannot jump; else None.
     """
 
     container: str
     duration: float | None
     picture: Picture | None
     sound: Sound | None
-    indexed: bool
+    extents: dict[int, Extent | None] | None
 
 
 def probe(path: Path) -> Probe:
     """Open a file and look at its streams; the first frame is decoded, because the rotation comes with it.
 
-    Raises `UnreadableError` when it is no media file. A stream whose frames do not decode is still reported, unrotated.
+    Raises `UnreadableError` when it is no media file that passes the gate, and `MemoryError`. A stream whose frames do
+    not decode is still reported, unrotated.
     """
-    if path.is_file() and path.stat().st_size == 0:
-        raise UnreadableError("probe", "the file is empty")
+    require_file(path)
     level, skip_repeated = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)
     av.logging.set_skip_repeated(False)
@@ -126,14 +119,19 @@ def _probe(path: Path, logged: list[tuple[int, str, str]]) -> Probe:
             # Before anything is decoded of it, which takes packets.
             sound, picture = _sound(container, path), _picture(container, path)
             duration = None if container.duration is None else container.duration / av.time_base
-            return Probe(container.format.name, duration, picture, sound, _indexed(container, picture, sound))
+            return Probe(container.format.name, duration, picture, sound, _extents(container, picture, sound))
     except UnicodeEncodeError:
         raise UserError(f"{path}: its name is not UTF-8; rename it") from None
     except (av.FFmpegError, OSError) as error:
-        if error.errno in LACKING and (error.errno != errno.ENOMEM or memory_is_short()):
+        if error.errno == errno.ENOMEM:
+            raise MemoryError(os.strerror(errno.ENOMEM)) from None  # who asked knows how much there was
+        if error.errno in LACKING:
             raise StoppedError(f"the file could not be opened: {os.strerror(error.errno)}") from None
-        said = [message.strip() for _, _, message in logged] + [str(getattr(error, "strerror", None) or error)]
-        raise UnreadableError("probe", "not a readable media file", "; ".join(said)) from None
+        said = dict.fromkeys(message.strip() for _, _, message in logged)
+        if any(message.startswith(OFF_LIST) for message in said):
+            raise RefusedError("probe", "of a format that is not read: no container of moving pictures") from None
+        words = [*list(said)[:MOST_WORDS], str(getattr(error, "strerror", None) or error)]
+        raise UnreadableError("probe", "not a readable media file", "; ".join(words)) from None
 
 
 def _picture(container: av.container.InputContainer, path: Path) -> Picture | None:
@@ -222,6 +220,10 @@ def _sound(container: av.container.InputContainer, path: Path) -> Sound | None:
     return Sound(stream.index, context.name, context.rate, context.channels, choice.words)
 
 
-def _indexed(container: av.container.InputContainer, *chosen: Picture | Sound | None) -> bool:
-    counts = [container.streams[stream.index].frames for stream in chosen if stream is not None]
-    return container.format.name in INDEXED and all(counts)
+def _extents(
+    container: av.container.InputContainer, *chosen: Picture | Sound | None
+) -> dict[int, Extent | None] | None:
+    streams = [container.streams[stream.index] for stream in chosen if stream is not None]
+    if container.format.name not in INDEXED or not all(stream.frames for stream in streams):
+        return None
+    return {stream.index: indexed_extent(stream) for stream in streams}

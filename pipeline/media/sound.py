@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config import Media
 from pipeline.media.clock import Clock
+from pipeline.media.extents import require
+from pipeline.media.faults import UnreadableError
 from pipeline.media.ffmpeg import SOUND_MARKS, Decoder, output
-from pipeline.media.probe import Sound, UnreadableError
+from pipeline.media.probe import Sound
 from pipeline.media.source import source
 
 SAMPLE_BYTES = 4
@@ -45,12 +48,12 @@ def sound_command(path: Path, sound: Sound, clock: Clock) -> list[str]:
     )
 
 
-def placed(decoder: Decoder, rate: int) -> Iterator[NDArray[np.float32]]:
+def placed(decoder: Decoder, rate: int, media: Media) -> Iterator[NDArray[np.float32]]:
     """Yield the samples (n,) float32 of a `sound_command` from second 0 on.
 
     Before sound that begins late, and between parts that lie apart, is silence; of parts that overlap, and of sound
     before second 0, the later samples count and the earlier ones are left out. Raises `UnreadableError` when the
-    decoder does not say where its samples belong.
+    decoder does not say where its samples belong, and when there is more of them than ``media`` allows.
     """
     runs = _runs(decoder)
     filled = left = early = 0
@@ -64,6 +67,7 @@ def placed(decoder: Decoder, rate: int) -> Iterator[NDArray[np.float32]]:
                         "sound", f"{filled} samples, and no times of those that follow", decoder.words
                     )
                 gap = begin - filled if abs(begin - filled) > EXACT_SECONDS * rate else 0
+                require("sound", "s without sound", gap / rate, "max_gap", media)
                 early = max(0, -gap)
                 yield from _silence(gap)
                 filled += max(0, gap)
@@ -72,6 +76,7 @@ def placed(decoder: Decoder, rate: int) -> Iterator[NDArray[np.float32]]:
             kept = piece[early:]
             early -= len(piece) - len(kept)
             filled += len(kept)
+            require("sound", "s of sound", filled / rate, "max_seconds", media)
             yield kept
 
 

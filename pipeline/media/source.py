@@ -10,10 +10,14 @@ from typing import Any
 import ffmpeg
 
 from pipeline.media.clock import Clock
+from pipeline.media.faults import RefusedError
+from pipeline.media.gate import INPUT, address
 
-OPTIONS: dict[str, Any] = {"protocol_whitelist": "file", "threads": 1}
-"""One decoding thread: jobs run side by side. Only local files, whatever a playlist in disguise asks for."""
+OPTIONS: dict[str, Any] = {**INPUT, "threads": 1}
+"""One decoding thread: jobs run side by side."""
 
+LIST = {"protocol_whitelist": "file,data", "format_whitelist": "concat", "f": "concat", "safe": 0}
+"""Options of a list of inputs that comes with the command. Its entry is opened with those of `INPUT`."""
 
 GUESSED = {"all": "1", "later": "lt(POS\\,0)"}
 """Which packets have guessed times (`Clock.guessed`), as the bitstream filter asks for it."""
@@ -31,14 +35,20 @@ def source(path: Path, clock: Clock, rewrites: Mapping[int, str] | None = None, 
     options = OPTIONS | given | {f"bsf:{index}": ",".join(chain) for index, chain in filters.items()}
     if clock.pieces:
         # As the one entry of a list: else ffmpeg would mend the times of a broadcast in its own way first.
-        name = os.fsencode(path.absolute()).replace(b"'", b"'\\''")
-        entries = b64encode(b"ffconcat version 1.0\nfile 'file:" + name + b"'\n").decode()
-        options |= {"protocol_whitelist": "file,data", "f": "concat", "safe": 0}
-        return ffmpeg.input(f"data:text/plain;base64,{entries}", **options)
+        return ffmpeg.input(f"data:text/plain;base64,{b64encode(_list(path)).decode()}", **options | LIST)
     if clock.start is not None:
         # With `copyts` ffmpeg leaves the times to us, but for what is taken off here.
         options |= {"copyts": None, "itsoffset": f"{-clock.start:.6f}"}
-    return ffmpeg.input(f"file:{path}", **options)
+    return ffmpeg.input(address(path), **options)
+
+
+def _list(path: Path) -> bytes:
+    name = os.fsencode(address(path))
+    if b"\n" in name or b"\r" in name:
+        raise RefusedError("probe", "its times jump, which asks for a name without line breaks; rename it")
+    quoted = name.replace(b"'", b"'\\''")
+    given = [f"option {key} {value}\n".encode() for key, value in INPUT.items()]
+    return b"".join([b"ffconcat version 1.0\nfile '", quoted, b"'\n", *given])
 
 
 def _times(pieces: list[tuple[int, int]], guessed: str) -> str:

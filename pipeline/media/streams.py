@@ -14,8 +14,12 @@ from typing import Generic, TypeVar
 import av
 from av.stream import Discard, Disposition
 
+from pipeline.media.gate import open_media
+
 ENOUGH_PACKETS = 5000
 """A stream that has shown nothing new while another gave so many packets is not waited for."""
+DESCRIBED = 10
+"""Streams that are described; the rest is counted."""
 SIDE = Disposition.dependent | Disposition.still_image | Disposition.timed_thumbnails
 """Flags of streams that complete another one, or stand for it."""
 
@@ -73,8 +77,10 @@ def _choose(candidates: Sequence[_Candidate[Stream]], path: Path, what: str, eno
         return shown[candidate.stream.index], main, default, candidate.size
 
     best = max(candidates, key=rank).stream  # the first of equals
-    words = [_words(candidate, shown[candidate.stream.index], enough) for candidate in candidates]
-    return Choice(best, f"{len(words)} {what} ({'; '.join(words)}): stream {best.index} is taken")
+    words = [_words(candidate, shown[candidate.stream.index], enough) for candidate in candidates[:DESCRIBED]]
+    more = [f"{len(candidates) - DESCRIBED} more"] if len(candidates) > DESCRIBED else []
+    listed = "; ".join(words + more)
+    return Choice(best, f"{len(candidates)} {what} ({listed}): stream {best.index} is taken")
 
 
 def _words(candidate: _Candidate[Stream], shown: int, enough: int) -> str:
@@ -102,8 +108,3 @@ def _shown(streams: Sequence[Stream], path: Path, enough: int) -> dict[int, int]
             if min(read.values()) >= enough or max(read.values()) >= ENOUGH_PACKETS:
                 break
     return {index: min(read[index], enough) for index in read}
-
-
-def open_media(path: Path) -> av.container.InputContainer:
-    """Open a media file as ffmpeg is given it: a colon in a name is no protocol, a playlist opens no other file."""
-    return av.open(f"file:{path}", metadata_errors="ignore", options={"protocol_whitelist": "file"})

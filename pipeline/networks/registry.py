@@ -10,13 +10,12 @@ ValueError: network 'naive_fusion': sizes must be NaiveFusionSizes, not Attentio
 
 from collections.abc import Iterator, Mapping
 
-from torch import nn
-
-from pipeline.networks.attention import HISTORY, QUESTION, AttentionNetwork
+from pipeline.networks.attention import AttentionNetwork
 from pipeline.networks.base import Generator
 from pipeline.networks.captioner import CaptionerNetwork
 from pipeline.networks.hierarchical import HierarchicalNetwork
 from pipeline.networks.naive_fusion import NaiveFusionNetwork
+from pipeline.networks.reserved import can_name_an_input
 from pipeline.networks.sizes import SIZES, AttentionSizes, CaptionerSizes, HierarchicalSizes, NaiveFusionSizes, Sizes
 from pipeline.vocabulary import END
 
@@ -64,7 +63,7 @@ def _problems(
     if vocabulary_size <= END:
         yield f"a vocabulary of {vocabulary_size} entries has no room for the {END + 1} special ones"
     for feature, dims in feature_dims.items():
-        if not feature.isidentifier() or feature in (QUESTION, HISTORY) or hasattr(nn.ModuleDict, feature):
+        if not can_name_an_input(feature):
             yield f"{feature!r} cannot name a feature: letters, digits and '_', none of torch's names nor the network's"
         if dims < 1:
             yield f"feature {feature!r} has {dims} dimensions"

@@ -10,19 +10,26 @@ single entries.
 """
 
 from collections.abc import Iterable
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from pipeline.names import Name
+from pipeline.section import Section
+
+WIDEST = 65_536
+"""Units of a layer."""
+DEEPEST = 100
+"""Layers on one another."""
 
 
-class Sizes(BaseModel):
+class Sizes(Section):
     """Base of every network's sizes: immutable, unknown keys refused.
 
     takes_history: whether the network has an encoder for the dialog so far; without, a system needs `history: false`.
     takes_question: whether it reads the question and the description in front of it; without, it sees features alone.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     takes_history: ClassVar[bool] = True
     takes_question: ClassVar[bool] = True
 
@@ -48,22 +55,24 @@ class Sizes(BaseModel):
 class AttentionSizes(Sizes):
     """The attention network of the student-teacher paper (section 4)."""
 
-    embedding: int = Field(200, gt=0, description="word embedding of question, history and decoder")
-    question_hidden: int = Field(256, gt=0, description="question BLSTM, units per direction")
-    question_layers: int = Field(2, gt=0, description="layers of the question BLSTM")
+    embedding: int = Field(200, gt=0, le=WIDEST, description="word embedding of question, history and decoder")
+    question_hidden: int = Field(256, gt=0, le=WIDEST, description="question BLSTM, units per direction")
+    question_layers: int = Field(2, gt=0, le=DEEPEST, description="layers of the question BLSTM")
     history_hidden: int = Field(
-        256, gt=0, description="LSTM over a pair's words; BLSTM over pairs, units per direction"
+        256, gt=0, le=WIDEST, description="LSTM over a pair's words; BLSTM over pairs, units per direction"
     )
-    history_layers: int = Field(2, gt=0, description="layers of the LSTM over a pair's words")
-    projection: dict[str, int] = Field(
+    history_layers: int = Field(2, gt=0, le=DEEPEST, description="layers of the LSTM over a pair's words")
+    projection: dict[Name, Annotated[int, Field(gt=0, le=WIDEST)]] = Field(
         {"i3d_rgb": 512, "i3d_flow": 512, "vggish": 64, "i3d_r50": 512},
         description="output of each feature's projection layer; a feature not listed gets projection_default",
     )
-    projection_default: int = Field(512, gt=0, description="projection of a feature not listed in `projection`")
-    attention: int = Field(128, gt=0, description="size of the additive attentions")
-    context: int = Field(256, gt=0, description="size of the context vector g")
-    decoder_hidden: int = Field(256, gt=0, description="decoder LSTM units")
-    decoder_layers: int = Field(1, gt=0, description="decoder LSTM layers")
+    projection_default: int = Field(
+        512, gt=0, le=WIDEST, description="projection of a feature not listed in `projection`"
+    )
+    attention: int = Field(128, gt=0, le=WIDEST, description="size of the additive attentions")
+    context: int = Field(256, gt=0, le=WIDEST, description="size of the context vector g")
+    decoder_hidden: int = Field(256, gt=0, le=WIDEST, description="decoder LSTM units")
+    decoder_layers: int = Field(1, gt=0, le=DEEPEST, description="decoder LSTM layers")
     dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
 
     @property
@@ -85,15 +94,15 @@ class AttentionSizes(Sizes):
 class NaiveFusionSizes(Sizes):
     """The AVSD baseline: naive fusion of question, history and features."""
 
-    embedding: int = Field(100, gt=0, description="word embedding")
-    hidden: int = Field(128, gt=0, description="question, history and decoder LSTM units")
-    question_layers: int = Field(2, gt=0, description="layers of the question LSTM")
-    history_layers: int = Field(2, gt=0, description="layers of the history's word LSTM")
-    decoder_layers: int = Field(2, gt=0, description="layers of the decoder LSTM")
-    projection: int = Field(512, gt=0, description="output of each feature's projection layer")
-    attention: int = Field(128, gt=0, description="size of the attention over a feature's steps")
-    fusion: int = Field(256, gt=0, description="size of the summed projections of the features")
-    output: int = Field(128, gt=0, description="projection before the softmax")
+    embedding: int = Field(100, gt=0, le=WIDEST, description="word embedding")
+    hidden: int = Field(128, gt=0, le=WIDEST, description="question, history and decoder LSTM units")
+    question_layers: int = Field(2, gt=0, le=DEEPEST, description="layers of the question LSTM")
+    history_layers: int = Field(2, gt=0, le=DEEPEST, description="layers of the history's word LSTM")
+    decoder_layers: int = Field(2, gt=0, le=DEEPEST, description="layers of the decoder LSTM")
+    projection: int = Field(512, gt=0, le=WIDEST, description="output of each feature's projection layer")
+    attention: int = Field(128, gt=0, le=WIDEST, description="size of the attention over a feature's steps")
+    fusion: int = Field(256, gt=0, le=WIDEST, description="size of the summed projections of the features")
+    output: int = Field(128, gt=0, le=WIDEST, description="projection before the softmax")
     dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
 
     @property
@@ -107,13 +116,17 @@ class HierarchicalSizes(Sizes):
 
     takes_history: ClassVar[bool] = False
 
-    embedding: int = Field(256, gt=0, description="word embedding of question and decoder; layer before the softmax")
-    question_hidden: int = Field(256, gt=0, description="question GRU, units per direction")
-    question_layers: int = Field(1, gt=0, description="layers of the question GRU")
-    projection: int = Field(512, gt=0, description="output of each feature's linear projection")
-    attention: int = Field(128, gt=0, description="size of the additive attentions, within modalities and over them")
-    context: int = Field(256, gt=0, description="size of the hierarchical context vector")
-    decoder_hidden: int = Field(256, gt=0, description="units of both GRUs of the decoder")
+    embedding: int = Field(
+        256, gt=0, le=WIDEST, description="word embedding of question and decoder; layer before the softmax"
+    )
+    question_hidden: int = Field(256, gt=0, le=WIDEST, description="question GRU, units per direction")
+    question_layers: int = Field(1, gt=0, le=DEEPEST, description="layers of the question GRU")
+    projection: int = Field(512, gt=0, le=WIDEST, description="output of each feature's linear projection")
+    attention: int = Field(
+        128, gt=0, le=WIDEST, description="size of the additive attentions, within modalities and over them"
+    )
+    context: int = Field(256, gt=0, le=WIDEST, description="size of the hierarchical context vector")
+    decoder_hidden: int = Field(256, gt=0, le=WIDEST, description="units of both GRUs of the decoder")
     dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
 
     @property
@@ -131,15 +144,18 @@ class CaptionerSizes(Sizes):
     takes_history: ClassVar[bool] = False
     takes_question: ClassVar[bool] = False
 
-    width: int = Field(2576, gt=0, description="word embedding, GRU layers and the video's latent vector")
-    layers: int = Field(2, gt=0, description="GRU layers, each with a residual connection")
+    width: int = Field(2576, gt=0, le=WIDEST, description="word embedding, GRU layers and the video's latent vector")
+    layers: int = Field(2, gt=0, le=DEEPEST, description="GRU layers, each with a residual connection")
     dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and after each GRU layer")
     inject: Literal["add", "init", "concat"] = Field(
         "add", description="the video's latent vector: added to each word, the layers' first state, or beside each word"
     )
     adaptor: bool = Field(False, description="an adaptor of the pooled features: students of rep and rep_ce have one")
     adaptor_hidden: int | None = Field(
-        None, gt=0, description="units of the adaptor's two hidden layers; null: as many as the features' dimensions"
+        None,
+        gt=0,
+        le=WIDEST,
+        description="units of the adaptor's two hidden layers; null: as many as the features' dimensions",
     )
     adaptor_dropout: float = Field(0.1, ge=0, lt=1, description="in the adaptor, after each hidden layer")
     adaptor_residual: bool = Field(False, description="the adaptor adds to its input, and starts as the identity")

@@ -18,17 +18,19 @@ __all__ = ["Plan"]
 class Plan(Settings):
     """The jobs a configuration implies (`jobs`), with their files (`files`) and settings (`settings`).
 
-    Raises `UserError` naming the first file of the user's that is missing.
+    Raises `UserError` naming the first file of the user's that is missing. check: False where a job plans itself again,
+    which has only the files it reads.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, check: bool = True) -> None:
         super().__init__(config)
-        check_files(self)
+        if check:
+            check_files(self)
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> Self:
+    def of(cls, values: dict[str, Any], check: bool = True) -> Self:
         """The plan of a configuration given as a plain mapping."""
-        return cls(parse(values))
+        return cls(parse(values), check)
 
     @cached_property
     def distillation(self) -> Settings | None:

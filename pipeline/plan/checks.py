@@ -1,6 +1,8 @@
 """Whether the files of the user's that a plan names are there. None is opened."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline.corpus.captions.reading import caption_files
 from pipeline.corpus.importing import training_file
@@ -9,11 +11,16 @@ from pipeline.plan.settings import Settings
 
 
 def check_files(files: Settings) -> None:
-    """Raises `UserError` naming the first file of the user's that is missing."""
-    if files.config.nodes > 1:
+    """Raises `UserError` naming the first file of the user's that is missing, or that Snakemake cannot name.
+
+    Or a device that no job can be told.
+    """
+    _check_names(files.config.model_dump(exclude={"videos"}))
+    device = files.config.device
+    if device.startswith("cuda:"):
         raise UserError(
-            f"nodes: {files.config.nodes}, but the workflow trains a system on one machine; train it by hand on "
-            "several (`srun avsd train SYSTEM`), and the workflow goes on from its model"
+            f"device: {device!r} is one GPU, and the workflow gives each job one of its own; give cuda, and "
+            f"leave it the one alone with CUDA_VISIBLE_DEVICES={device.removeprefix('cuda:')}"
         )
     for feature in files.gathered:
         files.shards(feature)  # which raises where there is nothing to gather
@@ -34,6 +41,15 @@ def check_files(files: Settings) -> None:
     for name in files.pretrained:
         _check_captions(files, name)
         _check_npy(files, name)
+
+
+def _check_names(section: Mapping[str, Any], above: str = "") -> None:
+    """In a path that Snakemake reads, braces would be wildcards. The plan looks after those of videos."""
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            _check_names(value, f"{above}{key}.")
+        elif isinstance(value, Path) and {"{", "}"} & set(str(value)):
+            raise UserError(f"{above}{key}: {value}: Snakemake takes braces in a path for wildcards; name it otherwise")
 
 
 def _check(paths: list[Path], key: str, kind: str = "file") -> None:

@@ -149,7 +149,14 @@ class Jobs:
         return ["table1", *papers, *(f"descriptions_{test_set}" for test_set in dict.fromkeys(unasked))]
 
     @property
-    def gpu(self) -> int:
-        """GPUs a job that can use one asks for: 1 with a CUDA device, or with `auto` on a machine that has one."""
-        has_one = self.config.device == "auto" and Path("/dev/nvidia0").exists()
-        return int(has_one or self.config.device.startswith("cuda"))
+    def gpu(self) -> int | None:
+        """GPUs that a job which can use one asks for: 1, or None, of no use, where `device` says cpu.
+
+        Whether there is one shows where the job runs, which need not be here.
+        """
+        return None if self.config.device == "cpu" else 1
+
+    @property
+    def training_gpus(self) -> int | None:
+        """GPUs of a training, on all its machines together."""
+        return None if self.gpu is None else self.gpu * self.config.processes * self.config.nodes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pipeline.config.dependence import (
     trained_entry,
     training_values,
 )
+from pipeline.config.features import Limits
 from pipeline.config.systems import ANSWER
 from pipeline.plan.files import Files
 from pipeline.plan.pretraining import pretraining
@@ -29,18 +31,20 @@ MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos"
 class Settings(Files):
     """The jobs, with exactly the settings that the result of each depends on (`config.dependence`)."""
 
-    def machine(self, name: str | None = None, feature: str | None = None) -> str:
-        """Where things are, the device, how many bad videos are put up with.
+    def machine(self, name: str | None = None, feature: str | None = None, below: Path = Path()) -> str:
+        """Where things are, the device, which videos are put up with.
 
         And what else a card says of the system ``name``, how large a batch of ``feature`` is. Inputs are followed as
-        files, so no result depends on these settings.
+        files, so no result depends on these settings. below: the folder in which a job finds everything that the
+        configuration names by a relative path.
         """
-        places = {key: getattr(self.config, key) for key in MACHINE_KEYS}
-        bad = {"media": {"max_bad_fraction": self.config.media.max_bad_fraction}}
+        places = _below(below, {key: getattr(self.config, key) for key in MACHINE_KEYS})
+        limits = {"media": self.config.media.model_dump(include=set(Limits.model_fields))}
         said = {} if name is None else {"systems": {name: self._said(name)}}
         batch = {} if feature is None else {"features": {feature: self._batch(feature)}}
-        corpus = {"videos": self.video_folder, "dialogs": self.dialog_files(), "captions": self.caption_files()}
-        return _json({**places, **bad, **said, **batch, **corpus})
+        files = {"dialogs": _below(below, self.dialog_files()), "captions": _below(below, self.caption_files())}
+        videos = _below(below, {"videos": self.video_folder})
+        return _json({**places, **limits, **said, **batch, **videos, **files})
 
     def _batch(self, feature: str) -> dict[str, Any]:
         settings = self.config.features[feature]
@@ -83,11 +87,12 @@ class Settings(Files):
             decoded["media"] = media_values(self.config, feature)
         return decoded
 
-    def npy_settings(self, feature: str) -> str:
+    def npy_settings(self, feature: str, below: Path = Path()) -> str:
         """For `avsd features import`, as its arguments."""
         settings = self.config.features[feature]
         shards = self.config.corpus.shards
-        return f"{shlex.quote(str(settings.npy))} --shards {shards} --dtype {settings.dtype}"
+        assert settings.npy is not None
+        return f"{shlex.quote(str(below / settings.npy))} --shards {shards} --dtype {settings.dtype}"
 
     def vocabulary_settings(self) -> str:
         """For `avsd vocabulary`: the minimum count, and what is counted."""
@@ -139,6 +144,10 @@ class Settings(Files):
         """Entries of systems, and the bare features they name."""
         names = dict.fromkeys(feature for entry in entries.values() for feature in entry.get("features", ()))
         return {"systems": entries, "features": {f: {"network": self.config.features[f].network} for f in names}}
+
+
+def _below(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: folder / value if isinstance(value, Path) else value for key, value in values.items()}
 
 
 def _leave_out(values: dict[str, Any], names: set[str]) -> None:

@@ -6,13 +6,13 @@ with the page while text keeps its size, so one drawing serves phones and wide s
 
 import base64
 from collections.abc import Iterator, Sequence
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.answers.explain import Explanation, Modality
 from pipeline.answers.explain_clip import Clip
+from pipeline.inert import html
 from pipeline.report.attention_text import chips, numbers_table, shares_label, strips_label
 from pipeline.report.charts import COLOURS, ticks
 
@@ -53,21 +53,21 @@ def _shares(explanation: Explanation) -> str:
             name = explanation.modalities[place].name
             rects.append(
                 f'<rect class="c{place % COLOURS}" x="{10 * column + 0.5:g}" y="{max(top, 0):.2f}" width="9"'
-                f' height="{100 * share:.2f}"><title>{escape(words[column])}: {escape(name)} {share:.2f}</title></rect>'
+                f' height="{100 * share:.2f}"><title>{html(words[column])}: {html(name)} {share:.2f}</title></rect>'
             )
     legend = "".join(
-        f'<li><span class="swatch c{place % COLOURS}"></span>{escape(modality.name)}</li>'
+        f'<li><span class="swatch c{place % COLOURS}"></span>{html(modality.name)}</li>'
         for place, modality in reversed(list(enumerate(explanation.modalities)))
     )
     kind = ' class="short"' if len(words) <= 14 and max(map(len, words)) <= 9 else ""
-    listed = "".join(f"<li>{escape(word)}</li>" for word in words)
+    listed = "".join(f"<li>{html(word)}</li>" for word in words)
     return (
         "<figure><figcaption>Which modality each word came from</figcaption>"
         f'<ul class="legend" aria-label="Modalities, from the top of a column down">{legend}</ul>'
         '<div class="shares"><div class="scale" aria-hidden="true"><span>1</span><span>0.5</span><span>0</span></div>'
         f'<div class="columns" style="max-width:{64 * len(words)}px">'
         f'<svg viewBox="0 0 {10 * len(words)} 100" preserveAspectRatio="none" role="img"'
-        f' aria-label="{escape(shares_label(explanation))}">{"".join(rects)}</svg>'
+        f' aria-label="{html(shares_label(explanation))}">{"".join(rects)}</svg>'
         f"<ol{kind}>{listed}</ol></div></div></figure>"
     )
 
@@ -103,7 +103,7 @@ def _axis(seconds: float) -> str:
 def _strips(words: Sequence[str], modality: Modality, place: int, seconds: float) -> str:
     assert modality.times is not None
     if not len(modality.times):
-        return f'<div class="modality"><p><b>{escape(modality.name)}</b>: nothing of it here</p></div>'
+        return f'<div class="modality"><p><b>{html(modality.name)}</b>: nothing of it here</p></div>'
     edges, weights, merged = cells(modality.times, modality.weights, seconds)
     darkest = float(weights.max()) or 1.0
     note = f"full colour: weight {darkest:.2g} (even spread: {merged / len(modality.times):.2g})"
@@ -119,10 +119,10 @@ def _strips(words: Sequence[str], modality: Modality, place: int, seconds: float
             f'<svg class="strip c{place % COLOURS}" viewBox="0 0 1000 10" preserveAspectRatio="none"'
             f' shape-rendering="crispEdges">{rects}</svg>'
         )
-        rows.append(f'<div class="row"><span>{escape(word)}</span>{strip}</div>')
+        rows.append(f'<div class="row"><span>{html(word)}</span>{strip}</div>')
     return (
-        f'<div class="modality"><p><b>{escape(modality.name)}</b> {note}</p>'
-        f'<div role="img" aria-label="{escape(strips_label(words, modality))}">{"".join(rows)}</div></div>'
+        f'<div class="modality"><p><b>{html(modality.name)}</b> {note}</p>'
+        f'<div role="img" aria-label="{html(strips_label(words, modality))}">{"".join(rows)}</div></div>'
     )
 
 
@@ -164,17 +164,17 @@ def _level(clip: Clip) -> str:
     )
     return (
         f'<div class="level"><div class="row"><span>sound<br>{level_range}</span>'
-        f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" aria-label="{escape(label)}">'
+        f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" aria-label="{html(label)}">'
         f'<path d="{"".join(path)}L{x:.1f} 100Z"/></svg></div></div>'
     )
 
 
 def _over_text(words: Sequence[str], modality: Modality, place: int) -> str:
     rows = "".join(
-        f'<div class="row"><span>{escape(word)}</span><span>{chips(modality, row)}</span></div>'
+        f'<div class="row"><span>{html(word)}</span><span>{chips(modality, row)}</span></div>'
         for word, row in zip(words, modality.weights, strict=True)
     )
     return (
-        f"<details><summary>Where in the {escape(modality.name)}</summary>"
+        f"<details><summary>Where in the {html(modality.name)}</summary>"
         f'<div class="texts c{place % COLOURS}">{rows}</div></details>'
     )

@@ -1,11 +1,11 @@
 """`avsd ask --explain`: the answers of a conversation with their pictures of attention, one self-contained page."""
 
-from html import escape
 from pathlib import Path
 
 from pipeline import __version__
 from pipeline.asking.conversation import Told
 from pipeline.files import write_text
+from pipeline.inert import html
 from pipeline.report.attention import attention_figure
 from pipeline.report.templates import part
 
@@ -20,8 +20,8 @@ def write_page(target: Path, told: Told) -> None:
     for number in reversed(range(len(told.answers))):
         one = told.answers[number]
         sections.append(
-            f'<section id="answer{number + 1}"><h2>{escape(one.question)}</h2>'
-            f"<p><b>{escape(one.answer)}</b></p>{attention_figure(one, told.clip)}</section>"
+            f'<section id="answer{number + 1}"><h2>{html(one.question)}</h2>'
+            f"<p><b>{html(one.answer)}</b></p>{attention_figure(one, told.clip)}</section>"
         )
     write_text(
         target,
@@ -29,9 +29,9 @@ def write_page(target: Path, told: Told) -> None:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        f'<link rel="icon" href="data:,">\n<title>{escape(told.video)}: questions and answers</title>\n'
-        f"<style>\n{style}</style>\n</head>\n<body>\n<header><h1>{escape(told.video)}</h1>"
-        f'<p class="muted">Answered by {escape(told.label)} (<code>{escape(told.system)}</code>), '
+        f'<link rel="icon" href="data:,">\n<title>{html(told.video)}: questions and answers</title>\n'
+        f"<style>\n{style}</style>\n</head>\n<body>\n<header><h1>{html(told.video)}</h1>"
+        f'<p class="muted">Answered by {html(told.label)} (<code>{html(told.system)}</code>), '
         f"avsd {__version__}</p>"
         f"{_before(told)}</header>\n<main>\n{chr(10).join(sections)}\n</main>\n</body>\n</html>\n",
     )
@@ -39,9 +39,9 @@ def write_page(target: Path, told: Told) -> None:
 
 def _before(told: Told) -> str:
     """The description and the turns that stood before the first question."""
-    parts = [f"<p>Description: {escape(told.description)}</p>"] if told.description else []
+    parts = [f"<p>Description: {html(told.description)}</p>"] if told.description else []
     if told.history:
-        turns = "".join(f"<li>{escape(turn.question)} <b>{escape(turn.answer)}</b></li>" for turn in told.history)
+        turns = "".join(f"<li>{html(turn.question)} <b>{html(turn.answer)}</b></li>" for turn in told.history)
         parts.append(
             f"<details><summary>The dialog before ({len(told.history)} turns)</summary><ol>{turns}</ol></details>"
         )

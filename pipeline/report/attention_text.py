@@ -1,12 +1,12 @@
 """What stands in words in and beside the picture of attention: labels for readers, texts with weights, the numbers."""
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.answers.explain import Explanation, Modality
+from pipeline.inert import html
 
 STRONGEST = 45
 """Per cent of colour behind the text with the highest weight: it stays readable in dark and light."""
@@ -34,24 +34,24 @@ def chips(modality: Modality, weights: NDArray[np.float32]) -> str:
     """Texts, each behind as much colour as it has weight (of the modality's largest); a long one is cut."""
     largest = float(modality.weights.max(initial=0)) or 1.0
     return " ".join(
-        f'<mark style="--share:{STRONGEST * weight / largest:.0f}%" title="{escape(text)}: {weight:.2f}">'
-        f"{escape(text if len(text) <= LONG else text[: LONG - 1] + '…')}</mark>"
+        f'<mark style="--share:{STRONGEST * weight / largest:.0f}%" title="{html(text)}: {weight:.2f}">'
+        f"{html(text if len(text) <= LONG else text[: LONG - 1] + '…')}</mark>"
         for text, weight in zip(modality.steps, weights, strict=True)
     )
 
 
 def numbers_table(explanation: Explanation) -> str:
     """A table, a row a word: each modality's weight, and where its attention is highest."""
-    head = "".join(f'<th scope="col">{escape(modality.name)}</th>' for modality in explanation.modalities)
+    head = "".join(f'<th scope="col">{html(modality.name)}</th>' for modality in explanation.modalities)
     rows = []
     for number, word in enumerate(explanation.words):
         cells = []
         for place, modality in enumerate(explanation.modalities):
             share = "" if explanation.shares is None else f"{explanation.shares[number, place]:.2f}"
             cells.append(
-                f'<td>{share}<small class="paper">{escape(_most(modality, modality.weights[number]))}</small></td>'
+                f'<td>{share}<small class="paper">{html(_most(modality, modality.weights[number]))}</small></td>'
             )
-        rows.append(f'<tr><th scope="row">{escape(word)}</th>{"".join(cells)}</tr>')
+        rows.append(f'<tr><th scope="row">{html(word)}</th>{"".join(cells)}</tr>')
     return (
         "<details><summary>The numbers</summary>"
         '<div class="scroll" tabindex="0" role="region" aria-label="The numbers"><table class="narrow">'

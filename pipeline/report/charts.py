@@ -6,7 +6,8 @@ Series differ by colour, dash and marker, so that they can be told apart without
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+
+from pipeline.inert import html
 
 COLOURS = 8
 _DASHES = ("", "6 3", "2 2", "8 3 2 3", "12 4", "4 1")
@@ -88,11 +89,11 @@ def line_chart(series: Sequence[Series], x_label: str, y_label: str) -> str:
     y = _HEIGHT - 22
     parts += [f'<text x="{x_of(tick):.1f}" y="{y}" text-anchor="middle">{_tick(tick)}</text>' for tick in x_ticks]
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(f'<text class="axis" x="{middle}" y="{_HEIGHT - 5}" text-anchor="middle">{escape(x_label)}</text>')
+    parts.append(f'<text class="axis" x="{middle}" y="{_HEIGHT - 5}" text-anchor="middle">{html(x_label)}</text>')
     for one in series:
         path = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in one.points)
         marks = "".join(_marker(one.style, x_of(x), y_of(y)) for x, y in one.points) if len(one.points) <= 30 else ""
-        name = f"<title>{escape(one.name)}</title>"
+        name = f"<title>{html(one.name)}</title>"
         line = f'<polyline class="line c{one.style % COLOURS}" points="{path}"{_dash(one.style)}/>'
         parts.append(f"<g>{name}{line}{marks}</g>")
     return _svg(_HEIGHT, f"{y_label} by {x_label}", parts)
@@ -108,11 +109,11 @@ def bar_chart(bars: Sequence[Bar], base: float | None, label: str) -> str:
         y = 4 + index * step
         width = max(bar.share * scale, 0.5)
         parts.append(
-            f"<g><title>{escape(bar.name)}: {escape(bar.text)}</title>"
-            f'<text x="{left - 6}" y="{y + 13}" text-anchor="end">{escape(_short(bar.name))}</text>'
+            f"<g><title>{html(bar.name)}: {html(bar.text)}</title>"
+            f'<text x="{left - 6}" y="{y + 13}" text-anchor="end">{html(_short(bar.name))}</text>'
             f'<rect class="bar c{bar.style % COLOURS}" x="{left}" y="{y + 2}" width="{width:.1f}"'
             f' height="{step - 7}" rx="2"/>'
-            f'<text x="{left + width + 5:.1f}" y="{y + 13}">{escape(bar.text)}</text></g>'
+            f'<text x="{left + width + 5:.1f}" y="{y + 13}">{html(bar.text)}</text></g>'
         )
     if base is not None:
         x = left + base * scale
@@ -121,7 +122,7 @@ def bar_chart(bars: Sequence[Bar], base: float | None, label: str) -> str:
 
 
 def _svg(height: int, label: str, parts: Sequence[str]) -> str:
-    head = f'<svg class="chart" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(label)}">'
+    head = f'<svg class="chart" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{html(label)}">'
     return head + "".join(parts) + "</svg>"
 
 

@@ -12,12 +12,15 @@ import yaml
 from pipeline import __version__
 from pipeline.config import Config
 from pipeline.corpus.shards import shard_name
+from pipeline.corpus.statistics import read_statistics
+from pipeline.features.index import WHAT
+from pipeline.features.quarantine import read_gathered
 from pipeline.files import finished_files
-from pipeline.hdf5 import open_hdf5
+from pipeline.hdf5 import attributes, dataset, malformed, open_hdf5
 from pipeline.layout import Layout
-from pipeline.report.results import descriptions, display_names, read_curves, read_if_there
+from pipeline.report.results import descriptions, display_names, read_curves
+from pipeline.systems.info import Measured, read_info
 from pipeline.systems.provenance import git_commit
-from pipeline.texts import read_records
 
 _PACKAGES = ("torch", "torchvision", "torchaudio", "lightning", "h5py", "av", "pycocoevalcap", "snakemake", "numpy")
 _TAKEN_OUT = {
@@ -74,13 +77,13 @@ def features(config: Config) -> list[FeatureFacts]:
 
 def _feature(name: str, shards: list[Path]) -> FeatureFacts:
     videos = 0
-    attributes: dict[str, str] = {}
+    said: dict[str, str] = {}
     for path in shards:
-        with open_hdf5(path, "a feature shard") as file:
-            videos += len(file["video_ids"])
-            attributes = {key: str(value) for key, value in file.attrs.items()}
-    shown = tuple((key, attributes[key]) for key in _SHOWN_ATTRIBUTES if key in attributes)
-    return FeatureFacts(name, len(shards), videos, attributes.get("weights", "not stated (precomputed)"), shown)
+        with open_hdf5(path, WHAT) as file, malformed(path, WHAT):
+            videos += len(dataset(file, "video_ids", ["text"], "(videos,)"))
+            said = {key: str(value) for key, value in attributes(file).items()}
+    shown = tuple((key, said[key]) for key in _SHOWN_ATTRIBUTES if key in said)
+    return FeatureFacts(name, len(shards), videos, said.get("weights", "not stated (precomputed)"), shown)
 
 
 def quarantine(config: Config) -> list[dict[str, str]]:
@@ -89,7 +92,7 @@ def quarantine(config: Config) -> list[dict[str, str]]:
     lines = []
     for path in (layout.quarantine_shard(shard_name(shard)) for shard in range(config.corpus.shards)):
         if path.is_file():
-            lines += read_records(path, "excel-tab")
+            lines += read_gathered(path)
     return lines
 
 
@@ -99,7 +102,8 @@ def systems(config: Config) -> list[dict[str, Any]]:
     lines = []
     for name in config.run:
         model, trained = config.trained(name)
-        info = read_if_there(layout.model(model) / "system.json") or {}
+        path = layout.model(model) / "system.json"
+        info = read_info(path, Measured) if path.is_file() else {}
         train, test = descriptions(config, name)
         lines.append(
             {
@@ -158,7 +162,7 @@ def warnings(config: Config, found: list[FeatureFacts], unread: int) -> list[str
 
 def corpus_notes(config: Config) -> list[str]:
     """What the import did to the splits, as sentences."""
-    statistics = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
+    statistics = read_statistics(Layout(config.results).corpus / "statistics.json")
     if config.corpus.keep_trial_in_validation:
         notes = ["Trial videos were kept in validation (the paper's literal setting)."]
     else:

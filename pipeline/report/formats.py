@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from pipeline.inert import cells, latex, markdown, markdown_line
 from pipeline.report.rows import CorpusTable, FigureRow, FigureTable, ResultRow, ResultTable
 from pipeline.scoring.names import METRICS
 from pipeline.scoring.significance import SIGNIFICANT
@@ -51,24 +52,29 @@ def _half_width(row: ResultRow, metric: str) -> str:
 def result_markdown(table: ResultTable) -> str:
     """Two or three lines a row: this run, the paper, the difference."""
     head = ["System", "desc. train", "desc. test", "", *METRICS]
-    lines = [f"**Table {table.number}.** {table.title}", "", _pipes(head)]
+    lines = [f"**Table {table.number}.** {markdown(table.title)}", "", _pipes(head)]
     lines.append("|---|---|---|---|" + "---:|" * len(METRICS))
     for row in table.rows:
-        for index, (source, cells) in enumerate(_figures(row)):
+        for index, (source, figures) in enumerate(_figures(row)):
             first = [row.label, row.train, row.test] if index == 0 else ["", "", ""]
-            lines.append(_pipes([*first, source, *cells]))
-    return "\n".join([*lines, "", *(f"{note}  " for note in table.notes)]) + "\n"
+            lines.append(_pipes([*first, source, *figures]))
+    return "\n".join([*lines, *_notes(table.notes)]) + "\n"
 
 
 def corpus_markdown(table: CorpusTable) -> str:
     """Counts of this run and of the paper."""
-    lines = [f"**Table {table.number}.** {table.title}", "", _pipes(["", "", RUN, PAPER]), "|---|---|---:|---:|"]
+    lines = [f"**Table {table.number}.** {markdown(table.title)}", "", _pipes(["", "", RUN, PAPER])]
+    lines.append("|---|---|---:|---:|")
     lines += [_pipes([split, quantity, _count(run), _count(paper)]) for split, quantity, run, paper in table.rows]
-    return "\n".join([*lines, "", *(f"{note}  " for note in table.notes)]) + "\n"
+    return "\n".join([*lines, *_notes(table.notes)]) + "\n"
 
 
-def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|").replace("*", r"\*") for cell in cells) + " |"
+def _pipes(line: Sequence[str]) -> str:
+    return "| " + " | ".join(map(markdown, line)) + " |"
+
+
+def _notes(notes: Iterable[str]) -> list[str]:
+    return ["", *(f"{markdown_line(note)}  " for note in notes)]
 
 
 def _count(value: int | None) -> str:
@@ -103,7 +109,7 @@ def corpus_csv(table: CorpusTable) -> str:
 
 def _csv(lines: Sequence[Sequence[object]]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(lines)
+    csv.writer(buffer, lineterminator="\n").writerows(map(cells, lines))
     return buffer.getvalue()
 
 
@@ -112,9 +118,9 @@ def result_latex(table: ResultTable) -> str:
     head = ["System", "desc.\\ train", "desc.\\ test", "", *METRICS]
     body = []
     for row in table.rows:
-        for index, (source, cells) in enumerate(_figures(row)):
+        for index, (source, figures) in enumerate(_figures(row)):
             first = [row.label, row.train, row.test] if index == 0 else ["", "", ""]
-            body.append(_ampersands([*map(_escape, first), source, *map(_escape, cells)]))
+            body.append(_ampersands([*map(latex, first), source, *map(latex, figures)]))
     return _latex(table.number, table.title, "lll@{\\quad}l" + "r" * len(METRICS), head, body, table.notes)
 
 
@@ -129,20 +135,21 @@ def _figure_lines(table: FigureTable, row: FigureRow) -> list[list[str]]:
     sources = [(RUN, row.run), *([] if row.paper is None else [(PAPER, row.paper)])]
     lines = []
     for place, (source, figures) in enumerate(sources):
-        cells = [row.status, *[""] * (len(table.columns) - 1)]
+        found = [row.status, *[""] * (len(table.columns) - 1)]
         if figures is not None:
-            cells = [column.shown(figures) for column in table.columns]
-        lines.append([row.label if place == 0 else "", source, *cells])
+            found = [column.shown(figures) for column in table.columns]
+        lines.append([row.label if place == 0 else "", source, *found])
     return lines
 
 
 def figure_markdown(table: FigureTable) -> str:
     """One or two lines a row: this run, the paper."""
-    heading = f"**Table {table.number}.** {table.title}" if table.number else f"**{table.title}**"
+    title = markdown(table.title)
+    heading = f"**Table {table.number}.** {title}" if table.number else f"**{title}**"
     lines = [heading, "", _pipes(["System", "", *(c.name for c in table.columns)])]
     lines.append("|---|---|" + "---:|" * len(table.columns))
-    lines += [_pipes(cells) for row in table.rows for cells in _figure_lines(table, row)]
-    return "\n".join([*lines, "", *(f"{note}  " for note in table.notes)]) + "\n"
+    lines += [_pipes(line) for row in table.rows for line in _figure_lines(table, row)]
+    return "\n".join([*lines, *_notes(table.notes)]) + "\n"
 
 
 def figure_csv(table: FigureTable) -> str:
@@ -158,8 +165,8 @@ def figure_csv(table: FigureTable) -> str:
 
 def figure_latex(table: FigureTable) -> str:
     """A `tabular` with the rules of booktabs."""
-    head = ["System", "", *(_escape(column.name) for column in table.columns)]
-    body = [_ampersands(map(_escape, cells)) for row in table.rows for cells in _figure_lines(table, row)]
+    head = ["System", "", *(latex(column.name) for column in table.columns)]
+    body = [_ampersands(map(latex, line)) for row in table.rows for line in _figure_lines(table, row)]
     columns = "l@{\\quad}l" + "r" * len(table.columns)
     return _latex(table.number, table.title, columns, head, body, table.notes)
 
@@ -172,7 +179,7 @@ def _latex(
         [
             "% needs \\usepackage{booktabs}",
             "\\begin{table}",
-            f"\\caption{{{_escape(f'{which}{title}. ' + ' '.join(notes))}}}",
+            f"\\caption{{{latex(f'{which}{title}. ' + ' '.join(notes))}}}",
             f"\\begin{{tabular}}{{{columns}}}",
             "\\toprule",
             _ampersands(head),
@@ -186,16 +193,8 @@ def _latex(
     )
 
 
-def _ampersands(cells: Iterable[str]) -> str:
-    return " & ".join(cells) + " \\\\"
-
-
-_LATEX = {"\\": "\\textbackslash{}", "±": "$\\pm$", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
-_LATEX |= {character: "\\" + character for character in "&%$#_{}"}
-
-
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+def _ampersands(line: Iterable[str]) -> str:
+    return " & ".join(line) + " \\\\"
 
 
 RESULT_FORMATS: dict[str, Callable[[ResultTable], str]] = {

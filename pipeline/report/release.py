@@ -13,14 +13,16 @@ from typing import Any
 from pipeline.config import CHALLENGE, Config
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.inert import markdown
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
 from pipeline.progress import log
 from pipeline.report.formats import result_csv, result_markdown
 from pipeline.report.results import descriptions
 from pipeline.report.tables import result_table
+from pipeline.scoring.written import read_scores_file
 from pipeline.systems.system import CARD
-from pipeline.texts import read_bytes, read_json
+from pipeline.texts import read_bytes
 
 SUMS = "SHA256SUMS"
 # The earliest time an archive can give a file; the answers say themselves what made them.
@@ -66,7 +68,7 @@ def _finished(config: Config, name: str, test_set: str, partial: bool) -> dict[s
             return {}
     return {
         f"answers/{name}/{test_set}.json": read_bytes(answers),
-        f"scores/{name}/{test_set}.json": _json({k: v for k, v in read_json(scores).items() if k != "items"}),
+        f"scores/{name}/{test_set}.json": _json({k: v for k, v in read_scores_file(scores).items() if k != "items"}),
         f"cards/{name}.md": read_bytes(layout.model(model) / CARD),
     }
 
@@ -80,7 +82,7 @@ def _readme(config: Config) -> str:
     lines.append("|---|---|---|---|")
     for name in config.run:
         train, test = descriptions(config, name)
-        lines.append(f"| `{name}` | {config.systems[name].label} | {train} | {test} |")
+        lines.append(f"| `{name}` | {markdown(config.systems[name].label)} | {markdown(train)} | {markdown(test)} |")
     lines += [
         "",
         "answers/SYSTEM/TEST SET.json: the test set's dialogs with the answers filled in, `generated` where a system",

@@ -8,9 +8,11 @@ from typing import Any
 
 from pipeline.config import Config, Description
 from pipeline.config.systems import DescribedUnseen
+from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.report.paper import AUTOMATIC, MANUAL, NONE
-from pipeline.texts import read_json, read_records
+from pipeline.scoring.written import read_scores_file
+from pipeline.texts import quoted, read_json, read_records
 
 Scores = Mapping[str, Any]
 IN_SAMPLE = "auto, in sample"
@@ -24,8 +26,8 @@ def read_if_there(path: Path) -> Any | None:
 
 def read_scores(config: Config, system: str, test_set: str) -> Scores | None:
     """Scores of a system on a test set; None when it was not scored."""
-    scores: Scores | None = read_if_there(Layout(config.results).scores(system, test_set))
-    return scores
+    path = Layout(config.results).scores(system, test_set)
+    return read_scores_file(path) if path.is_file() else None
 
 
 def scored_systems(config: Config, test_set: str) -> dict[str, Scores]:
@@ -35,16 +37,21 @@ def scored_systems(config: Config, test_set: str) -> dict[str, Scores]:
 
 
 def read_curves(path: Path) -> dict[str, list[float | None]]:
-    """Columns of a curves.csv by name; a cell that is not a finite number is None."""
+    """Columns of a curves.csv by name; a cell that is empty or not finite is None, one that is no number an error."""
     lines = read_records(path)
-    return {name: [_finite(line[name]) for line in lines] for name in (lines[0] if lines else {})}
-
-
-def _finite(cell: str | None) -> float | None:
     try:
-        value = float(cell or "")
-    except ValueError:
+        return {name: [_finite(line[name]) for line in lines] for name in (lines[0] if lines else {})}
+    except ValueError as error:
+        raise UserError(f"{path}: not learning curves ({error}); train the system again") from None
+
+
+def _finite(cell: str) -> float | None:
+    if not cell:
         return None
+    try:
+        value = float(cell)
+    except ValueError:
+        raise ValueError(f"{quoted(cell)} is no number") from None
     return value if math.isfinite(value) else None
 
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.config import CHALLENGE, Config, TestSet
+from pipeline.corpus.statistics import read_statistics
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.report import formats
 from pipeline.report.described import write_description_tables
 from pipeline.report.paper import CORPUS, ROWS, TABLE_NUMBERS, TABLE_TITLES
-from pipeline.report.results import Scores, descriptions, display_names, read_if_there, scored_systems
+from pipeline.report.results import Scores, descriptions, display_names, scored_systems
 from pipeline.report.rows import CorpusTable, ResultRow, ResultTable
 from pipeline.scoring.names import METRICS
 from pipeline.scoring.significance import SIGNIFICANT
@@ -171,7 +172,7 @@ def _settings(signature: Mapping[str, object]) -> str:
 
 def corpus_table(config: Config) -> CorpusTable:
     """Table 1 of the corpus in use; of captions with quantities of their own, and nothing of the paper."""
-    counts = read_if_there(Layout(config.results).corpus / "statistics.json") or {}
+    counts = read_statistics(Layout(config.results).corpus / "statistics.json")
     if config.corpus.source == "captions":
         return _captions_table(config, counts)
     rows = tuple(

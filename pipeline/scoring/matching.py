@@ -8,9 +8,11 @@ from typing import Any
 from pipeline.corpus.dialogs import UNDISCLOSED
 from pipeline.corpus.references import Key
 from pipeline.errors import UserError
-from pipeline.texts import read_json
+from pipeline.texts import check_sentence, kind_of, read_json
+from pipeline.texts.collector import paused
 
 _NAMED = 3
+_ANSWER = "%s: dialog %s, turn %d: answer"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Matched:
     moved: int = 0
 
 
+@paused()
 def read_answers(path: Path) -> Answers:
     """Read a result file: the challenge's dialog JSON with the answers filled in.
 
@@ -73,10 +76,14 @@ def _turns(path: Path, content: Any) -> Iterable[tuple[Key, str, bool]]:
         if not isinstance(video, str) or not isinstance(turns, list):
             raise UserError(f"{path}: dialog {position} needs an image_id (text) and a dialog (list of turns)")
         for number, turn in enumerate(turns):
-            answer = turn.get("answer") if isinstance(turn, dict) else None
-            if not isinstance(answer, str):
-                raise UserError(f"{path}: dialog {video}, turn {number}: expected an answer (text)")
-            yield (video, number), answer, turn.get("generated") is True
+            if not isinstance(turn, dict) or "answer" not in turn:
+                raise UserError(f"{path}: dialog {video}, turn {number}: expected an object with an answer")
+            answer = check_sentence(turn["answer"], _ANSWER, path, video, number, blank=True)
+            generated = turn.get("generated", False)
+            if not isinstance(generated, bool):
+                found = kind_of(generated)
+                raise UserError(f"{path}: dialog {video}, turn {number}: generated is {found}, expected true or false")
+            yield (video, number), answer, generated
 
 
 def without_history(references: Mapping[Key, Sequence[str]]) -> dict[Key, list[str]]:
@@ -106,15 +113,14 @@ def match(path: Path, given: Answers, references: Mapping[Key, Sequence[str]], p
     videos = {video for video, _ in references}
     missing = [key for key in references if key not in given.answers]
     extra = [key for key in given.answers if key not in references and (given.marked or key[0] not in videos)]
-    repeated = [key for key in given.repeated if key in references or given.marked]
-    problems = [_count(repeated, "given twice")]
+    problems = [_count(given.repeated, "given twice")]
     if not partial:
         problems += [_count(missing, f"missing of {len(references)}"), _count(extra, "without a reference")]
     found = [problem for problem in problems if problem]
     if found:
         advice = (
             "give each once"
-            if repeated
+            if given.repeated
             else f"answer every referenced turn once, or use --partial{_help(given, missing)}"
         )
         raise UserError(f"{path}: answers do not fit the references: {'; '.join(found)}: {advice}")

@@ -7,8 +7,9 @@ from typing import Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
-from pipeline.progress import console, shown
+from pipeline.progress import console
 from pipeline.scoring.significance import SIGNIFICANT
 
 Result = Mapping[str, Any]
@@ -52,7 +53,7 @@ def _scores(results: Sequence[Result]) -> Table:
     for result in results:
         bounds = result["intervals"]
         cells = [
-            f"{value:.4f}" + (f"\n±{(bounds[metric][1] - bounds[metric][0]) / 2:.4f}" if bounds else "")
+            Text(f"{value:.4f}" + (f"\n±{(bounds[metric][1] - bounds[metric][0]) / 2:.4f}" if bounds else ""))
             for metric, value in result["metrics"].items()
         ]
         table.add_row(_label(result["hypotheses"]), *cells)
@@ -69,7 +70,7 @@ def _grounded(results: Sequence[Result]) -> Table | None:
         cells = []
         for category in categories:
             part = result["grounded"].get(category)
-            cells.append("-" if part is None else f"{part['right']}/{part['of']}\n({part['base_rate']:.2f})")
+            cells.append(Text("-" if part is None else f"{part['right']}/{part['of']}\n({part['base_rate']:.2f})"))
         table.add_row(_label(result["hypotheses"]), *cells)
     return table
 
@@ -97,9 +98,9 @@ def _differences(against: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
     return {**against["metrics"], **({"grounded": accuracy} if accuracy else {})}
 
 
-def _difference(found: Mapping[str, float]) -> str:
+def _difference(found: Mapping[str, float]) -> Text:
     mark = "*" if found["p"] < SIGNIFICANT else " "
-    return f"{found['difference']:+.4f}{mark}\n{found['p']:.3f} "
+    return Text(f"{found['difference']:+.4f}{mark}\n{found['p']:.3f} ")
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
@@ -112,4 +113,4 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
 def _label(path: str) -> str:
     """The end of the result file's path: `answers/jst/trial.json` reads `jst/trial`."""
-    return shown("/".join(Path(path).with_suffix("").parts[-2:]))
+    return "/".join(Path(path).with_suffix("").parts[-2:])

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from pipeline.corpus.references import Key, read_references
 from pipeline.corpus.scenes.truth import Truth, read_truth
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.progress import log, shown
+from pipeline.inert import shown
+from pipeline.progress import log
 from pipeline.scoring import bootstrap as resampling
 from pipeline.scoring import significance
 from pipeline.scoring.filters import apply_filter, filter_named, filters_references
@@ -112,8 +114,9 @@ def score_files(
 
 def _position(against: Path, hypotheses: Sequence[Path]) -> int:
     """Where among ``hypotheses`` the file stands, or behind them."""
-    paths = [path.resolve() for path in hypotheses]
-    return paths.index(against.resolve()) if against.resolve() in paths else len(paths)
+    # Of links in a circle pathlib makes an error; here they are names, and their reading is one.
+    paths, other = [realpath(path) for path in hypotheses], realpath(against)
+    return paths.index(other) if other in paths else len(paths)
 
 
 def _read_known(path: Path) -> dict[Key, list[str]]:

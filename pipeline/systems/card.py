@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline.config import REPRESENTING
+from pipeline.inert import markdown
 
 
 def card(info: dict[str, Any]) -> str:
@@ -22,7 +23,7 @@ def card(info: dict[str, Any]) -> str:
         "Seed": info["training"]["seed"],
         "Commit": info["commit"] or "unknown",
     }
-    lines = [f"# {info['label']}", "", f"System `{info['system']}`: {info['does']}.", ""]
+    lines = [f"# {markdown(info['label'])}", "", f"System `{info['system']}`: {markdown(info['does'])}.", ""]
     lines += _table("", "", facts)
     lines += ["", "## Results on validation", "", *_table("Measure", "Value", info["metrics"])]
     lines += ["", "## Training", "", *_table("Setting", "Value", info["training"])]
@@ -44,5 +45,5 @@ def _table(left: str, right: str, rows: dict[str, Any]) -> list[str]:
     lines = [f"| {left} | {right} |", "|---|---|"]
     for name, value in rows.items():
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-        lines.append(f"| {name} | {shown.replace('|', '&#124;')} |")
+        lines.append(f"| {markdown(name)} | {markdown(shown)} |")
     return lines

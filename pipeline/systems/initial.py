@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipeline.config import Config
@@ -19,7 +17,7 @@ from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.networks.base import Generator
 from pipeline.networks.parts.words import WordScores
-from pipeline.systems.system import INFO, WEIGHTS, WORDS
+from pipeline.systems.system import WEIGHTS, WORDS, read_weights
 from pipeline.vocabulary.words import Vocabulary
 
 
@@ -83,10 +81,7 @@ def _read(folder: Path) -> tuple[dict[str, Tensor], Vocabulary]:
     for file in (WEIGHTS, WORDS):
         if not (folder / file).is_file():
             raise UserError(f"{folder}: no {file}, so no trained model to start from (init_from)")
-    try:
-        return load_file(folder / WEIGHTS), Vocabulary.read(folder / WORDS)
-    except SafetensorError as error:
-        raise UserError(f"{folder / WEIGHTS}: not the weights {INFO} describes ({error}); train it again") from None
+    return read_weights(folder), Vocabulary.read(folder / WORDS)
 
 
 def _by_word(network: nn.Module) -> Iterator[str]:

@@ -6,7 +6,6 @@ where it comes from), `vocabulary.json` (its words) and `README.md` (the model c
 
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from secrets import token_hex
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save as serialised
+from torch import Tensor
 
 from pipeline.config import Config, network_sizes
 from pipeline.config.dependence import training_values
@@ -24,21 +23,23 @@ from pipeline.config.systems import Manual, System, plain
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_json, write_text
+from pipeline.inert import shown
 from pipeline.layout import Layout
 from pipeline.leftovers import remove_leftovers, temporary_name
 from pipeline.networks.base import Generator
 from pipeline.networks.registry import build_network
+from pipeline.progress import log
 from pipeline.systems.card import card
+from pipeline.systems.info import HASH, check_hash, content_hash, read_info
 from pipeline.systems.provenance import git_commit, versions
 from pipeline.tasks.registry import task_of
-from pipeline.texts import read_json
+from pipeline.tensorfiles import read_metadata, read_safetensors, tensor_shapes
 from pipeline.vocabulary.words import Vocabulary
 
+DESCRIBED = "the weights system.json describes"
 WEIGHTS, INFO, WORDS, CARD = "model.safetensors", "system.json", "vocabulary.json", "README.md"
 ASIDE = ".old"
 """How the name ends that a model has while another takes its place."""
-_FEATURE_NAME = re.compile(r"[A-Za-z]\w*")
-_RESERVED = ("question", "history")
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,6 @@ def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping
     """
     trained_name, trained = config.trained(name)
     assert trained.network is not None
-    for feature in trained.features:
-        if not _FEATURE_NAME.fullmatch(feature) or feature in _RESERVED:
-            raise UserError(
-                f"systems.{trained_name}.features: {feature!r} cannot name an input of a network; use letters, digits "
-                f"and '_', and none of {', '.join(_RESERVED)}"
-            )
     dims = {feature: feature_dims[feature] for feature in trained.features}
     return build_network(
         trained.network, config.sizes(trained_name), vocabulary_size, dims, trained.looks_back(), trained.asked
@@ -130,6 +125,7 @@ def save(
         "weights": _tensors_hash(weights),
         "made_with": dict(made_with or {}),
     }
+    info[HASH] = content_hash(info)
     folder.parent.mkdir(parents=True, exist_ok=True)
     recover(folder)
     temporary = folder.parent / temporary_name(folder.name)
@@ -137,8 +133,8 @@ def save(
     try:
         with atomic_path(temporary / WEIGHTS) as path:
             # One entry: several would stand in the file in an order of chance.
-            about = json.dumps({"system": name, "vocabulary": vocabulary.hash})
-            save_file(weights, path, metadata={"avsd": about})
+            about = json.dumps({"system": name, "vocabulary": vocabulary.hash, "weights": info["weights"]})
+            path.write_bytes(serialised(weights, {"avsd": about}))  # not by `save_file`: it hides what the disk says
         vocabulary.write(temporary / WORDS)
         write_json(temporary / INFO, info)
         write_text(temporary / CARD, card(info))
@@ -190,21 +186,39 @@ def finished(folder: Path, made_with: Mapping[str, Any]) -> bool:
     if not all((folder / file).is_file() for file in (WEIGHTS, INFO, WORDS, CARD)):
         return False
     try:
-        info = read_json(folder / INFO)
-        known = isinstance(info, dict) and info.get("made_with") == dict(made_with)
-        return known and weights_hash(folder) == info.get("weights")
+        info = read_info(folder / INFO)
+        check_hash(folder / INFO, info)
+        return info.get("made_with") == dict(made_with) and weights_hash(folder) == info["weights"]
     except UserError:
         return False
 
 
 def weights_hash(folder: Path) -> str:
     """SHA-256 of a model's tensors: names, types, shapes and values, whatever else its file says."""
+    return _tensors_hash(read_weights(folder))
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The tensors of a model. Raises `UserError` when they are missing or damaged.
+
+    A file that was saved elsewhere, and does not say what is in it, is taken as it is.
+    """
     _require(folder, WEIGHTS)
+    path = folder / WEIGHTS
+    weights = read_safetensors(path, DESCRIBED)
+    written = _written_hash(path)
+    if written is not None and written != _tensors_hash(weights):
+        raise UserError(f"{path}: not {DESCRIBED} (the hash of its tensors differs: damaged); train it again")
+    return weights
+
+
+def _written_hash(path: Path) -> str | None:
+    """What a weights' file says its tensors are; None of one that another program saved, or an older version."""
     try:
-        return _tensors_hash(load_file(folder / WEIGHTS))
-    except SafetensorError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{folder / WEIGHTS}: no readable weights ({reason}); train it again") from None
+        about = json.loads(read_metadata(path, DESCRIBED).get("avsd", "{}"))
+        return str(about["weights"]) if "weights" in about else None
+    except (ValueError, TypeError):
+        raise UserError(f"{path}: not {DESCRIBED} (its metadata are damaged); train it again") from None
 
 
 def _require(folder: Path, *files: str) -> None:
@@ -213,7 +227,7 @@ def _require(folder: Path, *files: str) -> None:
             raise UserError(f"{folder}: no {file}, so no trained system; train it with `avsd train {folder.name}`")
 
 
-def _tensors_hash(weights: Mapping[str, torch.Tensor]) -> str:
+def _tensors_hash(weights: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for key, value in sorted(weights.items()):
         digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
@@ -247,24 +261,52 @@ def _put(temporary: Path, folder: Path) -> None:
 def load(folder: Path, vocabulary: Vocabulary, device: torch.device | str) -> LoadedSystem:
     """Read what `save` wrote.
 
-    Raises `UserError` when files are missing or damaged, or when the system was trained with another vocabulary.
+    Raises `UserError` when files are missing or damaged, or when the system was trained with another vocabulary. What
+    is described is compared with what the weights' file holds before anything is made as large as it says.
     """
     _require(folder, INFO, WEIGHTS)
-    info = read_json(folder / INFO)
-    needed = ("network", "sizes", "feature_dims", "history", "vocabulary")
-    if not isinstance(info, dict) or not all(key in info for key in needed):
-        raise UserError(f"{folder / INFO}: expected {', '.join(needed)}; train the system again")
+    info = read_info(folder / INFO)
     if info["vocabulary"]["hash"] != vocabulary.hash:
         raise UserError(
             f"{folder}: trained with another vocabulary ({info['vocabulary']['size']} entries, SHA-256 "
             f"{info['vocabulary']['hash'][:12]}; given: {len(vocabulary)}, {vocabulary.hash[:12]}); train it again"
         )
-    sizes = network_sizes(info["network"], info["sizes"])
-    asked = info.get("question", True)
-    network = build_network(info["network"], sizes, len(vocabulary), info["feature_dims"], info["history"], asked)
-    try:
-        network.load_state_dict(load_file(folder / WEIGHTS))
-    except (SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{folder / WEIGHTS}: not the weights {INFO} describes ({reason}); train it again") from None
+    _check_shapes(folder, info, len(vocabulary))
+    network = _described(folder, info, len(vocabulary))
+    weights, written = read_weights(folder), _written_hash(folder / WEIGHTS)
+    if written not in (None, info["weights"]):
+        raise UserError(f"{folder / WEIGHTS}: not {DESCRIBED} (but those of another training); train it again")
+    if written is None and _tensors_hash(weights) != info["weights"]:
+        log(f"warning: {folder / WEIGHTS}: other weights than {INFO} describes, saved by another program")
+    check_hash(folder / INFO, info)
+    network.load_state_dict(weights)
     return LoadedSystem(network.to(device).eval(), info)
+
+
+def _described(folder: Path, info: Mapping[str, Any], words: int) -> Generator:
+    """The network that a `system.json` describes, with fresh weights."""
+    try:
+        sizes = network_sizes(info["network"], info["sizes"])
+        return build_network(
+            info["network"], sizes, words, info["feature_dims"], info["history"], info.get("question", True)
+        )
+    except (ValueError, RuntimeError) as error:
+        reason = shown(" ".join(str(error).split()))[:200]
+        raise UserError(f"{folder / INFO}: describes no network that can be built ({reason}); train it again") from None
+
+
+def _check_shapes(folder: Path, info: Mapping[str, Any], words: int) -> None:
+    """Compare the network that is described, built without memory, with the shapes in the weights' file."""
+    there = tensor_shapes(folder / WEIGHTS, DESCRIBED)
+    for name, size in info["sizes"].items():
+        if name.endswith("layers") and isinstance(size, int) and size > len(there):
+            raise UserError(f"{folder / INFO}: sizes.{name} is {size}, and {WEIGHTS} has {len(there)} tensors")
+    with torch.device("meta"):
+        network = _described(folder, info, words)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    for name in sorted(there.keys() | expected.keys()):
+        if there.get(name) != expected.get(name):
+            found = ", ".join(
+                f"{shapes.get(name, 'nothing')} {where}" for shapes, where in ((there, "there"), (expected, "expected"))
+            )
+            raise UserError(f"{folder / WEIGHTS}: not {DESCRIBED} ({shown(name)[:100]}: {found}); train it again")

@@ -7,7 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from pipeline.config.systems import System, Training
+from pipeline.config.systems import System
+from pipeline.config.training import Training
 
 if TYPE_CHECKING:
     from pipeline.config import Config

@@ -1,14 +1,15 @@
 """Describing a video: a sentence from its features alone."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.base import Section
+from pipeline.config.base import Folds
 from pipeline.config.systems import System, fields_of
 from pipeline.corpus.sentences import Target, reference_name
 from pipeline.scoring.names import METRICS
+from pipeline.section import Section
 from pipeline.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ Loss = Literal["ce", "rep", "rep_ce"]
 class Fold(Section):
     """A part of the training videos that a system does not learn from, so that it can describe them unseen."""
 
-    number: int = Field(ge=1, description="which part, counted from 1")
-    of: int = Field(ge=2, description="how many parts there are")
+    number: Annotated[int, Field(ge=1, le=100)] = Field(description="which part, counted from 1")
+    of: Folds = Field(description="how many parts there are")
 
 
 class DescribeSystem(System):

@@ -1,7 +1,7 @@
 """The batches of a training in their order, read a little ahead."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,11 +22,12 @@ BATCHES_AHEAD = 2
 class Step:
     """This process's part of a batch that all processes learn from together.
 
-    batch: what it reads. share: its words among all words of the whole batch; 0 for a process that none is left for:
-    it goes through the motions with a part of another's, so that nobody waits for it.
+    units: what it reads, and batch: read. share: its words among all words of the whole batch; 0 for a process that
+    none is left for: it goes through the motions with a part of another's, so that nobody waits for it.
     words, turns, video_ids: of the whole batch. last: whether the epoch ends with it.
     """
 
+    units: list[int]
     batch: Batch
     share: float
     words: int
@@ -60,6 +61,13 @@ class Feed:
         """Those batches."""
         return ahead(self._read, self._places(epoch, batch))
 
+    def part(self, step: Step, units: Sequence[int]) -> tuple[Batch, float]:
+        """Some units of a step's batch, and their words among all words of the whole batch."""
+        if len(units) == len(step.units):
+            return step.batch, step.share
+        batch = prepared(self._split.read(units), self._pinned)
+        return batch, sum(self._split.words[unit] for unit in units) / step.words
+
     def _order(self, epoch: int) -> list[list[int]]:
         """The units of each batch of ``epoch``."""
         return self._split.shuffled(self._settings.batch_turns, self._settings.seed, epoch)
@@ -74,9 +82,10 @@ class Feed:
         split, units = self._split, place.units
         own = deal(units, split.words, self._world)[self._rank]
         words = sum(split.words[unit] for unit in units)
-        batch = split.read(own or units[:1])
+        read = own or units[:1]
         return Step(
-            prepared(batch, self._pinned),
+            read,
+            prepared(split.read(read), self._pinned),
             share=sum(split.words[unit] for unit in own) / words,
             words=words,
             turns=sum(split.turns[unit] for unit in units),

@@ -11,14 +11,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from pydantic import TypeAdapter
 
 import pipeline
 from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.files import scratch_folder
-from pipeline.training.processes import Place
+from pipeline.texts import read_end
+from pipeline.texts.typed import read_typed
+from pipeline.training.processes import Place, Report
 
 WORKER = (sys.executable, "-P", "-m", "pipeline.training.worker")
 """Imports nothing from the folder a user works in; `_start` says where this package lies."""
@@ -42,13 +46,34 @@ def launch(config: Config, name: str) -> None:
     """Train ``name`` in `processes` processes of this machine, together with those of the other `nodes`.
 
     This process only watches. The first process of the first machine writes and logs. Raises `UserError` when any of
-    them ends in error, after all have been ended; when this one is killed, they end by themselves.
+    them ends in error, after all have been ended; when this one is killed, they end by themselves. In a job of Slurm's
+    that nothing has started on its nodes yet, `srun` does, and this process becomes it.
     """
+    if config.nodes > 1 and _is_whole_job():
+        _become_srun(config, name)
     places = _places(config)
     with scratch_folder("train") as folder, _started(config, name, places, folder) as workers:
         _wait(workers)
         if any(worker.process.returncode != 0 for worker in workers):
             raise UserError(_reason(name, workers, places))
+
+
+def _is_whole_job() -> bool:
+    """Whether this is the script of a Slurm job, not one of the tasks that `srun` starts in it."""
+    return "SLURM_JOB_ID" in os.environ and not any(name in os.environ for name in ("SLURM_STEP_ID", "NODE_RANK"))
+
+
+def _become_srun(config: Config, name: str) -> NoReturn:
+    """The same command once on each node; when one ends in error, the others are ended."""
+    tasks = [f"--nodes={config.nodes}", f"--ntasks={config.nodes}", "--ntasks-per-node=1"]
+    # Processes share what the job has of a node, whatever one task would get.
+    tasks += [f"--cpus-per-task={config.processes}", "--cpu-bind=none", "--kill-on-bad-exit=1"]
+    command = [sys.executable, "-P", "-m", "pipeline", "train", name, "--config", config.model_dump_json()]
+    os.environ["PYTHONPATH"] = _python_path()
+    try:
+        os.execvp("srun", ["srun", *tasks, *command])  # noqa: S606, S607 - the cluster's own
+    except FileNotFoundError:
+        raise UserError(f"nodes: {config.nodes} in a job of Slurm's, and there is no srun to start them with") from None
 
 
 def _places(config: Config) -> list[Place]:
@@ -146,12 +171,12 @@ def _reason(name: str, workers: Sequence[_Worker], places: Sequence[Place]) -> s
 
     The traceback of a bug goes to stderr.
     """
-    reports = [json.loads(worker.report.read_text()) for worker in workers if worker.report.is_file()]
+    reports = [read_typed(each.report, TypeAdapter(Report), "a report") for each in workers if each.report.is_file()]
     for kind in ("user", "bug"):
         for report in reports:
             if report["kind"] == kind:
                 sys.stderr.write(report["traceback"])
-                return str(report["message"])
+                return report["message"]
     for worker, place in zip(workers, places, strict=True):
         code = worker.process.returncode
         if code is not None and code < 0:
@@ -159,6 +184,6 @@ def _reason(name: str, workers: Sequence[_Worker], places: Sequence[Place]) -> s
             hint = "; out of memory? lower training.batch_turns" if code == -signal.SIGKILL else ""
             return f"{name}: process {place.rank} of {place.world} was ended by {why}{hint}"
         if code and not worker.report.is_file():
-            said = worker.stderr.read_text(errors="replace").strip().splitlines() if worker.stderr else []
+            said = read_end(worker.stderr).strip().splitlines() if worker.stderr else []
             return f"{name}: process {place.rank} of {place.world} ended with status {code}: {' '.join(said[-1:])}"
     return f"{name}: {reports[0]['message']}"

@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from pipeline.config import Training
 from pipeline.errors import UserError
 from pipeline.files import write_text
+from pipeline.halving import Halving
 from pipeline.progress import log, progress
 from pipeline.training.average import Average
 from pipeline.training.curves import Board, Row, csv_text, epoch_line, epoch_row
@@ -24,7 +24,18 @@ from pipeline.training.measure import Measure
 from pipeline.training.processes import gathered, summed
 from pipeline.training.schedule import Schedule
 from pipeline.training.split import Split
-from pipeline.training.state import CURVES, STATE, Position, Settings, State, forget, generators, set_generators
+from pipeline.training.state import (
+    CURVES,
+    STATE,
+    Position,
+    Settings,
+    State,
+    check_alike,
+    forget,
+    generators,
+    set_generators,
+    taken_up,
+)
 
 SAVE_EVERY_SECONDS = 60.0
 
@@ -54,6 +65,10 @@ class Loop:
     ) -> None:
         self.name, self.fabric, self.learner, self.settings = name, fabric, learner, settings
         self.feed = Feed(training, settings, fabric.global_rank, fabric.world_size, pinned=fabric.device.type == "cuda")
+        # A step that other processes take part in cannot be begun anew.
+        divisible = fabric.world_size == 1
+        smaller = "training.batch_turns (a dialog stays whole unless training.batch_by is turn)"
+        self.halving = Halving(f"{name}: training", smaller, divisible)
         self.validation, self.measure = validation, measure
         self.made_with, self.folder = made_with, folder
         self.position = Position()
@@ -64,7 +79,8 @@ class Loop:
         self.average = Average(learner.model, settings.average)
         optimizer = torch.optim.Adam(learner.learning(), lr=settings.learning_rate, fused=True)
         if state is not None:
-            self._take_up(state, optimizer)
+            with taken_up(folder / STATE):
+                self._take_up(state, optimizer)
         self.module, self.optimizer = fabric.setup(learner, optimizer)
         self.saved = 0.0
         self.due = False
@@ -104,17 +120,12 @@ class Loop:
 
     def _learn(self, step: Step) -> None:
         """One step of Adam; the loss terms are added to the epoch's sums."""
-        settings = self.settings
-        losses: Losses = self.module(step.batch.to(self.fabric.device))
-        self.optimizer.zero_grad()
-        # Each process's loss is a mean over its own words, and the gradient becomes the mean over the processes: these
-        # weights make of it the gradient of the mean over all words.
-        weight = step.share * self.fabric.world_size
-        self.fabric.backward(weight * total(losses.learned, settings.lambda_context, settings.lambda_representation))
-        norm = self.fabric.clip_gradients(self.module, self.optimizer, max_norm=settings.clip, error_if_nonfinite=False)
+        terms = self.halving(step.units, lambda parts: self._gradient(step, parts))
+        norm = self.fabric.clip_gradients(
+            self.module, self.optimizer, max_norm=self.settings.clip, error_if_nonfinite=False
+        )
         assert norm is not None
-        terms = {**losses.learned, **losses.monitored}
-        *values, length = self._told(step, torch.stack([term.detach() for term in terms.values()]), norm)
+        *values, length = self._told(torch.stack(list(terms.values())), norm)
         if not all(map(math.isfinite, (*values, length))):
             raise UserError(self._not_finite(step, dict(zip(terms, values, strict=True)), length))
         self.optimizer.step()
@@ -125,13 +136,29 @@ class Loop:
         self.position.turns += step.turns
         self.position.batch += 1
 
-    def _told(self, step: Step, values: Tensor, norm: Tensor) -> list[float]:
+    def _gradient(self, step: Step, parts: Sequence[Sequence[int]]) -> dict[str, Tensor]:
+        """The gradient of this process's part of a batch, summed over its ``parts``, and its share of the terms."""
+        settings, found = self.settings, dict[str, Tensor]()
+        self.optimizer.zero_grad()
+        for units in parts:
+            batch, share = self.feed.part(step, units)
+            losses: Losses = self.module(batch.to(self.fabric.device))
+            # Each loss is a mean over its own words, and the gradient becomes the mean over the processes: these
+            # weights make of it the gradient of the mean over all words.
+            weight = share * self.fabric.world_size
+            learned = total(losses.learned, settings.lambda_context, settings.lambda_representation)
+            self.fabric.backward(weight * learned)
+            for term, value in {**losses.learned, **losses.monitored}.items():
+                found[term] = share * value.detach() + found.get(term, 0.0)
+        return found
+
+    def _told(self, values: Tensor, norm: Tensor) -> list[float]:
         """The terms over the whole batch and the gradient's norm, in one transfer from the device.
 
         On the way the first process tells whether it is time to save, which needs them all.
         """
         due = self.fabric.is_global_zero and time.monotonic() - self.saved >= SAVE_EVERY_SECONDS
-        everyones = summed(self.fabric, torch.cat((values * step.share, torch.full_like(values[:1], float(due)))))
+        everyones = summed(self.fabric, torch.cat((values, torch.full_like(values[:1], float(due)))))
         *found, due_somewhere, length = torch.cat((everyones, norm.to(everyones).view(1))).tolist()
         self.due = due_somewhere > 0
         return [*found, length]
@@ -190,8 +217,8 @@ class Loop:
             return
         State(
             settings=self.made_with,
-            position=asdict(self.position),
-            schedule=self.schedule.state(),
+            position=self.position,
+            schedule=self.schedule,
             rows=self.rows,
             networks=self.learner.learned().state_dict(),
             optimizer=self.optimizer.state_dict(),
@@ -201,11 +228,14 @@ class Loop:
         ).write(self.folder / STATE)
 
     def _take_up(self, state: State, optimizer: torch.optim.Optimizer) -> None:
-        self.position = Position(**state.position)
-        self.schedule = Schedule.of(state.schedule)
+        self.position, self.schedule = state.position, state.schedule
         self.rows, self.best = state.rows, state.best
+        if self.best:
+            check_alike(self.learner.model.state_dict(), self.best, "best")
         self.learner.learned().load_state_dict(state.networks)
         optimizer.load_state_dict(state.optimizer)
+        for weight, moments in optimizer.state.items():
+            check_alike({"exp_avg": weight, "exp_avg_sq": weight, "step": torch.tensor(0.0)}, moments, "optimizer")
         self.average.take_up(state.average)
         rank, now, then = self.fabric.global_rank, self.fabric.world_size, len(state.generators)
         if rank < then:

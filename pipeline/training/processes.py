@@ -10,12 +10,21 @@ from lightning.fabric.plugins.precision.amp import MixedPrecision
 from lightning.fabric.plugins.precision.precision import Precision as Plain
 from lightning.fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, distributed
+from typing_extensions import TypedDict
 
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 
 T = TypeVar("T")
 Precision = Literal["32-true", "bf16-mixed"]
+
+
+class Report(TypedDict):
+    """Why a process ended in error: what the user can mend, the loss of another process, or a bug."""
+
+    kind: Literal["user", "lost", "bug"]
+    message: str
+    traceback: str
 
 
 @dataclass(frozen=True)

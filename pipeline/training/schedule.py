@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from pydantic import Field
 
 
 @dataclass
@@ -14,12 +16,12 @@ class Schedule:
     ends.
     """
 
-    learning_rate: float
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     patience: int | None
     higher: bool = False
     best: float = math.inf
-    best_epoch: int = 0
-    waited: int = 0
+    best_epoch: Annotated[int, Field(ge=0)] = 0
+    waited: Annotated[int, Field(ge=0)] = 0
 
     @classmethod
     def new(cls, learning_rate: float, patience: int | None, higher: bool = False) -> Self:

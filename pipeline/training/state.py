@@ -6,25 +6,35 @@ numbers, the place inside the epoch and everything counted so far.
 """
 
 import json
-import pickle
 import re
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.inert import shown
 from pipeline.leftovers import remove_leftovers
 from pipeline.progress import log
+from pipeline.tensorfiles import read_torch
 from pipeline.training.schedule import Schedule
+from pipeline.versions import STAGES
 
+WHAT, MEND = "a training state", "delete it to train from the start"
 STATE, REFUSED, CURVES = "state.pt", "state.refused.pt", "curves.csv"
 _HASH = re.compile(r'"[0-9a-f]{32,}"')
 Settings = dict[str, str | int | float | bool | None]
 """Everything the trained weights depend on, by name."""
+
+
+Count = Annotated[int, Field(ge=0, strict=True)]
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 @dataclass
@@ -35,13 +45,13 @@ class Position:
     before the next batch was there.
     """
 
-    epoch: int = 0
-    batch: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    words: int = 0
-    turns: int = 0
-    seconds: float = 0.0
-    waited: float = 0.0
+    epoch: Count = 0
+    batch: Count = 0
+    sums: dict[str, Finite] = field(default_factory=dict)
+    words: Count = 0
+    turns: Count = 0
+    seconds: Finite = 0.0
+    waited: Finite = 0.0
 
 
 @dataclass
@@ -52,20 +62,31 @@ class State:
     generators: for each process, states of its random number generators by device type. average: see `average.Average`.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
     settings: Settings
-    position: dict[str, Any]
-    schedule: dict[str, Any]
+    position: Position
+    schedule: Schedule
     rows: list[dict[str, float]]
     networks: dict[str, Tensor]
     optimizer: dict[str, Any]
-    generators: list[dict[str, Tensor]]
+    generators: Annotated[list[dict[str, Tensor]], Field(min_length=1)]
     best: dict[str, Tensor]
     average: dict[str, Any]
 
     def write(self, path: Path) -> None:
         """Write atomically: a reader finds this state or the one before."""
-        with atomic_path(path) as temporary:
-            torch.save({item.name: getattr(self, item.name) for item in fields(self)}, temporary)
+        plain = {"position": asdict(self.position), "schedule": self.schedule.state()}
+        content = {item.name: getattr(self, item.name) for item in fields(self)} | plain
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            try:
+                torch.save(content, file)
+            except RuntimeError as error:
+                # What the disk has said stands behind what PyTorch makes of it.
+                raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+
+_KINDS = TypeAdapter(State)
 
 
 def take_up(folder: Path, settings: Settings, name: str) -> State | None:
@@ -99,13 +120,41 @@ def forget(folder: Path) -> None:
 
 def read(path: Path) -> State:
     """What `State.write` wrote. Raises `UserError` for anything else."""
+    content = read_torch(path, WHAT, MEND)
+    made_with = content.get("settings") if isinstance(content, dict) else None
+    stage = made_with.get("stage version") if isinstance(made_with, dict) else None
+    if isinstance(stage, int) and stage > STAGES["training"]:
+        here = STAGES["training"]
+        raise UserError(f"{path}: made by a later version (stage version {stage}, here {here}); update this one")
     try:
-        state = State(**torch.load(path, map_location="cpu", weights_only=True))
-        Schedule.of(state.schedule)
-        return state
-    except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise UserError(f"{path}: not a training state ({reason}); delete it to train from the start") from None
+        return _KINDS.validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise _no_state(path, f"{shown(where)[:100]}: {first['msg']}") from None
+
+
+def _no_state(path: Path, reason: str) -> UserError:
+    return UserError(f"{path}: not {WHAT} ({reason}); {MEND}")
+
+
+@contextmanager
+def taken_up(path: Path) -> Iterator[None]:
+    """A block that goes on from the state in ``path``: what does not fit there is a `UserError`."""
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        reason = shown(" ".join(str(error).split()))[:200]
+        raise _no_state(path, f"it does not fit the system: {reason}") from None
+
+
+def check_alike(expected: Mapping[str, Tensor], found: Mapping[str, Any], where: str) -> None:
+    """Raise `ValueError` unless ``found`` has the tensors ``expected`` in names and shapes."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in expected.items()}
+    there = {name: tuple(tensor.shape) if isinstance(tensor, Tensor) else None for name, tensor in found.items()}
+    for name in sorted(shapes.keys() | there.keys()):
+        if shapes.get(name) != there.get(name):
+            raise ValueError(f"{where}: {name} is {there.get(name)}, expected {shapes.get(name)}")
 
 
 def _short(settings: Settings, key: str) -> str:

@@ -8,14 +8,13 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from pipeline.config import parse
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.training.processes import Place
+from pipeline.training.processes import Place, Report
 from pipeline.training.train import train_at
 
 
@@ -57,7 +56,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _report(error: BaseException) -> dict[str, Any]:
+def _report(error: BaseException) -> Report:
     if isinstance(error, UserError):
         return {"kind": "user", "message": str(error), "traceback": ""}
     # PyTorch has no type of its own for this: gloo raises a plain RuntimeError.

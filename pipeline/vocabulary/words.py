@@ -56,9 +56,13 @@ class Vocabulary:
         words = content.get("words") if isinstance(content, dict) else None
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise UserError(f"{path}: not a vocabulary; expected words (a list of texts)")
-        if tuple(words[: len(SPECIAL)]) != SPECIAL or not isinstance(content.get("min_count"), int):
+        min_count = content.get("min_count")
+        if tuple(words[: len(SPECIAL)]) != SPECIAL or type(min_count) is not int or min_count < 1:
             raise UserError(f"{path}: not a vocabulary; expected a min_count, and words that begin {' '.join(SPECIAL)}")
-        vocabulary = cls(words, content["min_count"])
+        odd = next((word for word in words if word.split() != [word]), None)
+        if odd is not None:
+            raise UserError(f"{path}: not a vocabulary; {odd!r} is no single word")
+        vocabulary = cls(words, min_count)
         if vocabulary.hash != content.get("hash") or len(set(words)) != len(words):
             raise UserError(f"{path}: the words do not match the file's hash; make it again with `avsd vocabulary`")
         return vocabulary

@@ -20,11 +20,9 @@ from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
-from pipeline.texts import check_text
+from pipeline.texts import check_sentence, check_text
 from pipeline.web.work import Bench, Job, Known, Progress, Video
 
-LONGEST = 1000
-"""Characters of a question, or a description."""
 VISITS = 100
 """Visits that are remembered: those that nobody came back to for longest are forgotten."""
 EXAMPLES = 4
@@ -121,7 +119,7 @@ class Desk:
             content = content_hash(path)
             clip = self._cache.clip(content)
             if clip is None:
-                clip = read_clip(path)
+                clip = read_clip(path, self.config.media)
                 self._cache.keep_clip(content, clip)
             if clip.frames:
                 yield Example(path, dialog, content, clip.frames[len(clip.frames) // 2][1])
@@ -260,7 +258,4 @@ def answering(config: Config) -> list[str]:
 
 def checked(text: str, what: str) -> str:
     """``text`` without the space around it. Raises `UserError` where it is too long or no text."""
-    text = check_text(text, what).strip()
-    if len(text) > LONGEST:
-        raise UserError(f"{what} has {len(text)} characters; at most {LONGEST} are read")
-    return text
+    return check_sentence(check_text(text, what), what, blank=True).strip()

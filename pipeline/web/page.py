@@ -8,8 +8,9 @@ from typing import Any
 import gradio as gr
 
 from pipeline.errors import UserError
+from pipeline.texts.limits import LONGEST_SENTENCE
 from pipeline.web import parts
-from pipeline.web.desk import LONGEST, Desk, LeftError
+from pipeline.web.desk import Desk, LeftError
 from pipeline.web.work import Progress
 
 Update = dict[Any, Any]
@@ -64,7 +65,7 @@ class Page:
                 placeholder="What is the person doing?",
                 lines=1,
                 max_lines=1,
-                max_length=LONGEST,
+                max_length=LONGEST_SENTENCE,
                 scale=5,
                 elem_id="question",
             )
@@ -76,7 +77,7 @@ class Page:
         self.description = gr.Textbox(
             label="A description of the video, in a sentence or two: this system reads one",
             lines=2,
-            max_length=LONGEST,
+            max_length=LONGEST_SENTENCE,
             visible=reads,
             elem_id="description",
         )

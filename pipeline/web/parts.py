@@ -1,12 +1,12 @@
 """Pieces of the page as HTML. Whatever a person wrote, and what their file is called, is text and nothing else."""
 
 from collections.abc import Sequence
-from html import escape
 
 from pipeline.answers.explain import END_WORD, Explanation
 from pipeline.answers.explain_clip import Clip
 from pipeline.config import Config
 from pipeline.corpus.dialogs import UNDISCLOSED, Dialog
+from pipeline.inert import html
 from pipeline.report.attention import attention_figure
 from pipeline.report.charts import COLOURS
 from pipeline.web.desk import Asked, Visit
@@ -27,7 +27,7 @@ KINDS = {
 
 def text(value: str) -> str:
     """A person's text in HTML; braces and dollars too are escaped, which a page's template would read."""
-    return escape(value).replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;").replace("`", "&#96;")
+    return html(value).replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;").replace("`", "&#96;")
 
 
 def sentence(value: str) -> str:
@@ -167,9 +167,9 @@ def truth(one: Dialog | None) -> str:
     )
 
 
-def _inert(html: str) -> str:
+def _inert(picture: str) -> str:
     """A picture, whose texts are escaped already, without what a template would read."""
-    return html.replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;").replace("`", "&#96;")
+    return picture.replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;").replace("`", "&#96;")
 
 
 def head(config: Config, systems: Sequence[str]) -> str:

@@ -265,7 +265,7 @@ def _work(connection: Connection, config: Config, path: Path, dims: Mapping[str,
                 features = video_features(path, config, dims)
                 if clip:
                     tell(PICTURE, 0, 0)
-                little = read_clip(path) if clip else None
+                little = read_clip(path, config.media) if clip else None
             connection.send(("done", (features, little)))
         except UserError as error:
             connection.send(("refused", str(error)))

@@ -14,7 +14,7 @@ import torch
 from pipeline.answers.explain import word_weights
 from pipeline.answers.explain_clip import FRAMES, SILENCE, read_clip, sound_level
 from pipeline.answers.search import search
-from pipeline.config import Answers
+from pipeline.config import Answers, Media
 from pipeline.errors import UserError
 from pipeline.networks.attention import AttentionNetwork
 from pipeline.networks.base import Generator
@@ -137,7 +137,7 @@ def test_frames_and_sound_of_a_clip(tmp_path: Path) -> None:
         *("-f", "lavfi", "-i", "aevalsrc='if(gt(t,3),0.5*sin(880*PI*t),0)':sample_rate=16000:duration=6"),
         *("-c:a", "pcm_s16le"),
     )
-    clip = read_clip(path)
+    clip = read_clip(path, Media())
     assert clip.seconds == pytest.approx(6, abs=0.1)
     assert len(clip.frames) == FRAMES
     for place, (second, content) in enumerate(clip.frames):
@@ -155,7 +155,9 @@ def test_frames_and_sound_of_a_clip(tmp_path: Path) -> None:
 
 
 def test_colours_keep_their_order(tmp_path: Path) -> None:
-    clip = read_clip(video(tmp_path / "red.mp4", "-f", "lavfi", "-i", "color=red:size=64x64:rate=5:duration=1"))
+    clip = read_clip(
+        video(tmp_path / "red.mp4", "-f", "lavfi", "-i", "color=red:size=64x64:rate=5:duration=1"), Media()
+    )
     blue, green, red = cv2.imdecode(np.frombuffer(clip.frames[0][1], np.uint8), cv2.IMREAD_COLOR).mean((0, 1))
     assert red > 200
     assert max(blue, green) < 60
@@ -163,16 +165,18 @@ def test_colours_keep_their_order(tmp_path: Path) -> None:
 
 
 def test_clips_of_one_frame_and_of_sound_alone(tmp_path: Path) -> None:
-    one = read_clip(video(tmp_path / "one.mp4", "-f", "lavfi", "-i", "color=red:size=64x64:rate=5", "-frames:v", "1"))
+    one = read_clip(
+        video(tmp_path / "one.mp4", "-f", "lavfi", "-i", "color=red:size=64x64:rate=5", "-frames:v", "1"), Media()
+    )
     assert len(one.frames) in range(1, FRAMES + 1)
     assert all(second == one.frames[0][0] for second, _ in one.frames[1:]) or len(one.frames) % 2 == 0
-    tune = read_clip(video(tmp_path / "tune.wav", "-f", "lavfi", "-i", "sine=duration=2"))
+    tune = read_clip(video(tmp_path / "tune.wav", "-f", "lavfi", "-i", "sine=duration=2"), Media())
     assert tune.frames == ()
     assert tune.level is not None
     assert tune.seconds == pytest.approx(2)
     (tmp_path / "text.mp4").write_bytes(b"not a video\n" * 99)
     with pytest.raises(UserError, match=r"text\.mp4: cannot be used: probe"):
-        read_clip(tmp_path / "text.mp4")
+        read_clip(tmp_path / "text.mp4", Media())
 
 
 def test_sound_level_by_hand() -> None:

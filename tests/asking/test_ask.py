@@ -160,7 +160,7 @@ def test_what_cannot_be_answered(world: Config, tmp_path: Path) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     good = clip(world, "mute")
     cases: list[tuple[Request, str]] = [
-        (Request(tmp_path / "none.mp4", ("what ?",)), "none.mp4: no such video file"),
+        (Request(tmp_path / "none.mp4", ("what ?",)), "none.mp4: cannot be opened: No such file or directory"),
         (Request(text, ("what ?",), "untold"), "text.mp4: cannot be used: probe: not a readable media file"),
         (Request(tune, ("what ?",), "untold"), "tune.m4a: cannot be used: probe: no video stream"),
         (Request(good, ("what ?",), "other"), "system 'other' is not in the configuration"),

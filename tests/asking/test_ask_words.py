@@ -64,7 +64,7 @@ def test_histories(tmp_path: Path, name: str, content: object) -> None:
         path.write_text(content, encoding="utf-8")
     else:
         write_json(path, content)
-    assert read_history(path, "v", lambda text: as_in_corpus(text, VOCABULARY)) == EXPECTED
+    assert read_history(path, "v")(lambda text: as_in_corpus(text, VOCABULARY)) == EXPECTED
 
 
 def dialog(name: str | None, *turns: tuple[str, str]) -> dict[str, object]:
@@ -84,10 +84,10 @@ def test_histories_of_the_challenge(tmp_path: Path) -> None:
 
     for content in ({"dialogs": [one]}, one, {"dialogs": [other, one]}, dialog(None, ("It's", "8.5"))):
         write_json(path, content)
-        assert read_history(path, "v", split) == kept
+        assert read_history(path, "v")(split) == kept
     write_json(path, {"dialogs": [other, one]})
     with pytest.raises(UserError, match=r"dialogs\.json: no dialog about 'x' in it"):
-        read_history(path, "x", split)
+        read_history(path, "x")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_histories_of_the_challenge(tmp_path: Path) -> None:
     [
         ("a.json", [["what ?"]], r"turn 0 .* is not a question and an answer"),
         ("a.json", [["what ?", "it"], {"question": "what ?"}], r"turn 1 .* is not a question and an answer"),
-        ("a.json", [["what ?", " "]], r"turn 0 .* is not a question and an answer"),
+        ("a.json", [["what ?", " "]], r"turn 0 .*: the answer is blank"),
         ("a.json", "what ?", "not a history"),
         ("a.json", {"what": 1}, "not a dialog file"),
         ("a.txt", "what ?\nit\nwhat ?", "3 lines, so the last question has no answer"),
@@ -111,7 +111,7 @@ def test_what_is_no_history(tmp_path: Path, name: str, content: object, message:
     else:
         write_json(path, content)
     with pytest.raises(UserError, match=message) as raised:
-        read_history(path, "v", str)
+        read_history(path, "v")
     assert str(raised.value).startswith(str(path))
     assert "\n" not in str(raised.value)
 
@@ -119,15 +119,15 @@ def test_what_is_no_history(tmp_path: Path, name: str, content: object, message:
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     for name in ("a.json", "a.txt"):
         with pytest.raises(UserError, match="no such file"):
-            read_history(tmp_path / name, "v", str)
+            read_history(tmp_path / name, "v")
     (tmp_path / "b.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="not a text file"):
-        read_history(tmp_path / "b.txt", "v", str)
+        read_history(tmp_path / "b.txt", "v")
 
 
 def test_turns_given_one_by_one() -> None:
-    assert given_history(("a?", "b?"), ("c", "d"), str.upper) == [Turn("A?", "C"), Turn("B?", "D")]
+    assert given_history(("a?", "b?"), ("c", "d"))(str.upper) == [Turn("A?", "C"), Turn("B?", "D")]
     with pytest.raises(UserError, match="--asked is given 2 times and --answered 1; they go in pairs"):
-        given_history(("a", "b"), ("c",), str)
+        given_history(("a", "b"), ("c",))
     with pytest.raises(UserError, match="blank"):
-        given_history(("a",), (" ",), str)
+        given_history(("a",), (" ",))

@@ -63,8 +63,8 @@ def test_the_workflows_settings_are_all_that_a_training_needs() -> None:
         ({"sizes": {"width": 32}}, r"systems\.student\.loss: rep_ce trains an adaptor: give sizes \{adaptor: true\}"),
         ({"teacher": "describer"}, r"systems\.student\.loss: rep_ce goes with network captioner, the teacher's too"),
         ({"teacher": "ours_man_man"}, r"systems\.student\.teacher: 'ours_man_man' has another task"),
-        ({"description": {"test": "summary"}}, r"student\.description: no key of a system with task describe"),
-        ({"history": True}, r"student\.history: no key of a system with task describe"),
+        ({"description": {"test": "summary"}}, r"student\.description: no such key of a system with task describe"),
+        ({"history": True}, r"student\.history: no such key of a system with task describe"),
     ],
 )
 def test_what_does_not_go_with_it_is_named(changes: dict[str, Any], message: str) -> None:

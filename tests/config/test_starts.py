@@ -53,7 +53,7 @@ def test_the_generators_captions_go_by_a_name() -> None:
         ({"captions": "x", "epochs": 3}, r"systems\.a\.init_from\.epochs"),
         ({"captions": "x", "npy": {"vggish": "y"}}, r"init_from\.npy: 'vggish' is not in the system's features"),
         ({"system": "c"}, r"systems\.a\.init_from\.system: 'c' is not in systems"),
-        ({"system": "a"}, r"systems\.a\.init_from: its training would wait for itself"),
+        ({"system": "a"}, r"systems\.a\.init_from\.system: its training would wait for itself"),
     ],
 )
 def test_what_cannot_be_is_named(value: Any, message: str) -> None:
@@ -68,7 +68,7 @@ def systems(**starts: Any) -> dict[str, Any]:
 
 def test_no_circle_of_starts_and_teachers() -> None:
     taught = {"loss": "st", "teacher": "b"}
-    with pytest.raises(UserError, match=r"systems\.a\.init_from: its training would wait for itself"):
+    with pytest.raises(UserError, match=r"systems\.a\.teacher: its training would wait for itself \(a, b, a\)"):
         parse(systems(a=taught, b={"init_from": {"system": "a"}}))
     with pytest.raises(UserError, match="would wait for itself"):
         parse(

@@ -100,10 +100,10 @@ def broken_lines(capsys: pytest.CaptureFixture[str], path: Path) -> list[str]:
         (
             {"v1": ["a man", " ", 7], "v2": [], "../v3": ["a dog", "a cat"], "v4": None},
             [
-                "video v1, sentence 1: the sentence is ' ', expected words",
-                "video v1, sentence 2: the sentence is 7, expected words",
+                "video v1, sentence 1: the sentence is blank, expected words",
+                "video v1, sentence 2: the sentence is a number, expected text",
                 "video ../v3, sentence 0: unsafe id '../v3'; expected letters, digits, '-', '_' and '.' (not in front)",
-                "video v4: the sentence is None, expected words",
+                "video v4: the sentence is null, expected text",
                 "video v2: no sentence about it",
             ],
         ),
@@ -150,7 +150,7 @@ def test_broken_lines_of_how2(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert broken_lines(capsys, path) == [
         "line 2: it begins with 'no', expected a segment's id (11 characters, or _7 behind)",
         "line 3: it begins with '', expected a segment's id (11 characters, or _7 behind)",
-        "line 4: the sentence is '', expected words",
+        "line 4: the sentence is blank, expected words",
     ]
 
 
@@ -200,7 +200,7 @@ def test_every_caption_answers_the_question(tmp_path: Path) -> None:
 
 def test_automatic_descriptions(tmp_path: Path) -> None:
     assert read_descriptions(written(tmp_path, {"v1": "a man cooks", "v2": ""})) == {"v1": "a man cooks", "v2": ""}
-    with pytest.raises(UserError, match=r"captions\.json: video v2: expected a sentence, found list"):
+    with pytest.raises(UserError, match=r"captions\.json: video 'v2': the sentence is a list, expected text"):
         read_descriptions(written(tmp_path, {"v1": "a man", "v2": ["a dog"]}))
     with pytest.raises(UserError, match=r"captions\.json: expected automatic descriptions"):
         read_descriptions(written(tmp_path, ["a man"]))

@@ -7,6 +7,7 @@ AVSD_FAULTS=all, which also writes the table with its counts into docs/reliabili
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.faults.runs import Run, dialogs_alone
+from tests.faults.stages import Stages
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = os.environ.get("AVSD_FAULTS") == "all"
@@ -61,7 +65,10 @@ def pytest_terminal_summary(terminalreporter):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a command. status: None when it was ended for its time. memory: peak, bytes."""
+    """What came of a command. status: None when it was killed for its time. memory: peak, bytes.
+
+    left: processes of its own that still ran long after it was ended.
+    """
 
     status: int | None
     out: str
@@ -69,6 +76,7 @@ class Outcome:
     wall: float
     processor: float
     memory: int
+    left: list[str]
 
     def refused(self, *names, seconds=1.0, memory=500 * MEBIBYTE):
         """Check that it ended with status 1 and one line that holds each of ``names``, and what it cost.
@@ -91,6 +99,11 @@ class Outcome:
         self.within(seconds, memory)
         return self.out
 
+    def went_well_in(self):
+        """Check that it ended with status 0; the seconds it took."""
+        self.went_well()
+        return self.wall
+
     def within(self, seconds, memory):
         assert seconds is None or self.processor <= seconds, self.processor
         assert memory is None or self.memory <= memory, self.memory / MEBIBYTE
@@ -107,11 +120,10 @@ class Server:
         )
         assert self._process.stdout.readline() == "ready\n"
 
-    def __call__(self, folder, arguments, seconds, entry, environment, file_bytes, address_bytes):
+    def __call__(self, folder, arguments, entry, **how):
         out, err = Path(folder) / ".out", Path(folder) / ".err"
         task = {"folder": str(folder), "arguments": [entry[0], *map(str, arguments)], "entry": entry[1]}
-        task |= {"out": str(out), "err": str(err), "seconds": seconds, "environment": environment}
-        task |= {"file_bytes": file_bytes, "address_bytes": address_bytes}
+        task |= {"out": str(out), "err": str(err), **how}
         self._process.stdin.write(json.dumps(task) + "\n")
         self._process.stdin.flush()
         found = json.loads(self._process.stdout.readline())
@@ -133,19 +145,61 @@ def _servers():
         server.close()
 
 
-@pytest.fixture
-def avsd(_servers, tmp_path):
-    """`avsd("corpus", "import", ...)` runs the command in ``tmp_path`` and gives its `Outcome`.
+@pytest.fixture(scope="session")
+def avsd_in(_servers):
+    """`avsd_in(folder, "corpus", "import", ...)`: as `avsd`, in any folder."""
 
-    seconds: after so many (wall) it is ended. heavy: torch is imported before, so that only the command counts.
-    file_bytes, address_bytes: the system gives it no more (as on a full disk, or a small machine).
-    """
-
-    def run(*arguments, seconds=60.0, folder=tmp_path, heavy=False, file_bytes=None, address_bytes=None, **environment):
-        modules = HEAVY if heavy else LIGHT
+    def run(
+        folder,
+        *arguments,
+        seconds=60.0,
+        ended_by=signal.SIGKILL,
+        alone=False,
+        heavy=False,
+        imported=(),
+        file_bytes=None,
+        address_bytes=None,
+        room_bytes=None,
+        unprivileged=False,
+        entry=("avsd", "pipeline.__main__:main"),
+        **environment,
+    ):
+        modules = (*(HEAVY if heavy else LIGHT), *imported)
         if modules not in _servers:
             _servers[modules] = Server(modules)
-        entry = ("avsd", "pipeline.__main__:main")
-        return _servers[modules](folder, arguments, seconds, entry, environment, file_bytes, address_bytes)
+        how = {"seconds": seconds, "ended_by": ended_by, "alone": alone, "environment": environment}
+        how |= {"file_bytes": file_bytes, "address_bytes": address_bytes, "room_bytes": room_bytes}
+        how |= {"unprivileged": unprivileged}
+        return _servers[modules](folder, arguments, entry, **how)
 
     return run
+
+
+@pytest.fixture
+def avsd(avsd_in, tmp_path):
+    """`avsd("corpus", "import", ...)` runs the command in ``tmp_path`` and gives its `Outcome`.
+
+    seconds: after so many (wall) it is ended, by the signal ``ended_by``; with what it started, or ``alone``. heavy:
+    torch is imported before, so that only the command counts; imported: and these modules. entry: another program.
+    file_bytes, address_bytes: the system gives it no more (as on a full disk, or a small machine); room_bytes: of
+    memory, beyond what is imported. unprivileged: permissions of files hold for root, too.
+    """
+
+    def run(*arguments, folder=tmp_path, **how):
+        return avsd_in(folder, *arguments, **how)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def stages(avsd_in, tmp_path_factory):
+    """A finished tiny run made by hand, stage by stage: `stages.Stages`."""
+    return Stages(tmp_path_factory.mktemp("stages"), avsd_in)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory, stages):
+    """The settings of a run of dialogs alone up to the answers, how long it takes undisturbed, and what it comes to."""
+    settings = dialogs_alone(stages)
+    run = Run(tmp_path_factory.mktemp("small") / "run", settings, "answers")
+    return settings, run.whole(), run.found

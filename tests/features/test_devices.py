@@ -14,6 +14,16 @@ def test_auto_takes_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_device("auto") == torch.device("cuda")
 
 
+def test_auto_without_the_gpu_that_was_given_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "6")
+    assert resolve_device("auto") == resolve_device("auto") == torch.device("cpu")
+    said = capsys.readouterr().err
+    assert said.count("warning: GPU 6 is there, and PyTorch finds none") == 1
+
+
 def test_asked_for_and_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_device("cpu") == torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.media import ffmpeg
 from pipeline.media.endings import StoppedError
+from pipeline.media.faults import UnreadableError
 from pipeline.media.ffmpeg import Decoder
-from pipeline.media.probe import UnreadableError
 
 
 def shell(script: str) -> list[str]:
@@ -82,13 +82,17 @@ def test_ffmpeg_told_to_end_is_not_at_its_end(sent):
                 os.kill(decoder._process.pid, sent)
 
 
-def test_ffmpegs_statuses():
+def test_ffmpegs_statuses(monkeypatch):
     with pytest.raises(StoppedError, match="from outside"):
         read("exit 123", 4, 1)  # after more than three signals
     with pytest.raises(StoppedError, match="SIGKILL; out of memory"):
         read("exit 137", 4, 1)  # as a shell around it reports
     for script in ("exit 244", "echo '[x @ 0x1] [error] Frame: Cannot allocate memory' >&2"):
+        monkeypatch.setattr(ffmpeg, "memory_is_short", lambda: True)
         with pytest.raises(StoppedError, match="too little from the machine: Cannot allocate memory"):
+            read(script, 4, 1)
+        monkeypatch.setattr(ffmpeg, "memory_is_short", lambda: False)
+        with pytest.raises(UnreadableError, match="decoding it takes more than 2048 MiB of memory"):
             read(script, 4, 1)
     for status in (1, 69, 183, 187, 234, 251, 255):  # of files with bytes changed at random
         decoder, content, _ = read(f"printf 0123; exit {status}", 4, 1)

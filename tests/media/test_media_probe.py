@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.media.colour import Tags
-from pipeline.media.probe import Picture, UnreadableError, probe
+from pipeline.media.faults import UnreadableError
+from pipeline.media.probe import Picture, probe
 
 # As `ffmpeg -i` prints them: displayed size (square pixels), rate, Hz and channels of the sound.
 REAL = {

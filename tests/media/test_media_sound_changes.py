@@ -6,8 +6,9 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from pipeline.config import Media
+from pipeline.media.faults import UnreadableError
 from pipeline.media.ffmpeg import Decoder
-from pipeline.media.probe import UnreadableError
 from pipeline.media.sound import placed
 
 TONE = "0.5*sin(2000*PI*t)*between(t,1,1.2)"
@@ -122,7 +123,7 @@ def _placed(marks: list[str], values: range, rate: int = 1000) -> list[float]:
     )
     lines = "".join(f"echo {mark} >&0; " for mark in marks)
     with Decoder(["sh", "-c", f'{lines} python3 -c "{program}"'], "sound", 20) as decoder:
-        return np.concatenate([np.zeros(0), *(block.copy() for block in placed(decoder, rate))]).tolist()
+        return np.concatenate([np.zeros(0), *(block.copy() for block in placed(decoder, rate, Media()))]).tolist()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from pipeline.media.probe import UnreadableError, probe
+from pipeline.media.faults import UnreadableError
+from pipeline.media.probe import probe
 
 V = "-f lavfi -i testsrc2=size={}:rate=25:duration=1"
 A = "-f lavfi -i aevalsrc={}:s=8000:d=1"

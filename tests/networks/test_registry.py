@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from torch import nn
 
 from pipeline.networks.registry import build_network
+from pipeline.networks.reserved import TORCH
 from pipeline.networks.sizes import SIZES, AttentionSizes
 
 GOOD = {"vocabulary_size": 11, "feature_dims": {"i3d_rgb": 6}, "history": False}
@@ -24,6 +26,7 @@ def test_every_name_builds(name, sizes_of):
         ({"feature_dims": {"history": 5}}, "'history' cannot name a feature"),
         ({"feature_dims": {"question": 5}}, "'question' cannot name a feature"),
         ({"feature_dims": {"i3d.rgb": 5}}, "'i3d.rgb' cannot name a feature"),
+        ({"feature_dims": {"training": 5}}, "'training' cannot name a feature"),
         ({"feature_dims": {"keys": 5}}, "'keys' cannot name a feature"),
     ],
 )
@@ -31,6 +34,10 @@ def test_the_error_names_the_network_and_what_does_not_fit(changes, text):
     given = {"name": "naive_fusion", "sizes": SIZES["naive_fusion"](), **GOOD, **changes}
     with pytest.raises(ValueError, match=rf"^network {given['name']!r}: .*{re.escape(text)}"):
         build_network(**given)
+
+
+def test_torchs_names_are_those_of_its_container():
+    assert {name for name in dir(nn.ModuleDict()) if not name.startswith("_")} == TORCH
 
 
 def test_everything_that_does_not_fit_is_told_at_once():

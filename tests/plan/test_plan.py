@@ -117,7 +117,7 @@ def test_npy_features_need_no_video(tmp_path):
             r"features\.i3d_rgb\.npy: gone: no such folder of <video id>\.npy files",
         ),
         ({"run": ["baseline"]}, r"dialogs\.training: not set"),
-        ({"nodes": 2}, r"nodes: 2, but the workflow trains a system on one machine"),
+        ({"device": "cuda:1"}, r"device: 'cuda:1' is one GPU.*CUDA_VISIBLE_DEVICES=1$"),
         (
             {"run": ["baseline"], "dialogs": {"training": "a.json", "official": "b.json"}},
             r"dialogs\.references: not set",
@@ -190,6 +190,7 @@ def settings(plan):
         # What an override repeats is no change: config.yaml decodes at the source's rate.
         ({"features": {"i3d_flow": {"media": {"fps": "source"}}}}, set()),
         ({"media": {"max_bad_fraction": 0.5}}, set()),
+        ({"media": {"max_pixels": 10**6, "max_seconds": 60, "max_frames": 999, "max_gap": 5}}, set()),
         (
             {"corpus": {"shards": 5}},
             {f"{kind}{f}" for kind in ("decode ", "") for f in ("i3d_rgb", "i3d_flow", "vggish")},

@@ -86,7 +86,7 @@ def test_what_differs_from_the_system_compared_with_has_a_mark(run: Config) -> N
     marked = [line for line in text.splitlines() if line.startswith("|") and "*" in line]
     assert len(marked) == 1 and marked[0].startswith("| Student-teacher L_ST |")
     assert marked[0].count("*") == 1 and marked[0].endswith(r"| 1.100\* ±0.020 |")
-    assert "* differs from Our system (-/-) (p < 0.05; paired approximate randomisation of videos, 1,000 trials" in text
+    assert r"\* differs from Our system (-/-) (p &lt; 0.05; paired approximate randomisation of videos, 1,000" in text
     assert "1.100* $\\pm$0.020" in (folder / "table2.tex").read_text(encoding="utf-8")
     with (folder / "table2.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["row"]: row for row in csv.DictReader(file)}

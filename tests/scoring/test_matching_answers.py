@@ -159,7 +159,10 @@ def test_every_other_reference_is_asked_for(references: dict[tuple[str, int], li
     [
         ([], r'expected \{"dialogs"'),
         ({"dialogs": [{"image_id": 3, "dialog": []}]}, "dialog 0 needs an image_id"),
-        ({"dialogs": [{"image_id": "a", "dialog": [{"question": "q", "answer": None}]}]}, "dialog a, turn 0: expected"),
+        (
+            {"dialogs": [{"image_id": "a", "dialog": [{"question": "q", "answer": None}]}]},
+            "dialog a, turn 0: answer is null",
+        ),
     ],
 )
 def test_malformed_files_are_named(tmp_path: Path, content: object, message: str) -> None:

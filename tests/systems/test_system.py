@@ -255,15 +255,3 @@ def test_what_load_refuses(config: Config, tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"")
     with pytest.raises(UserError, match="expected network, sizes"):
         load(folder, VOCABULARY, "cpu")
-
-
-def test_feature_names_that_cannot_be_inputs() -> None:
-    for name in ("history", "i3d.rgb"):
-        config = parse(
-            {
-                "features": {name: {"network": "i3d_rgb"}},
-                "systems": {"odd": {"label": "Odd", "network": "attention", "features": [name]}},
-            }
-        )
-        with pytest.raises(UserError, match=r"systems\.odd\.features"):
-            build(config, "odd", 6, {name: 6})

@@ -1,11 +1,15 @@
 """Where a process of a training finds itself: alone, in a job of SLURM, one of several machines."""
 
+import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
-from pipeline.config import Config
+import pipeline
+from pipeline.config import Config, parse
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.training import launch as launching
@@ -71,3 +75,57 @@ def test_one_device_is_not_for_several_processes(monkeypatch: pytest.MonkeyPatch
         make_fabric("cuda:1", Place(processes=2), "32-true")
     with pytest.raises(UserError, match=r"processes: 4 asked for.*this machine has 2"):
         make_fabric("cuda", Place(processes=4), "32-true")
+
+
+class BecameError(Exception):
+    """Instead of another program."""
+
+
+@pytest.mark.parametrize(
+    ("env", "starts"),
+    [
+        ({"SLURM_JOB_ID": "7", "SLURM_NODEID": "0"}, True),
+        ({"SLURM_JOB_ID": "7", "SLURM_NODEID": "1", "SLURM_STEP_ID": "0", "MASTER_ADDR": "first"}, False),
+        ({"SLURM_JOB_ID": "7", "NODE_RANK": "0", "MASTER_ADDR": "first"}, False),
+        ({"NODE_RANK": "0", "MASTER_ADDR": "first"}, False),
+    ],
+)
+def test_in_a_job_of_slurms_srun_starts_the_same_command_on_each_node(
+    project: Project, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], starts: bool
+) -> None:
+    """The script of a job knows a node too, its own: only what `srun` started has a step."""
+    for name in ("NODE_RANK", "SLURM_NODEID", "SLURM_STEP_ID", "SLURM_JOB_ID", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", "")  # put back after it was changed
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    became: list[list[str]] = []
+
+    def become(program: str, arguments: list[str]) -> None:
+        became.append([program, *arguments])
+        raise BecameError
+
+    monkeypatch.setattr(launching.os, "execvp", become)
+    monkeypatch.setattr(launching, "_started", lambda *arguments: (_ for _ in ()).throw(BecameError))
+    config = project().model_copy(update={"processes": 4, "nodes": 2})
+    with pytest.raises(BecameError):
+        launching.launch(config, "plain")
+    assert len(became) == starts
+    for program, name, *words in became:
+        assert program == name == "srun"
+        options, command = words[: words.index(sys.executable)], words[words.index(sys.executable) :]
+        assert {"--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=4"} <= set(options)
+        assert "--kill-on-bad-exit=1" in options
+        assert command[1:-1] == ["-P", "-m", "pipeline", "train", "plain", "--config"]
+        assert parse(json.loads(command[-1])) == parse(json.loads(config.model_dump_json()))
+        assert str(Path(pipeline.__file__).parents[1]) in launching.os.environ["PYTHONPATH"].split(":")
+
+
+def test_a_job_of_slurms_without_srun_is_one_clear_line(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NODE_RANK", "SLURM_STEP_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("PYTHONPATH", "")  # put back after it was changed
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UserError, match="there is no srun to start them with"):
+        launching.launch(project().model_copy(update={"nodes": 2}), "plain")

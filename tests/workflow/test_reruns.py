@@ -138,7 +138,6 @@ def test_a_result_stays_until_a_new_one_is_whole(run):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert contents(run) == before
-    run("--unlock")
     # With what the finished models were made with, they stay as they are; made again, equal words change nothing.
     run("models", "--forcerun", "vocabulary")
     assert {path: after for path, after in contents(run).items() if path.name == "model.safetensors"} == {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.corpus.captions.listed import Listed, Sentence
 from pipeline.errors import UserError
-from pipeline.texts import read_text
+from pipeline.texts import quoted, read_text
 
 APART = ("id", "text.en")
 """The file of ids and the file of sentences, as a folder of How2 has them."""
@@ -54,6 +54,6 @@ def listed_together(path: Path) -> Listed:
             sentences.append(Sentence(f"line {number}", name, html.unescape(text)))
         else:
             broken.append(
-                f"line {number}: it begins with {name!r}, expected a segment's id (11 characters, or _7 behind)"
+                f"line {number}: it begins with {quoted(name)}, expected a segment's id (11 characters, or _7 behind)"
             )
     return Listed(tuple(sentences), broken=broken)

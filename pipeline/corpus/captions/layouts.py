@@ -8,6 +8,7 @@ from pipeline.config import Split
 from pipeline.corpus.captions.listed import LAYOUTS, Listed, Sentence
 from pipeline.corpus.videos import SUFFIXES
 from pipeline.errors import UserError
+from pipeline.texts import quoted
 
 SPLITS: dict[str, Split] = {"train": "training", "validate": "validation", "test": "test"}
 """MSR-VTT's names of splits."""
@@ -17,10 +18,10 @@ _PICTURES = (".jpg", ".jpeg", ".png")
 def listed_in(path: Path, content: Any) -> Listed:
     """Videos and sentences of the parsed JSON file ``path``; a `UserError` when it has none of the layouts."""
     if isinstance(content, dict) and _lists(content, "videos", "sentences"):
-        return _msr_vtt(content["videos"], content["sentences"])
+        return _msr_vtt(path, content["videos"], content["sentences"])
     if isinstance(content, dict) and _lists(content, "annotations"):
         images = content.get("images")
-        return _coco(images if isinstance(images, list) else None, content["annotations"])
+        return _coco(path, images if isinstance(images, list) else None, content["annotations"])
     if isinstance(content, dict):
         return _ours(content)
     raise UserError(f"{path}: not a file of captions; expected {LAYOUTS}")
@@ -40,16 +41,19 @@ def _ours(content: dict[str, Any]) -> Listed:
     return Listed(tuple(sentences), dict.fromkeys(content))
 
 
-def _msr_vtt(videos: list[Any], sentences: list[Any]) -> Listed:
+def _msr_vtt(path: Path, videos: list[Any], sentences: list[Any]) -> Listed:
     broken: list[str] = []
     known: dict[str, Split | None] = {}
     refused: set[str] = set()
     for where, video in _objects("videos", videos, broken):
         name, split = video.get("video_id"), video.get("split")
         if not isinstance(name, str):
-            broken.append(f"{where}: video_id is {name!r}, expected text")
-        elif split is not None and split not in SPLITS:
-            broken.append(f"{where}: video {name}: split {split!r} is none of {', '.join(SPLITS)}")
+            broken.append(f"{where}: video_id is {quoted(name)}, expected text")
+            continue
+        if name in known or name in refused:
+            raise UserError(f"{path}: {where}: video {quoted(name)} stands twice; keep one of them")
+        if split is not None and (not isinstance(split, str) or split not in SPLITS):
+            broken.append(f"{where}: video {name}: split {quoted(split)} is none of {', '.join(SPLITS)}")
             refused.add(name)
         else:
             known[name] = None if split is None else SPLITS[split]
@@ -60,7 +64,7 @@ def _msr_vtt(videos: list[Any], sentences: list[Any]) -> Listed:
     return Listed(tuple(said), known, broken, frozenset(refused))
 
 
-def _coco(images: list[Any] | None, annotations: list[Any]) -> Listed:
+def _coco(path: Path, images: list[Any] | None, annotations: list[Any]) -> Listed:
     """Without ``images`` an annotation's `image_id` is the video's id, else the name of the file without its suffix."""
     broken: list[str] = []
     names: dict[Any, str] = {}
@@ -69,6 +73,8 @@ def _coco(images: list[Any] | None, annotations: list[Any]) -> Listed:
         file = image.get("file_name", image.get("name"))
         if not isinstance(number, int | str) or not isinstance(file, str):
             broken.append(f"{where}: expected an id, and a file_name or a name")
+        elif number in names:
+            raise UserError(f"{path}: {where}: id {quoted(number)} stands twice; keep one of them")
         else:
             names[number] = _id(file)
     said = []
@@ -77,7 +83,7 @@ def _coco(images: list[Any] | None, annotations: list[Any]) -> Listed:
         number = number if isinstance(number, int | str) else None
         video = str(number) if images is None and number is not None else names.get(number)
         if video is None:
-            broken.append(f"{where}: image_id {each.get('image_id')!r} is not the id of an image")
+            broken.append(f"{where}: image_id {quoted(each.get('image_id'))} is not the id of an image")
         else:
             said.append(Sentence(where, video, each.get("caption")))
     return Listed(tuple(said), None if images is None else dict.fromkeys(names.values()), broken)

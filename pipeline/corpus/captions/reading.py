@@ -13,7 +13,7 @@ from pipeline.corpus.dialogs import SAFE_ID, is_safe_id
 from pipeline.corpus.wording import as_in_dialogs
 from pipeline.errors import UserError
 from pipeline.progress import log
-from pipeline.texts import parse_json, read_text
+from pipeline.texts import parse_json, quoted, read_text, sentence_fault
 
 NAMED = 10
 """How many broken entries are named; the rest are counted."""
@@ -78,17 +78,17 @@ def _sorted_out(listed: Listed, marks: bool) -> tuple[dict[str, list[str]], list
     for sentence in listed.sentences:
         where, name = sentence.where, sentence.video
         if not isinstance(name, str):
-            broken.append(f"{where}: its video is {name!r}, expected an id")
+            broken.append(f"{where}: its video is {quoted(name)}, expected an id")
         elif name not in refused:
-            unusable = _unusable(name, listed)
-            words = as_in_dialogs(sentence.text, marks) if isinstance(sentence.text, str) else ""
+            unusable, fault = _unusable(name, listed), sentence_fault(sentence.text)
+            words = as_in_dialogs(sentence.text, marks) if fault is None else ""
             if unusable:
                 broken.append(f"{where}: {unusable}")
                 refused.add(name)
             elif words:
                 found.setdefault(name, []).append(words)
             else:
-                broken.append(f"{where}: the sentence is {sentence.text!r}, expected words")
+                broken.append(f"{where}: the sentence {fault or f'is {quoted(sentence.text)}, expected words'}")
     mentioned = {sentence.video for sentence in listed.sentences if isinstance(sentence.video, str)}
     broken += [f"video {name}: no sentence about it" for name in listed.videos or () if name not in mentioned]
     return found, broken
@@ -97,7 +97,7 @@ def _sorted_out(listed: Listed, marks: bool) -> tuple[dict[str, list[str]], list
 def _unusable(name: str, listed: Listed) -> str:
     """Why nothing about the video ``name`` can be used; "" where it can."""
     if not is_safe_id(name):
-        return f"unsafe id {name!r}; expected {SAFE_ID}"
+        return f"unsafe id {quoted(name)}; expected {SAFE_ID}"
     return "" if listed.videos is None or name in listed.videos else f"video {name} is none of the file's videos"
 
 

@@ -1,6 +1,7 @@
 """`avsd corpus scenes`: clips with sound, dialogs about them, references, and the truth behind every answer."""
 
 import multiprocessing
+import os
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -112,8 +113,10 @@ def _make_clips(settings: Scenes, scenes: list[Scene], folder: Path, workers: in
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    # Spawned processes: forking is not safe where a library has started threads.
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    # Spawned processes: forking is not safe where a library has started threads. Left alone, they would outlive this
+    # one when it is killed.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=stopping.end_with, initargs=(os.getpid(),))
     try:
         with stopping.children_not_told():
             jobs = [

@@ -67,8 +67,9 @@ class _KindGuesser:
         if self.exact[question].total() >= _SEEN_OFTEN:
             return _most(self.exact[question])
         known = [self.features[feature] for feature in _features(question) if feature in self.features]
+        # A sum that does not depend on the order of a set, which is another one in every process.
         scores = {
-            value: math.log(count) + sum(math.log((seen[value] + 0.5) / (count + 1)) for seen in known)
+            value: math.fsum((math.log(count), *(math.log((seen[value] + 0.5) / (count + 1)) for seen in known)))
             for value, count in self.values.items()
         }
         return max(sorted(scores), key=lambda value: scores[value])

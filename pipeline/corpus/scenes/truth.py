@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.texts import read_json
+from pipeline.texts.typed import Count, Number, read_typed
 
 START = "^"
 Forms = Mapping[str, Sequence[str]]
@@ -28,8 +27,8 @@ class TurnTruth:
 class Rate:
     """Right answers out of ``questions``, as a share."""
 
-    accuracy: float
-    questions: int
+    accuracy: Number
+    questions: Count
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,7 @@ def values_in(sentence: str, forms: Forms) -> set[str]:
 
 def read_truth(path: Path) -> Truth:
     """Read truth.json; `UserError` when it is not one."""
-    content = read_json(path)
-    try:
-        return TypeAdapter(Truth).validate_python(content)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        raise UserError(f"{path}: {where}: {problem['msg']}; expected the truth of generated scenes") from None
+    return read_typed(path, TypeAdapter(Truth), "the truth of generated scenes")
 
 
 def write_truth(path: Path, truth: Truth) -> None:

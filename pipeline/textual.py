@@ -13,8 +13,11 @@ def textual(annotation: Any, value: Any) -> Any:
     """``value`` with numbers and dates as texts wherever ``annotation`` asks for a text or a path, and for no number.
 
     A whole number, or a date, reads as it was typed; of `1.50` only 1.5 is left. True and false are no texts: of YAML's
-    `no` nothing is left to tell how it was typed. Raises `ValueError` for keys of a mapping that are then the same.
+    `no` nothing is left to tell how it was typed. Raises `ValueError` for keys of a mapping that are then the same, and
+    for true or false where a number is asked for, which Python would take for 1 and 0.
     """
+    if isinstance(value, str):
+        return value
     if get_origin(annotation) is Annotated:
         return textual(get_args(annotation)[0], value)
     if get_origin(annotation) is tuple and isinstance(value, list | tuple):
@@ -28,7 +31,13 @@ def textual(annotation: Any, value: Any) -> Any:
                 raise ValueError(f"the key {name} stands twice, as a number and as a text; keep one of them")
             found[name] = textual(values, item)
         return found
-    kinds = _kinds(annotation)
+    return _one(_kinds(annotation), value)
+
+
+def _one(kinds: set[Any], value: Any) -> Any:
+    """`textual` of what is neither a list nor a mapping."""
+    if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+        raise ValueError(f"expected a number, found {value}")
     if isinstance(value, bool) or not kinds & {str, Path} or kinds & set(_NUMBERS):
         return value
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
