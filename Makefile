@@ -1,5 +1,6 @@
 # make run    the default experiment, from nothing to results/report.html
 # make test   every check and test
+# make web    ask a video in the browser, of the default run's trained systems
 # make test-long  a run on a Slurm brought up for it (needs slurmctld slurmd slurm-client munge): 15 minutes
 # make test-faults  broken and hostile input, kills, full disks: all of it, and docs/reliability.md
 # make gpu    a GPU checked in six minutes: right, and how fast
@@ -17,11 +18,14 @@ BUNDLE_PYTHON ?= 3.12
 BUNDLE_PLATFORM ?= manylinux_2_28_x86_64
 BUNDLE_TORCH ?= 2.11
 
-.PHONY: run test test-long test-faults check gpu bundle results setup docs clean
+.PHONY: run web test test-long test-faults check gpu bundle results setup docs clean
 
 run: $(READY)
 	$(BIN)/snakemake --cores $(CORES) --quiet host reason
 	@echo "The report is results/report.html; the tables are in results/tables/"
+
+web: $(READY)
+	$(BIN)/avsd web
 
 test: check
 	$(BIN)/pytest -n 2 --dist loadfile

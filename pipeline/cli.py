@@ -276,6 +276,34 @@ def describe(
 
 
 @app.command()
+def web(
+    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0: whoever reaches this machine.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 7860,
+    upload_mib: Annotated[int, typer.Option(min=1, help="MiB of an uploaded video at most.")] = 500,
+    cache_mib: Annotated[int, typer.Option(min=0, help="MiB kept of videos that were asked about.")] = 1000,
+    config: Configuration = DEFAULT,
+) -> None:
+    """Ask about a video in the browser: a page on this machine, at the address that it prints.
+
+    The conversation of `avsd ask`, with the picture of `--explain` beside each answer. Whoever reaches the address may
+    use it: other machines do not, unless `--host` says so. Nothing is asked of another machine. Ctrl-C ends.
+
+    Features of videos that were asked about are kept in the results folder, `web`.
+
+    **Examples**
+
+        avsd web
+
+        avsd web --port 8000 -c config.yaml -c configs/charades.yaml
+    """
+    from pipeline.web.server import serve
+
+    serve(load(config), host, port, upload_mib, cache_mib)
+
+
+@app.command()
 def explain(
     system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
     test_set: Annotated[str, typer.Option(help="trial or official.")],

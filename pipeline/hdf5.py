@@ -114,6 +114,8 @@ def open_hdf5(path: Path, what: str) -> h5py.File:
     For a file that is not ``what`` it is a `MalformedError`; a missing file, and a system that does not give it (no
     permission, too many files open, the disk), say nothing of its contents.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path}: a pipe or a device; expected {what}")
     try:
         return h5py.File(path, "r", locking=LOCKING)
     except FileNotFoundError:

@@ -108,6 +108,11 @@ class Layout:
         return self.root / "explained.json"
 
     @property
+    def web(self) -> Path:
+        """What the page in the browser keeps of videos that it was given."""
+        return self.root / "web"
+
+    @property
     def tables(self) -> Path:
         """Folder of the tables."""
         return self.root / "tables"

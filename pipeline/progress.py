@@ -20,6 +20,8 @@ from pipeline.inert import shown
 
 T = TypeVar("T")
 LOG_EVERY_SECONDS = 15.0
+Listener = Callable[[str, float, float], None]
+"""Is told what is under way, how much of it is done, and of how much: 0 where that is not known."""
 
 
 def progress(items: Iterable[T], total: int, label: str, unit: str = "", note: Callable[[], str] = str) -> Iterator[T]:
@@ -29,9 +31,31 @@ def progress(items: Iterable[T], total: int, label: str, unit: str = "", note: C
     at the end. note: what else to show, asked for whenever something is shown.
     """
     steps = (_bar if sys.stderr.isatty() else _lines)(items, total, label, unit, note)
-    for item in steps:
+    for done, item in enumerate(steps):
         stopping.check()  # here every long command comes by
+        tell(label, done, total)
         yield item
+    tell(label, total, total)
+
+
+class _Listening:
+    listener: Listener | None = None
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """In this block ``listener`` is told of all progress of this process."""
+    before, _Listening.listener = _Listening.listener, listener
+    try:
+        yield
+    finally:
+        _Listening.listener = before
+
+
+def tell(label: str, done: float, total: float) -> None:
+    """Say to whoever listens that ``done`` of ``total`` is done; nothing is printed."""
+    if _Listening.listener is not None:
+        _Listening.listener(label, done, total)
 
 
 def _bar(items: Iterable[T], total: int, label: str, unit: str, note: Callable[[], str]) -> Iterator[T]:

@@ -1,6 +1,7 @@
 """Fixtures that every stage's tests may use."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # tests import what several of them share, from `tests`
 
 
 @pytest.fixture(scope="session")

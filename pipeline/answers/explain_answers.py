@@ -1,6 +1,5 @@
 """`avsd explain`: where a system looked while it gave some of its answers, with the clips in little, for the report."""
 
-import base64
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from pipeline.answers.explain import Explanation, Modality, explanation
-from pipeline.answers.explain_clip import Clip, read_clip
+from pipeline.answers.explain_clip import Clip, ClipValues, clip_of_values, clip_values, read_clip
 from pipeline.config import Config
 from pipeline.corpus.dialogs import Dialog, read_dialogs
 from pipeline.corpus.videos import find_videos
@@ -47,13 +46,6 @@ class _Answers(TypedDict):
     dialogs: list[_Dialog]
 
 
-class _Clip(TypedDict):
-    seconds: Number
-    frames: list[tuple[Number, str]]
-    level: list[Number] | None
-    bin_seconds: Number
-
-
 class _Modality(TypedDict):
     name: str
     weights: list[list[Number]]
@@ -71,7 +63,7 @@ class _One(TypedDict):
 
 class _Video(TypedDict):
     video: str
-    clip: _Clip
+    clip: ClipValues
     answers: list[_One]
 
 
@@ -95,7 +87,7 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
     stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
     answers = _answers(layout.answers(name, test_set))
     dialogs = [dialog for dialog in read_dialogs(layout.dialogs(test_set)) if dialog.video_id in files]
-    chosen = sorted(dialogs, key=lambda dialog: hashlib.sha256(dialog.video_id.encode()).hexdigest())[:videos]
+    chosen = by_hash(dialogs)[:videos]
     dataset = DialogDataset(chosen, vocabulary, stores, {"model": view}, max_missing=1.0)
     found = []
     for place, dialog in enumerate(progress(chosen, len(chosen), f"{name}: explaining {test_set}", "videos")):
@@ -116,7 +108,7 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
             explained.append(explanation(network, vocabulary, inputs, question, answer, described, said, times))
         clip = read_clip(files[dialog.video_id], config.media)
         found.append(
-            {"video": dialog.video_id, "clip": _clip(clip), "answers": [_explanation(each) for each in explained]}
+            {"video": dialog.video_id, "clip": clip_values(clip), "answers": [_explanation(each) for each in explained]}
         )
     write_json(out, {"system": name, "test_set": test_set, "videos": found}, indent=None)
 
@@ -126,11 +118,16 @@ def read_explained(path: Path) -> list[tuple[str, Clip, list[Explanation]]]:
     found = read_typed(path, TypeAdapter(_Explained), _EXPECTED)
     try:
         return [
-            (video["video"], _read_clip(video["clip"]), [_read_explanation(each) for each in video["answers"]])
+            (video["video"], clip_of_values(video["clip"]), [_read_explanation(each) for each in video["answers"]])
             for video in found["videos"]
         ]
     except ValueError as error:  # numbers that are not a matrix, a picture that is no base64
         raise UserError(f"{path}: {error}; expected {_EXPECTED}") from None
+
+
+def by_hash(dialogs: Sequence[Dialog]) -> list[Dialog]:
+    """Dialogs in an order that has nothing to do with what they say: the first few stand for all."""
+    return sorted(dialogs, key=lambda dialog: hashlib.sha256(dialog.video_id.encode()).hexdigest())
 
 
 def _answers(path: Path) -> dict[tuple[str, int], str]:
@@ -151,24 +148,6 @@ def _spread(turns: Sequence[int]) -> list[int]:
 
 def _said(dialog: Dialog, turn: int) -> tuple[str, ...]:
     return tuple(f"{before.question} {before.answer}" for before in dialog.turns[:turn])
-
-
-def _clip(clip: Clip) -> dict[str, Any]:
-    return {
-        "seconds": clip.seconds,
-        "frames": [[time, base64.b64encode(jpeg).decode()] for time, jpeg in clip.frames],
-        "level": None if clip.level is None else [round(float(value), 1) for value in clip.level],
-        "bin_seconds": clip.bin_seconds,
-    }
-
-
-def _read_clip(values: _Clip) -> Clip:
-    return Clip(
-        values["seconds"],
-        tuple((time, base64.b64decode(jpeg, validate=True)) for time, jpeg in values["frames"]),
-        None if values["level"] is None else np.array(values["level"]),
-        values["bin_seconds"],
-    )
 
 
 def _explanation(one: Explanation) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a picture of attention shows of the clip itself: small frames over time, and the level of the sound."""
 
+import base64
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -8,6 +9,7 @@ import cv2
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypedDict
 
 from pipeline.config import Media
 from pipeline.errors import UserError
@@ -17,6 +19,7 @@ from pipeline.media.clock import look_into
 from pipeline.media.decode import decode_video
 from pipeline.media.decoded import DecodedShard
 from pipeline.media.faults import UnreadableError
+from pipeline.texts.typed import Number
 
 FRAMES = 12
 SHORT_SIDE = 96
@@ -74,6 +77,35 @@ def read_clip(path: Path, limits: Media) -> Clip:
             bin_seconds = max(SHORTEST_BIN, seconds / BINS)
             level = sound_level(shard.samples(_ID), shard.rate(_ID), bin_seconds) if samples else None
     return Clip(seconds, frames, level, bin_seconds)
+
+
+class ClipValues(TypedDict):
+    """A clip as JSON has it, frames in base64."""
+
+    seconds: Number
+    frames: list[tuple[Number, str]]
+    level: list[Number] | None
+    bin_seconds: Number
+
+
+def clip_values(clip: Clip) -> ClipValues:
+    """A clip as JSON has it: frames in base64, the level in tenths of a dB."""
+    return {
+        "seconds": clip.seconds,
+        "frames": [(time, base64.b64encode(jpeg).decode()) for time, jpeg in clip.frames],
+        "level": None if clip.level is None else [round(float(value), 1) for value in clip.level],
+        "bin_seconds": clip.bin_seconds,
+    }
+
+
+def clip_of_values(values: ClipValues) -> Clip:
+    """The clip of `clip_values`. Raises `ValueError` for a picture that is no base64."""
+    return Clip(
+        values["seconds"],
+        tuple((time, base64.b64decode(jpeg, validate=True)) for time, jpeg in values["frames"]),
+        None if values["level"] is None else np.array(values["level"]),
+        values["bin_seconds"],
+    )
 
 
 def sound_level(samples: NDArray[np.float32] | h5py.Dataset, rate: int, bin_seconds: float) -> NDArray[np.float64]:

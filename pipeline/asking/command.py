@@ -8,16 +8,15 @@ from pathlib import Path
 
 import torch
 
+from pipeline.answers.explain import Explanation
 from pipeline.answers.explain_clip import read_clip
-from pipeline.asking.conversation import Conversation, Told, name_unknown
-from pipeline.asking.describing import sentences
+from pipeline.asking.conversation import Conversation, Told
 from pipeline.asking.history import Before, given_history, read_history
-from pipeline.asking.system import Answerer, open_answerer, open_describer
-from pipeline.asking.video import check_features, check_video, video_features, warn_of_other_settings
-from pipeline.asking.words import as_in_corpus
+from pipeline.asking.opening import Party, converse, gather
+from pipeline.asking.system import open_answerer
+from pipeline.asking.video import check_video, video_features, warn_of_other_settings
+from pipeline.asking.words import as_in_corpus, unknown_words
 from pipeline.config import Config
-from pipeline.config.systems import DescribedBy
-from pipeline.corpus.descriptions import read_descriptions
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.progress import log, say
@@ -61,19 +60,19 @@ def ask(config: Config, request: Request, show: Show | None = None) -> None:
     before = _before(request)
     check_video(request.video)
     answerer = open_answerer(config, request.system, request.description is not None, device)
-    check_features(config, answerer.dims)
-    conversation = _conversation(config, request, before, answerer, device)
+    party = gather(config, answerer, request.description, request.video.stem, device)
+    conversation = _conversation(config, request, before, party, device)
     clip = read_clip(request.video, config.media) if request.explain else None
     opening = tuple(conversation.turns)
     log(f"{request.video.name}: ready after {time.monotonic() - began:.1f} s")
+    explained: list[Explanation] = []
     for question in _questions(request):
-        say(conversation.ask(question, explain=clip is not None))
-        if clip is not None and show is not None:
-            explained = tuple(conversation.explanations)
-            told = Told(
-                answerer.name, answerer.label, request.video.name, conversation.description, opening, clip, explained
-            )
-            show(told)
+        reply = conversation.ask(question, explain=clip is not None)
+        say(reply.answer)
+        if clip is not None and reply.explanation is not None and show is not None:
+            explained.append(reply.explanation)
+            name, described = request.video.name, conversation.description
+            show(Told(answerer.name, answerer.label, name, described, opening, clip, tuple(explained)))
 
 
 def _check_texts(request: Request) -> None:
@@ -96,40 +95,18 @@ def _before(request: Request) -> Before:
     return lambda split: [*(written(split) if written else ()), *given(split)]
 
 
-def _conversation(
-    config: Config, request: Request, before: Before, answerer: Answerer, device: torch.device
-) -> Conversation:
+def _conversation(config: Config, request: Request, before: Before, party: Party, device: torch.device) -> Conversation:
     """The dialog before the first question, and the video's features; what costs little is checked first."""
+    answerer = party.answerer
     turns = before(lambda text: as_in_corpus(text, answerer.vocabulary))
     if turns and not answerer.view.history:
         log(f"{answerer.name} does not see the dialog so far: every question stands alone")
-    description, describer = _description(request, answerer), None
-    if description is None and isinstance(answerer.told, DescribedBy):
-        describer = open_describer(config, answerer.told.system, device)
-        check_features(config, describer.dims)
-    name_unknown(" ".join([description or "", *(f"{turn.question} {turn.answer}" for turn in turns)]), answerer)
-    dims = answerer.dims if describer is None else {**describer.dims, **answerer.dims}
-    features = video_features(request.video, config, dims)
+    given = " ".join([party.description or "", *(f"{turn.question} {turn.answer}" for turn in turns)])
+    if unknown := unknown_words(given, answerer.vocabulary):
+        log(f"not in the vocabulary of {answerer.name}: {', '.join(unknown)}")
+    features = video_features(request.video, config, party.dims)
     warn_of_other_settings(config, features)
-    if describer is not None:
-        own = {name: features[name] for name in describer.dims}
-        description = sentences(describer, own, config.answers_of(describer.name), device)[0].text
-        log(f"{describer.name} describes it: {description}")
-    seen = {name: features[name] for name in answerer.dims}
-    return Conversation(answerer, seen, config.answers_of(answerer.name), device, description or "", turns)
-
-
-def _description(request: Request, answerer: Answerer) -> str | None:
-    """The text in front of every question: the user's, or that of a file of automatic ones; None: there is none."""
-    if request.description is not None:
-        return as_in_corpus(request.description, answerer.vocabulary)
-    if isinstance(answerer.told, Path):
-        found = read_descriptions(answerer.told).get(request.video.stem, "")
-        if found:
-            return found
-    if answerer.told != "none" and not isinstance(answerer.told, DescribedBy):
-        log(f"{answerer.name} reads a description ({answerer.told}); without --description every question stands alone")
-    return None
+    return converse(config, party, features, turns, device)
 
 
 def _questions(request: Request) -> Iterator[str]:

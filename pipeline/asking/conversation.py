@@ -1,7 +1,7 @@
 """A dialog about one video: features made once, every answer enters the history."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
@@ -32,6 +32,15 @@ class Told:
     answers: tuple[Explanation, ...]
 
 
+@dataclass(frozen=True)
+class Reply:
+    """An answer. unknown: the question's words that the vocabulary lacks. explanation: None unless asked for."""
+
+    answer: str
+    unknown: tuple[str, ...]
+    explanation: Explanation | None
+
+
 @dataclass
 class Conversation:
     """A dialog about one video: every answer enters the history.
@@ -45,10 +54,9 @@ class Conversation:
     device: torch.device
     description: str
     turns: list[Turn]
-    explanations: list[Explanation] = field(default_factory=list)
 
-    def ask(self, question: str, explain: bool = False) -> str:
-        """The answer to ``question``, a person's words; with its explanation in `explanations` if wanted.
+    def ask(self, question: str, explain: bool = False) -> Reply:
+        """The answer to ``question``, a person's words; with its explanation if wanted.
 
         Raises `UserError` for a blank question, and when the network's scores are not finite numbers.
         """
@@ -56,7 +64,9 @@ class Conversation:
         words = question_in_corpus(question, vocabulary)
         if not words:
             raise UserError("the question is blank, expected words")
-        name_unknown(words, self.answerer)
+        unknown = unknown_words(words, vocabulary)
+        if unknown:
+            log(f"not in the vocabulary of {self.answerer.name}: {', '.join(unknown)}")
         inputs = self._inputs(words)
         network = self.answerer.system.network
         with torch.no_grad():
@@ -65,10 +75,9 @@ class Conversation:
             except ArithmeticError as error:
                 raise UserError(f"{self.answerer.name}: {error}; check the weights of model and features") from None
         answer = vocabulary.decode(best.ids)
-        if explain:
-            self.explanations.append(self._explanation(words, answer, inputs))
+        explained = self._explanation(words, answer, inputs) if explain else None
         self.turns.append(Turn(words, answer))
-        return answer
+        return Reply(answer, tuple(unknown), explained)
 
     def _inputs(self, question: str) -> Inputs:
         dialog = Dialog(VIDEO, "", self.description, (*self.turns, Turn(question, UNDISCLOSED)))
@@ -88,9 +97,3 @@ class Conversation:
             [f"{turn.question} {turn.answer}" for turn in self.turns] if seen.history else (),
             {name: feature.times for name, feature in self.features.items()},
         )
-
-
-def name_unknown(text: str, answerer: Answerer) -> None:
-    """Say which words of ``text`` the vocabulary lacks."""
-    if unknown := unknown_words(text, answerer.vocabulary):
-        log(f"not in the vocabulary of {answerer.name}: {', '.join(unknown)}")

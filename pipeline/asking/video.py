@@ -20,7 +20,7 @@ from pipeline.layout import Layout
 from pipeline.media.decode import decode_video
 from pipeline.media.faults import UnreadableError
 from pipeline.media.gate import require_file
-from pipeline.progress import log
+from pipeline.progress import log, tell
 
 VIDEO = "video"
 """Id of the one video."""
@@ -86,8 +86,10 @@ def video_features(path: Path, config: Config, dims: Mapping[str, int]) -> dict[
         for inputs, media, features in _by_decoding(config, dims):
             decoded = folder / f"{features[0]}.decoded.h5"
             log(f"{path.name}: decoding {inputs}")
+            tell(inputs, 0, 0)
             decode_video(VIDEO, path, media, decoded, frames=inputs == "frames", sound=inputs == "sound")
             for feature in features:
+                tell(feature, 0, 0)
                 found[feature] = _extracted(config, feature, decoded, folder / feature, path)
             decoded.unlink()
     for feature, wanted in dims.items():
@@ -97,6 +99,13 @@ def video_features(path: Path, config: Config, dims: Mapping[str, int]) -> dict[
                 "give the configuration of the training with --config"
             )
     return {feature: found[feature] for feature in dims}
+
+
+def steps_of(config: Config, dims: Mapping[str, int]) -> Iterator[str]:
+    """The steps of `video_features`, as `pipeline.progress.tell` has them: what is decoded, and each feature."""
+    for inputs, _, features in _by_decoding(config, dims):
+        yield inputs
+        yield from features
 
 
 def warn_of_other_settings(config: Config, features: Mapping[str, VideoFeature]) -> None:

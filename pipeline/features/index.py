@@ -30,8 +30,8 @@ WHAT = "a feature shard"
 INDEX_CHECKSUM = "checksum"
 ID_LENGTH = 1000
 _FORMAT = re.compile(r"avsd-features-(\d{1,9})")
-SECONDS, BYTES_A_SECOND = 0.5, 1e8
-"""Of the processor, that reading the indexes of shards may take: so many, and more for large files."""
+SECONDS, BYTES_A_SECOND, MOST_SECONDS = 0.5, 1e8, 60.0
+"""Of the processor, that reading the indexes of shards may take: so many, and more for large files, up to the last."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def read_indexes(paths: Sequence[Path]) -> list[Index]:
     They are read in a child process first: a damaged file may be more than HDF5 survives.
     """
     new = [path for path in paths if _key(path) not in _known]
-    seconds = SECONDS + sum(_key(path)[2] for path in new) / BYTES_A_SECOND
+    seconds = min(SECONDS + sum(_key(path)[2] for path in new) / BYTES_A_SECOND, MOST_SECONDS)
     read = apart(read_index, new, seconds) if new else iter(())
     for path in new:
         try:

@@ -13,11 +13,9 @@ import time
 import traceback
 from collections.abc import Callable
 from math import ceil
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, NoReturn, Self, TypeVar, cast
+from typing import IO, Generic, NoReturn, Self, TypeVar, cast
 
 from pipeline import stopping
 from pipeline.media.endings import Ending, StoppedError, memory_is_short
@@ -59,9 +57,9 @@ class Apart(Generic[Found]):
         if self._child is None:
             self._start()
         try:
-            self._connection.send(path)
-            kind, value = self._connection.recv()
-        except (EOFError, ConnectionError):
+            _write(self._questions, pickle.dumps(path))
+            kind, value = pickle.load(self._answers)  # noqa: S301 - this program wrote it
+        except (EOFError, ConnectionError, pickle.UnpicklingError):
             raise _ended(self._reap()) from None
         if kind == "found":
             return cast(Found, value)
@@ -73,14 +71,16 @@ class Apart(Generic[Found]):
         raise UnreadableError("probe", f"looking into it takes more than {MEMORY_BYTES >> 20} MiB of memory", value)
 
     def _start(self) -> None:
-        ours, theirs = Pipe()
         with stopping.unbroken():
-            child = os.fork()
-            if child == 0:
-                ours.close()
-                _serve(self._look, theirs)
-            self._child, self._connection = child, ours
-            theirs.close()
+            asked, asking = os.pipe()
+            answered, answering = os.pipe()
+            self._child = os.fork()
+            ours, theirs = (asking, answered), (asked, answering)
+            for end in theirs if self._child else ours:
+                os.close(end)
+            if self._child == 0:
+                _serve(self._look, os.fdopen(asked, "rb"), os.fdopen(answering, "wb", buffering=0))
+            self._questions, self._answers = os.fdopen(asking, "wb", buffering=0), os.fdopen(answered, "rb")
 
     def _close(self) -> None:
         if self._child is not None:
@@ -90,7 +90,8 @@ class Apart(Generic[Found]):
     def _reap(self) -> int:
         """The status of the child, which is at its end."""
         assert self._child is not None
-        self._connection.close()
+        self._questions.close()
+        self._answers.close()
         _, status = os.waitpid(self._child, 0)
         self._child = None
         stopping.check()  # Ctrl-C reaches it too
@@ -105,20 +106,27 @@ def _ended(status: int) -> Exception:
     return StoppedError(f"looking into it {Ending().stopped(status) or f'ended with status {status}'}")
 
 
-def _serve(look: Callable[[Path], object], connection: "Connection[bytes, Path]") -> NoReturn:
+def _serve(look: Callable[[Path], object], questions: IO[bytes], answers: IO[bytes]) -> NoReturn:
     """The child. Whatever happens, it ends here: files that were open before are not its to close."""
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if (held := _data_bytes()) is not None:
             _limit(resource.RLIMIT_DATA, held + MEMORY_BYTES)
         while True:
-            path = connection.recv()
+            path = pickle.load(questions)  # noqa: S301
             _limit(resource.RLIMIT_CPU, ceil(time.process_time()) + PROCESSOR_SECONDS)
-            connection.send_bytes(_answer(look, path))
+            _write(answers, _answer(look, path))
     except (EOFError, ConnectionError):
         os._exit(0)
     finally:
         os._exit(1)
+
+
+def _write(file: IO[bytes], data: bytes) -> None:
+    """All of it: a pipe may take a part."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _answer(look: Callable[[Path], object], path: Path) -> bytes:

@@ -34,12 +34,14 @@ from pipeline.media.extents import require, require_pictures, require_size, requ
 from pipeline.media.faults import RefusedError, UnreadableError
 from pipeline.media.probe import Picture, Probe, Sound
 from pipeline.media.sound import placed, sound_command
-from pipeline.progress import log, progress
+from pipeline.progress import log, progress, tell
 from pipeline.versions import STAGES
 
 BLOCK_BYTES = 4 << 20
 Look = Callable[[Path], tuple[Probe, Clock]]
 QUARANTINE_COLUMNS = ("video", "stage", "reason", "decoder's words")
+FRAMES, SOUND = "frames", "sound"
+"""What is decoded, as `pipeline.progress.tell` has it, in seconds of the clip."""
 
 
 def decode_shard(
@@ -219,13 +221,15 @@ def _stream_frames(
     group: h5py.Group, path: Path, picture: Picture, media: Media, clock: Clock, *, keep_last: bool = False
 ) -> tuple[list[float], ffmpeg.Decoder]:
     width, height = ffmpeg.frame_size(picture, media)
-    count = 0
+    count, seconds = 0, float(group.attrs.get("source_duration", 0))
+    rate = float(picture.rate or 0) if media.fps == "source" else media.fps
     command = ffmpeg.frames_command(path, picture, media, picture.reading, clock, keep_last=keep_last)
     with ffmpeg.Decoder(command, "frames") as decoder:
         for block in decoder.blocks(width * height * 3, block_frames(width, height)):
             _append(group, "frames", block.reshape(-1, height, width, 3))
             count += len(block)
             require("frames", "frames", count, "max_frames", media)
+            tell(FRAMES, count / rate if rate else 0, seconds)
     times = decoder.times
     if len(times) < count:
         raise UnreadableError("frames", f"{count} frames, but times of {len(times)} only", decoder.words)
@@ -278,12 +282,13 @@ def _decode_sound(group: h5py.Group, path: Path, sound: Sound | None, media: Med
     if sound is None:
         return
     require_sound(clock.extents.get(sound.index), sound.rate, media)
-    odd = 0
+    odd, seconds = 0, float(group.attrs.get("source_duration", 0))
     with ffmpeg.Decoder(sound_command(path, sound, clock), "sound") as decoder:
         for samples in placed(decoder, sound.rate, media):
             finite = np.isfinite(samples)
             odd += len(samples) - int(finite.sum())
             _append(group, "sound", np.where(finite, samples, np.float32(0)))
+            tell(SOUND, len(group["sound"]) / sound.rate, seconds)
     count = len(group["sound"])
     if decoder.failed:
         require_readable(path)

@@ -24,7 +24,7 @@ from pipeline.versions import STAGES
 WHAT = "a decoded shard"
 MOST_RATE = 1 << 20
 """Hz and frames a second; no sound and no picture has more."""
-SECONDS, BYTES_A_SECOND = 0.5, 1e9
+SECONDS, BYTES_A_SECOND, MOST_SECONDS = 0.5, 1e9, 60.0
 """Of the processor, that the first look at a shard may take: so many, and more for a large file."""
 
 
@@ -38,7 +38,8 @@ class DecodedShard:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            for _ in apart(_check, [path], SECONDS + (path.stat().st_size if path.is_file() else 0) / BYTES_A_SECOND):
+            size = path.stat().st_size if path.is_file() else 0
+            for _ in apart(_check, [path], min(SECONDS + size / BYTES_A_SECOND, MOST_SECONDS)):
                 pass
         except UnreadableError as error:
             raise MalformedError(path, WHAT, error.what) from None

@@ -33,7 +33,7 @@ def attention_figure(explanation: Explanation, clip: Clip) -> str:
     places = {modality.name: place for place, modality in enumerate(explanation.modalities)}
     timed = [modality for modality in explanation.modalities if modality.times is not None]
     texts = [modality for modality in explanation.modalities if modality.times is None]
-    parts = ['<div class="attention">']
+    parts = [f'<div class="attention" data-seconds="{clip.seconds:.3f}">']
     if explanation.shares is not None:
         parts.append(_shares(explanation))
     parts.append(_over_time(explanation.words, timed, places, clip))

@@ -1,6 +1,5 @@
 """`avsd ask --explain`: the answers of a conversation with their pictures of attention, one self-contained page."""
 
-from importlib.resources import files
 from pathlib import Path
 
 from pipeline import __version__
@@ -8,6 +7,7 @@ from pipeline.asking.conversation import Told
 from pipeline.files import write_text
 from pipeline.inert import html
 from pipeline.report.attention import attention_figure
+from pipeline.report.templates import part
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Nothing is loaded from outside: the page says so itself, and browsers keep to it."""
@@ -15,9 +15,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 def write_page(target: Path, told: Told) -> None:
     """Write the page of all answers so far, the latest first."""
-    style = "".join(
-        files("pipeline.report").joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "attention.css")
-    )
+    style = "".join(part(name) for name in ("colours.css", "page.css", "attention.css"))
     sections = []
     for number in reversed(range(len(told.answers))):
         one = told.answers[number]

@@ -64,7 +64,7 @@ def write_distillation(config: Config) -> None:
         .get_template("distillation.html")
         .render(
             written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            style=part("page.css"),
+            style=part("colours.css") + part("page.css"),
             source=config.corpus.source,
             software=facts.software(),
             warnings=facts.warnings(config, features, unread),

@@ -32,7 +32,7 @@ def write_report(config: Config) -> None:
         .get_template("page.html")
         .render(
             written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            style=part("page.css") + part("attention.css"),
+            style=part("colours.css") + part("page.css") + part("attention.css"),
             script=part("page.js"),
             source=config.corpus.source,
             warnings=facts.warnings(config, features, unread),

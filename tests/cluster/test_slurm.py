@@ -83,7 +83,7 @@ def test_a_run_goes_on_whatever_dies_and_gpus_go_to_those_who_use_them(slurm, pr
 
 
 def test_a_job_short_of_memory_or_time_is_done_at_its_second_try(slurm, project, tmp_path):
-    short = {"vocabulary": {"mem_mb": "60 * attempt ** 4"}, "train": {"runtime": "5 * attempt - 4"}}
+    short = {"vocabulary": {"mem_mb": "60 * attempt ** 4"}, "train": {"runtime": "20 * attempt - 17"}}
     training = {"epochs": 15, "patience": 15}
     run = project(profile(tmp_path / "profile", **short), slurm.environment, training=training)
     snakemake = run.start("models")
@@ -99,7 +99,7 @@ def test_a_job_short_of_memory_or_time_is_done_at_its_second_try(slurm, project,
 
     tries = {rule: [job for job in slurm.jobs() if rule_of(job) == rule] for rule in short}
     assert [job["MinMemoryNode"] for job in tries["vocabulary"]] == ["60M", "960M"]
-    assert [job["TimeLimit"] for job in tries["train"]] == ["00:01:00", "00:06:00"]
+    assert [job["TimeLimit"] for job in tries["train"]] == ["00:03:00", "00:23:00"]
     for first, second in tries.values():
         assert second["JobState"] == "COMPLETED"
         # Without cgroups Slurm does not call it OUT_OF_MEMORY.

@@ -1,6 +1,7 @@
 """Feature shards that are damaged, hostile, or of another version, at every command that reads them."""
 
 import itertools
+import os
 import random
 import zlib
 
@@ -367,6 +368,22 @@ def test_any_bytes(shard, seed):
         except UserError as error:
             assert str(shard) in str(error)
             assert "\n" not in str(error)
+
+
+@pytest.mark.fault("Feature shards", "a pipe, a folder, a loop of links in its place", ONE_LINE)
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(os.mkfifo, id="pipe"),
+        more(os.mkdir),
+        more(lambda path: path.symlink_to(path)),
+        more(lambda path: path.symlink_to("/dev/zero")),
+    ],
+)
+def test_what_is_no_file(avsd, shard, make):
+    shard.unlink()
+    make(shard)
+    avsd("features", "export", shard.parent, "--out", "npy", seconds=20).refused(shard.name)
 
 
 @pytest.mark.fault("Feature shards", "a length of 0 in the heap of texts, on which HDF5 never comes back", ONE_LINE)

@@ -79,11 +79,21 @@ def virtual(file):
 
 CHANGES = [
     pytest.param(link("one", h5py.ExternalLink("other.h5", "/one")), "one is a link", id="external group"),
-    pytest.param(link("one/frames", h5py.ExternalLink("other.h5", "/one/frames")), "a link", id="external frames"),
-    pytest.param(virtual, "virtual", id="virtual"),
-    pytest.param(link("one", h5py.SoftLink("/two")), "soft link", id="soft link"),
+    pytest.param(
+        link("one/frames", h5py.ExternalLink("other.h5", "/one/frames")),
+        "a link",
+        id="external frames",
+        marks=pytest.mark.more,
+    ),
+    more(virtual, "virtual"),
+    more(link("one", h5py.SoftLink("/two")), "soft link"),
     pytest.param(of_size("one/sound", (10**11,), "f4", chunks=(1000,)), "one: sound", id="huge sound"),
-    pytest.param(put("one/times", np.arange(9)[::-1] / 10), "one: times that do not rise", id="times fall"),
+    pytest.param(
+        put("one/times", np.arange(9)[::-1] / 10),
+        "one: times that do not rise",
+        id="times fall",
+        marks=pytest.mark.more,
+    ),
     pytest.param(says("one", "rate", 10**12), "one: rate", id="huge rate"),
     pytest.param(put("one/sound", np.full(14_000, np.nan, "f4")), "one: sound that is not finite", id="nan sound"),
     more(of_size("one/frames", (10**9, 6, 8, 3), "u1", chunks=(1, 6, 8, 3)), "one: frames"),
@@ -116,12 +126,13 @@ def test_a_decoded_shard_is_looked_at(avsd, tmp_path, change, said):
     with h5py.File(path, "r+") as file:
         change(file)
 
-    done = avsd("extract", "vggish", "--decoded", path, "--out", "out.h5", "--config", CONFIG, heavy=True)
+    done = avsd("extract", "vggish", "--decoded", path, "--out", "out.h5", "--config", CONFIG, **LOADED)
     # The sound's values are read by the network's side, which is imported before.
     done.refused("shard.h5", said, seconds=6, memory=1200 << 20)
     assert not (tmp_path / "out.h5").exists()
 
 
+LOADED = {"heavy": True, "imported": ("pipeline.training.train", "pipeline.answers.writing")}
 CONFIG = '{"device": "cpu", "features": {"vggish": {"network": "vggish"}}}'
 
 
