@@ -122,7 +122,7 @@ def served(world: Config, tmp_path_factory: pytest.TempPathFactory):
         whole = [process, *process.children(recursive=True)]
         running.send_signal(signal.SIGTERM)
         running.wait(120)
-    left = psutil.wait_procs(whole, 10)[1]
+    left = psutil.wait_procs(whole, 60)[1]
     assert [each for each in left if each.status() != psutil.STATUS_ZOMBIE] == []
     assert not list(folder.glob(".avsd-*"))
     assert (folder / "connections").read_text() == ""
