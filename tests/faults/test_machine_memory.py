@@ -221,5 +221,7 @@ def test_a_small_machine(stages, tmp_path, stage, room):
     """Address space for a little more than what is imported: it is enough, or a line says that it is not."""
     folder = stages.before(stage, tmp_path)
     done = stages.run(folder, stage, room_bytes=room * MEBIBYTE)
-    if done.status != 0:
-        done.refused("not enough memory", seconds=None)
+    if done.status == 127:  # the C library ends a process that has no room for a thread, with a line of its own
+        assert done.err.splitlines()[-1].startswith("cannot allocate memory for thread-local data")
+    elif done.status != 0:
+        done.refused("not enough memory", seconds=None, memory=None)
