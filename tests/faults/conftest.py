@@ -33,10 +33,11 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "more: runs in make test-faults alone")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    left = [item for item in items if item.get_closest_marker("more") and not ALL]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if ALL or not item.get_closest_marker("more")]
     for item in items:
-        if item.get_closest_marker("more") and not ALL:
-            item.add_marker(pytest.mark.skip(reason="one more case of its kind: make test-faults"))
         if marker := item.get_closest_marker("fault"):
             item.user_properties.append(("fault", list(marker.args)))
 

@@ -407,7 +407,7 @@ def test_workflow(tmp_path, name):
 
 
 @pytest.mark.fault(GATE, "a control character in a label", "refused by key")
-@pytest.mark.parametrize("name", one_or_more(HOSTILE.keys() - LABELS.keys(), 1))
+@pytest.mark.parametrize("name", one_or_more([name for name in HOSTILE if name not in LABELS], 1))
 def test_labels(name):
     from pipeline.errors import UserError
 
