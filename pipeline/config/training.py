@@ -7,6 +7,9 @@ from pydantic import Field
 from pipeline.config.base import Seed
 from pipeline.section import Section
 
+LARGEST = 1e38
+"""A number that float32 has."""
+
 
 class Training(Section):
     """The training loop."""
@@ -17,9 +20,9 @@ class Training(Section):
         "dialog", description="dialog: batches of whole dialogs, several times faster; turn: of single turns, the paper"
     )
     learning_rate: float = Field(
-        1e-3, gt=0, le=100, description="Adam's; halved when validation perplexity did not fall"
+        1e-3, gt=0, le=LARGEST, description="Adam's; halved when validation perplexity did not fall"
     )
-    clip: float = Field(5.0, gt=0, le=1e9, description="gradient norm is clipped at this")
+    clip: float = Field(5.0, gt=0, le=LARGEST, description="gradient norm is clipped at this")
     lambda_context: float = Field(1.0, ge=0, le=1e6, description="weight of the context-vector loss in L'_ST and L_JST")
     lambda_representation: float = Field(1.0, ge=0, le=1e6, description="weight of L_rep in the losses rep and rep_ce")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the hard targets in training; 0: none")

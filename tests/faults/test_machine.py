@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.faults.stages import FEATURE, SHARD, STAGES, SYSTEM, WRITES, artefacts, different
+from tests.faults.stages import FEATURE, SHARD, SYSTEM, WRITES, artefacts, different
 
 WRITING = ("decode", "extract", "train", "answer", "score")
 MODEL = f"results/models/{SYSTEM}"
@@ -104,18 +104,6 @@ def test_a_closed_results_folder(stages, tmp_path, stage):
         for path in folders:
             path.chmod(0o755)
     done.refused("results", "ermission denied", seconds=None, memory=None)
-
-
-@pytest.mark.fault("Disks", "no permission on one video", "one line naming it: the disk, not the video, is at fault")
-@pytest.mark.parametrize("feature", ["i3d_rgb", pytest.param("vggish", marks=pytest.mark.more)])
-def test_a_closed_video(stages, tmp_path, feature):
-    folder = stages.before("decode", tmp_path)
-    video = sorted((folder / "results/scenes/videos").glob("*.mp4"))[3]
-    video.chmod(0)
-    command = [feature if each == "i3d_rgb" else each for each in STAGES["decode"]]
-    done = stages.run_command(folder, command, unprivileged=True)
-    done.refused(video.name, "ermission", seconds=None, memory=None)
-    assert not (folder / SHARD).exists()
 
 
 CUT = {

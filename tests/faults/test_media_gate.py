@@ -245,8 +245,9 @@ def test_permission_denied(tmp_path_factory, good):
     if os.getuid() != 0:
         pytest.skip("only root may become somebody who may not read it")
     folder = tmp_path_factory.mktemp("denied")
-    for place in (folder, *folder.parents[:2], good.parent):
-        place.chmod(0o755 if place != folder else 0o777)
+    for place in (good.parent, *(each for each in folder.parents if each != each.parent and each.stat().st_uid == 0)):
+        place.chmod(place.stat().st_mode | 0o055)
+    folder.chmod(0o777)
     good.chmod(0o644)
     shutil.copy(good, folder / "x.mp4")
     (folder / "x.mp4").chmod(0)

@@ -64,4 +64,4 @@ def test_named_targets(tmp_path, workflow, target):
 def test_unknown_configuration_key_is_one_clear_line(tmp_path, workflow):
     done = workflow(tmp_path)("--dry-run", config=["training={epocs: 3}"], check=False)
     assert done.returncode != 0
-    assert "error: configuration: training.epocs: Extra inputs are not permitted" in done.text
+    assert "error: configuration: training.epocs: no such key; did you mean epochs?" in done.text
