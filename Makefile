@@ -34,7 +34,7 @@ test-long: $(READY)
 	AVSD_LONG=1 $(BIN)/pytest tests/cluster
 
 test-faults: $(READY)
-	AVSD_FAULTS=all $(BIN)/pytest tests/faults
+	AVSD_FAULTS=all $(BIN)/pytest -n 2 --dist loadfile tests/faults
 
 check: $(READY)
 	$(BIN)/ruff check .
