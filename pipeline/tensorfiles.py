@@ -9,6 +9,7 @@ import re
 import struct
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,24 +90,20 @@ def _check_tensors(tensors: Mapping[str, Tensor], path: Path, what: str, mend: s
             raise UserError(f"{path}: {shown(name)} has values that are not finite numbers; {mend}")
 
 
-class _reading:  # noqa: N801, a block
+@contextmanager
+def _reading(path: Path, what: str, mend: str = MEND) -> Iterator[None]:
     """Whatever is raised within of the contents of ``path`` becomes a `UserError`."""
-
-    def __init__(self, path: Path, what: str, mend: str = MEND) -> None:
-        self._path, self._what, self._mend = path, what, mend
-
-    def __enter__(self) -> None:
-        if not self._path.is_file():
-            raise UserError(f"{self._path}: no such file; expected {self._what}")
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        # Libraries raise what they please of bytes that are damaged.
-        if not isinstance(error, Exception) or isinstance(error, UserError):
-            return
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected {what}")
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # libraries raise what they please of bytes that are damaged
         if isinstance(error, OSError) and (refused := refusal(error)):
-            raise UserError(f"{self._path}: cannot be read ({refused})") from None
+            raise UserError(f"{path}: cannot be read ({refused})") from None
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise UserError(f"{self._path}: not {self._what} ({shown(reason)[:200]}); {self._mend}") from None
+        raise UserError(f"{path}: not {what} ({shown(reason)[:200]}); {mend}") from None
 
 
 def _check_header(path: Path) -> None:

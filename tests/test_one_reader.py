@@ -34,7 +34,6 @@ EXCEPTIONS = {
     ("leftovers.py", "read_text"): "/proc: what the system says of processes",
     ("report/templates.py", "read_text"): "a part of the package",
     ("web/server.py", "read_text"): "a part of the package",
-    ("asking/cache.py", "open"): "a video's bytes, to know it again",
     ("scoring/paraphrases.py", "gzip.open"): "METEOR's own table, of a package whose version is pinned",
     ("scoring/tokenizer.py", "read_bytes"): "what Java wrote into a folder of its own a moment before",
     ("training/worker.py", "json.loads"): "what its parent says through a pipe",

@@ -17,6 +17,7 @@ from pipeline.asking.video import VIDEO, VideoFeature
 from pipeline.config import Config
 from pipeline.config.dependence import feature_values, media_values
 from pipeline.errors import UserError
+from pipeline.features.checkpoints import file_sha256
 from pipeline.features.store import problems, write_shard
 from pipeline.files import write_json
 from pipeline.hdf5 import attributes, open_hdf5
@@ -28,12 +29,6 @@ CLIP = "clip"
 """What an entry is of that holds no feature but a clip in little."""
 
 _CLIP = TypeAdapter(ClipValues)
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Cache:
@@ -49,7 +44,7 @@ class Cache:
         self._lock = threading.Lock()
 
     def feature(self, content: str, name: str) -> VideoFeature | None:
-        """The feature ``name`` of the video with this `content_hash`."""
+        """The feature ``name`` of the video with this `file_sha256`."""
         path = self._path(content, name)
         if not path.is_file():
             return None
@@ -135,5 +130,5 @@ def _weights(settings: Any) -> list[str]:
 
 @lru_cache
 def _hash_of(path: Path, _size: int, _time: int) -> str:
-    """`content_hash`, once as long as the file stays as it is."""
-    return content_hash(path)
+    """`file_sha256`, once as long as the file stays as it is."""
+    return file_sha256(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.answers.explain_answers import by_hash
 from pipeline.answers.explain_clip import read_clip
-from pipeline.asking.cache import Cache, content_hash
+from pipeline.asking.cache import Cache
 from pipeline.asking.conversation import Conversation, Reply
 from pipeline.asking.opening import Party, converse, gather
 from pipeline.asking.system import Answerer, choose, open_answerer, trained_systems
@@ -18,6 +18,7 @@ from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs
 from pipeline.corpus.videos import find_videos
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
+from pipeline.features.checkpoints import file_sha256
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
 from pipeline.texts import check_sentence, check_text
@@ -116,7 +117,7 @@ class Desk:
         there = [dialog for dialog in read_dialogs(dialogs) if dialog.video_id in files]
         for dialog in by_hash(there)[:EXAMPLES]:
             path = files[dialog.video_id]
-            content = content_hash(path)
+            content = file_sha256(path)
             clip = self._cache.clip(content)
             if clip is None:
                 clip = read_clip(path, self.config.media)
@@ -145,7 +146,7 @@ class Desk:
 
     def begin(self, person: str, path: Path) -> Visit:
         """A new dialog, about the video in ``path``; the one before is over, whatever was computed for it too."""
-        visit = Visit(Video(path, path.name, content_hash(path)))
+        visit = Visit(Video(path, path.name, file_sha256(path)))
         self.leave(person)
         with self._lock:
             self._visits[person] = visit

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from pipeline.answers.explain_clip import Clip
-from pipeline.asking.cache import Cache, content_hash
+from pipeline.asking.cache import Cache
 from pipeline.asking.video import VideoFeature
 from pipeline.config import merge, parse
+from pipeline.features.checkpoints import file_sha256
 
 SETTINGS = {
     "features": {
@@ -122,6 +123,6 @@ def test_no_room_at_all(tmp_path):
     assert one.feature("a", "seen") is None
 
 
-def test_content_hash(tmp_path):
+def test_the_hash_of_a_file(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
-    assert content_hash(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
