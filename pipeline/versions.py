@@ -4,7 +4,7 @@ Snakemake sees these among a rule's parameters. Editing code or comments without
 """
 
 STAGES = {
-    "corpus": 2,
+    "corpus": 3,
     "decode": 3,
     "extract": 3,
     "vocabulary": 1,
