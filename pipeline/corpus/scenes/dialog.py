@@ -89,6 +89,7 @@ class Interviewer:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self._last = Deck(CATEGORIES, rng)
+        # Never one with a proposition, so that a dialog whose last question is to be yes or no has one.
         self._dropped = Deck([fact for fact in SEEN[:-2] if fact not in PROPOSITIONS], rng)
         self._again = Deck(REPEATED, rng)
         self._time = Deck([True, False], rng)
@@ -151,7 +152,7 @@ class Interviewer:
         return [silence, both[0] if timed else self._open(scene, self._sound_fact.draw())]
 
     def _yesno(self, scene: Scene, fact: str) -> Question:
-        """Whether the fact's proposition is true, as it is in every other scene."""
+        """Whether the fact's proposition is true, as it is of half the scenes."""
         value = "yes" if getattr(scene, fact) in PROPOSITIONS[fact].true_of else "no"
         return Question(fact, TurnTruth("yesno", "yesno", value))
 
