@@ -4,7 +4,8 @@ Snakemake sees these among a rule's parameters. Editing code or comments without
 """
 
 STAGES = {
-    "corpus": 3,
+    "scenes": 3,
+    "corpus": 2,
     "decode": 3,
     "extract": 3,
     "vocabulary": 1,
