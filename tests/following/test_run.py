@@ -1,5 +1,6 @@
 """The arithmetic of what is left, beside a simulation of a machine that always has the next job ready."""
 
+import doctest
 import heapq
 import time
 
@@ -7,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.following import durations, run
+from pipeline.following import line as line_module
 from pipeline.following.durations import Durations
 from pipeline.following.line import line, remaining
 from pipeline.following.run import Job, Left, Run
@@ -131,3 +134,9 @@ def test_ten_thousand_jobs_cost_little():
     begun = time.process_time()
     run.left(0.0)
     assert time.process_time() - begun < 0.2
+
+
+@pytest.mark.parametrize("module", [durations, line_module, run])
+def test_the_examples_are_right(module):
+    found = doctest.testmod(module)
+    assert found.attempted and not found.failed
