@@ -75,11 +75,12 @@ def bash(project, command):
     path = f"{project / '.venv' / 'bin'}:{os.environ['PATH']}"
     given = {**os.environ, "PATH": path, "PYTHONPATH": str(project), "PYTHONSAFEPATH": "1", "COLUMNS": "120"}
     done = subprocess.run(
-        ["bash", "-c", command], cwd=project, env=given, capture_output=True, text=True, timeout=600, check=False
-    )
+        ["bash", "-c", command], cwd=project, env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=900, check=False,
+    )  # fmt: skip
     logs = "".join(f"\n--- {path}\n{path.read_text()[-1500:]}" for path in project.glob("results/logs/**/*.log"))
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr[-3000:]}{logs[-6000:]}"
-    return done.stdout + done.stderr
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}{logs[-6000:]}"
+    return done.stdout
 
 
 def form(line):
