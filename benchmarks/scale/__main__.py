@@ -18,9 +18,10 @@ from benchmarks.shared import command, machine
 from benchmarks.shared.charades import VIDEOS
 from benchmarks.shared.own_process import ROOT
 from benchmarks.shared.results import Goal, Row
+from pipeline.config import load
 
 CHARADES = ROOT / "configs" / "charades.yaml"
-CHARADES_SHARDS, FEATURES = 64, 3
+FEATURES = 3
 """Of configs/charades.yaml."""
 SHARDS, A_SHARD = (1_000, 3_000, 10_000), 100
 """The largest has a million videos."""
@@ -51,7 +52,7 @@ class Bench:
 
 def charades(bench: Bench) -> list[Row]:
     """The whole experiment planned; its jobs run empty; a video added."""
-    corpus, shards = bench.folder / "charades", CHARADES_SHARDS
+    corpus, shards = bench.folder / "charades", load([str(ROOT / "config.yaml"), str(CHARADES)]).corpus.shards
     make(corpus, bench.videos)
     plan = bench.plan(corpus, shards, "all")
     ran = bench.call(corpus, shards, "all", "--quiet", "all")
