@@ -16,7 +16,15 @@ from pipeline.networks.captioner import CaptionerNetwork
 from pipeline.networks.hierarchical import HierarchicalNetwork
 from pipeline.networks.naive_fusion import NaiveFusionNetwork
 from pipeline.networks.reserved import can_name_an_input
-from pipeline.networks.sizes import SIZES, AttentionSizes, CaptionerSizes, HierarchicalSizes, NaiveFusionSizes, Sizes
+from pipeline.networks.sizes import (
+    SIZES,
+    AttentionSizes,
+    CaptionerSizes,
+    HierarchicalSizes,
+    NaiveFusionSizes,
+    PackageSizes,
+    Sizes,
+)
 from pipeline.vocabulary import END
 
 
@@ -45,6 +53,8 @@ def build_network(
             return HierarchicalNetwork(sizes, vocabulary_size, feature_dims)
         case CaptionerSizes():
             return CaptionerNetwork(sizes, vocabulary_size, feature_dims)
+        case PackageSizes():
+            return sizes.network(vocabulary_size, feature_dims, history, question)
     raise AssertionError(f"{name!r} stands in SIZES, but no network is built from {type(sizes).__name__}")
 
 

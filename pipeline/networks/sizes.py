@@ -9,13 +9,17 @@ single entries.
 {'attention': True, 'naive_fusion': True, 'hierarchical': False, 'captioner': False}
 """
 
-from collections.abc import Iterable
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from pipeline import packages
 from pipeline.names import Name
 from pipeline.section import Section
+
+if TYPE_CHECKING:
+    from pipeline.networks.base import Generator
 
 WIDEST = 65_536
 """Units of a layer."""
@@ -166,9 +170,21 @@ class CaptionerSizes(Sizes):
         return self.width
 
 
-SIZES: dict[str, type[Sizes]] = {
+class PackageSizes(packages.Sourced, Sizes):
+    """Base of the sizes of another package's network, which make the network themselves."""
+
+    def network(
+        self, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool, question: bool
+    ) -> "Generator":
+        """The network with fresh weights, as `registry.build_network` is asked for it; torch is imported here."""
+        raise NotImplementedError
+
+
+_OWN: dict[str, type[Sizes]] = {
     "attention": AttentionSizes,
     "naive_fusion": NaiveFusionSizes,
     "hierarchical": HierarchicalSizes,
     "captioner": CaptionerSizes,
 }
+SIZES: dict[str, type[Sizes]] = {**_OWN, **packages.brought(packages.NETWORKS, _OWN, PackageSizes)}
+"""By the network's name."""
