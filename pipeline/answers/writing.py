@@ -75,7 +75,7 @@ def open_system(config: Config, name: str, test_set: str) -> Opened:
     system = load_answering(config, name, vocabulary, device)
     view = view_of(config, name, "test", [test_set])
     stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
-    return Opened(name, test_set, system.network, system.info, vocabulary, view, stores, settings, device)
+    return Opened(name, test_set, system.generator, system.info, vocabulary, view, stores, settings, device)
 
 
 def find(opened: Opened, examples: Examples, wanted: Sequence[Sequence[int]], what: str) -> dict[Key, list[Answer]]:

@@ -11,12 +11,22 @@ ValueError: network 'naive_fusion': sizes must be NaiveFusionSizes, not Attentio
 from collections.abc import Iterator, Mapping
 
 from pipeline.networks.attention import AttentionNetwork
-from pipeline.networks.base import Generator
+from pipeline.networks.base import Generator, Network
 from pipeline.networks.captioner import CaptionerNetwork
 from pipeline.networks.hierarchical import HierarchicalNetwork
+from pipeline.networks.jsfusion import JSFusionFiller, JSFusionNetwork
 from pipeline.networks.naive_fusion import NaiveFusionNetwork
 from pipeline.networks.reserved import can_name_an_input
-from pipeline.networks.sizes import SIZES, AttentionSizes, CaptionerSizes, HierarchicalSizes, NaiveFusionSizes, Sizes
+from pipeline.networks.sizes import (
+    SIZES,
+    AttentionSizes,
+    CaptionerSizes,
+    HierarchicalSizes,
+    JSFusionFillSizes,
+    JSFusionSizes,
+    NaiveFusionSizes,
+    Sizes,
+)
 from pipeline.vocabulary import END
 
 
@@ -27,7 +37,7 @@ def build_network(
     feature_dims: Mapping[str, int],
     history: bool,
     question: bool = True,
-) -> Generator:
+) -> Network:
     """A network with fresh weights.
 
     feature_dims: dimensions of each feature it sees, in order; may be empty where it reads questions. question: whether
@@ -45,7 +55,20 @@ def build_network(
             return HierarchicalNetwork(sizes, vocabulary_size, feature_dims)
         case CaptionerSizes():
             return CaptionerNetwork(sizes, vocabulary_size, feature_dims)
+        case JSFusionFillSizes():
+            return JSFusionFiller(sizes, vocabulary_size, feature_dims)
+        case JSFusionSizes():
+            return JSFusionNetwork(sizes, vocabulary_size, feature_dims)
     raise AssertionError(f"{name!r} stands in SIZES, but no network is built from {type(sizes).__name__}")
+
+
+def build_generator(
+    name: str, sizes: Sizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool, question: bool = True
+) -> Generator:
+    """`build_network` of one that says something."""
+    network = build_network(name, sizes, vocabulary_size, feature_dims, history, question)
+    assert isinstance(network, Generator)
+    return network
 
 
 def _problems(
@@ -60,6 +83,8 @@ def _problems(
         yield "it has no encoder for the dialog so far: give `history: false`"
     if not feature_dims and not SIZES[name].takes_question:
         yield "it sees features alone: give at least one"
+    if not feature_dims and SIZES[name].can != "generate":
+        yield "it compares sentences with features: give at least one"
     if vocabulary_size <= END:
         yield f"a vocabulary of {vocabulary_size} entries has no room for the {END + 1} special ones"
     for feature, dims in feature_dims.items():

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pipeline.dataset.dialogs import Examples
     from pipeline.dataset.features import Store
     from pipeline.dataset.views import View
-    from pipeline.networks.base import Generator
+    from pipeline.networks.base import Network
     from pipeline.scoring.request import Request
-    from pipeline.training.learner import Learner
+    from pipeline.training.learner import Learning
     from pipeline.training.measure import Measure
     from pipeline.vocabulary.words import Vocabulary
 
@@ -55,10 +55,13 @@ class Task(ABC):
 
     # ---- learned --------------------------------------------------------------------------------------------------
 
-    def learner(self, entry: System, settings: Training, model: "Generator", teacher: "Generator | None") -> "Learner":
+    def learner(self, entry: System, settings: Training, model: "Network", teacher: "Network | None") -> "Learning":
         """The terms that are minimised. Unless a task says otherwise, the words' cross entropy, or a teacher's."""
+        from pipeline.networks.base import Generator
         from pipeline.training.learner import Learner
 
+        assert isinstance(model, Generator)
+        assert teacher is None or isinstance(teacher, Generator)
         return Learner(
             entry.loss,
             model,

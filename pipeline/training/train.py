@@ -18,7 +18,7 @@ from pipeline.tasks.registry import task_of
 from pipeline.training.curves import csv_text
 from pipeline.training.depends import depends, elsewhere
 from pipeline.training.launch import launch
-from pipeline.training.learner import Learner
+from pipeline.training.learner import Learning
 from pipeline.training.loop import Loop
 from pipeline.training.materials import Materials, gather
 from pipeline.training.processes import Place, Precision, leave, make_fabric
@@ -144,7 +144,7 @@ def _precision(settings: Training, device: torch.device) -> Precision:
     return "bf16-mixed" if wanted else "32-true"
 
 
-def _announce(name: str, learner: Learner, materials: Materials, fabric: Fabric, precision: Precision) -> None:
+def _announce(name: str, learner: Learning, materials: Materials, fabric: Fabric, precision: Precision) -> None:
     where = f"{fabric.device}, {precision}" + (f", {fabric.world_size} processes" if fabric.world_size > 1 else "")
     count = sum(parameter.numel() for parameter in learner.learning())
     splits = {"training": materials.training, "validation": materials.validation}
