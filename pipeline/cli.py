@@ -177,11 +177,12 @@ def answer(
     test_set: Annotated[str, typer.Option(help="trial or official; of a describing system any split.")],
     config: Configuration = DEFAULT,
 ) -> None:
-    """Write what a system says of a test set, by beam search: answers or, of a system that describes, sentences.
+    """Write what a system makes of a test set: answers, sentences about its videos, or scores of what fits.
 
     **Writes** `answers/SYSTEM/TEST_SET.json` in the results folder: the challenge's JSON with the answers filled in, or
-    {video id: sentence} under `descriptions`. Describing systems also describe the videos of `training` and
-    `validation`.
+    {video id: sentence} under `descriptions`, both by beam search; of a system that chooses the scores of the
+    candidates in `corpus/references/TEST_SET.candidates.json`, of one that retrieves those of all videos for each text.
+    Describing systems also describe the videos of `training` and `validation`.
     """
     settings = load(config)
     if system not in settings.systems:
@@ -419,6 +420,15 @@ def distillation(config: Configuration = DEFAULT) -> None:
     from pipeline.report.distilled import write_distillation
 
     write_distillation(experiment(load(config)))
+
+
+@app.command()
+def matching(config: Configuration = DEFAULT) -> None:
+    """Write the tables of the systems that choose, retrieve and fill, and matching.html."""
+    from pipeline.plan.matching import beside
+    from pipeline.report.matching import write_matching
+
+    write_matching(beside(load(config)))
 
 
 @app.command()

@@ -127,6 +127,11 @@ class Layout:
         """The page of the distilled captioner's experiment."""
         return self.root / "distillation.html"
 
+    @property
+    def matching(self) -> Path:
+        """The page of the systems that compare sentences with videos."""
+        return self.root / "matching.html"
+
 
 def kinetics_path(resources: Path) -> Path:
     """The Kinetics weights of I3D in the folder of fetched weights; `avsd weights kinetics` writes them."""

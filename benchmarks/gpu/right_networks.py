@@ -59,7 +59,8 @@ def made_batch(card: Card, name: str = "attention") -> Batch:
         "model": made.view(features=FEATURES[name], history=history),
         "teacher": made.view("summary", FEATURES[name], history=history),
     }
-    return made.split(views).read(range(card.sizes.dialogs))
+    batch: Batch = made.split(views).read(range(card.sizes.dialogs))
+    return batch
 
 
 def _lstm(card: Card) -> Iterator[Row]:

@@ -8,9 +8,9 @@ from benchmarks.shared.differences import gradients, relative_difference
 from benchmarks.shared.machine import MATRIX, matrix_product, shares
 from benchmarks.shared.results import Goal, Row
 from benchmarks.shared.timing import interleaved
-from pipeline.answers.pairs import score_all
 from pipeline.networks.jsfusion import JSFusionNetwork
 from pipeline.networks.sizes import JSFusionSizes
+from pipeline.systems.pairs import encoded_texts, encoded_videos, score_all
 from pipeline.tensors import FeatureSequences, Sequences
 
 WORDS = 16_824
@@ -108,13 +108,13 @@ def pairs(bench: Bench) -> list[Row]:
     count = 2 if bench.quick else 12
     network = bench.network.eval()
     with torch.no_grad():
-        encoded = network.texts(bench.texts(count)), network.videos(bench.videos(count))
-    sizes, lengths = bench.sizes, ([bench.sizes.words] * count, [bench.sizes.steps] * count)
+        texts = encoded_texts(network, bench.texts(count), range(count), CPU)
+        videos = encoded_videos(network, bench.videos(count), range(count), CPU)
     stick = matrix_product(256 if bench.quick else 2048, CPU, torch.float32)
-    calls = {"pairs": lambda: score_all(network, *encoded, *lengths, "pairs"), MATRIX: stick.call}
+    calls = {"pairs": lambda: score_all(network, [texts], [videos], "pairs"), MATRIX: stick.call}
     times = interleaved(calls, bench.repeats, CPU)
     network.train()
-    flop = pair_flop(sizes)
+    flop = pair_flop(bench.sizes)
     share = shares(flop * count**2, times["pairs"], {MATRIX: stick}, times)
     note = f"{flop / 1e9:.2f} GFLOP a pair"
     return [Row("pairs", "one pair at test", "ms", 1e3 * times["pairs"] / count**2, None, None, share, note)]

@@ -71,12 +71,12 @@ def open_answerer(config: Config, name: str | None, described: bool, device: tor
 
 def open_describer(config: Config, name: str | None, device: torch.device) -> Answerer:
     """The describing system ``name``, or the best one there is. Raises `UserError` as `open_answerer` does."""
-    there = [each for each in trained_systems(config) if not config.systems[each].asked]
+    there = [each for each in trained_systems(config) if config.systems[each].describes]
     chosen = _best(config, there) if name is None else name
     if chosen not in config.systems:
         raise UserError(f"system {chosen!r} is not in the configuration ({', '.join(config.systems)})")
-    if config.systems[chosen].asked:
-        raise UserError(f"--system {chosen}: it answers questions and describes nothing; name one with task: describe")
+    if not config.systems[chosen].describes:
+        raise UserError(f"--system {chosen}: it describes nothing; name one with task: describe")
     return _open(config, chosen, device)
 
 

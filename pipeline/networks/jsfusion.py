@@ -134,8 +134,14 @@ class _JSFusion(nn.Module):
         widths = (width, *sizes.readout, top)
         self.readout = nn.Sequential(*(Dense(*pair) for pair in pairwise(widths)))
 
-    def videos(self, features: Mapping[str, FeatureSequences]) -> Encoded:
+    def videos(self, features: Mapping[str, FeatureSequences], count: int | None = None) -> Encoded:
         """Features side by side on one clock, D1v of every step."""
+        if not features:
+            # Videos of which nothing is shown: one of their features, without a step.
+            name, dims = next(iter(self.dims.items()))
+            assert count is not None
+            values = self.embedding.weight.new_zeros(count, 1, dims)
+            features = {name: FeatureSequences(values, torch.zeros(count, dtype=torch.int64))}
         scaled = features if self.standard is None else self.standard.scaled(features)
         steps = aligned(scaled, self.dims, self.sizes.steps)
         encoded: Encoded = self.video(steps.values, steps.lengths)

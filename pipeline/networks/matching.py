@@ -35,8 +35,8 @@ class Comparing(Network, ABC):
         """Everything about S sentences that no video changes, a row each."""
 
     @abstractmethod
-    def videos(self, features: Mapping[str, FeatureSequences]) -> TensorGroup:
-        """Everything about B videos that no sentence changes, a row each."""
+    def videos(self, features: Mapping[str, FeatureSequences], count: int | None = None) -> TensorGroup:
+        """Everything about B videos that no sentence changes, a row each. count: B, where every feature is missing."""
 
 
 class Matcher(Comparing):

@@ -27,13 +27,15 @@ class Task(ABC):
     """What a system's entry in the configuration decides by its `task`.
 
     name: as the entry gives it. entry: the keys such an entry has. does: what such a system does, for its model card.
-    metrics: names of its scores, in the order of a table.
+    metrics: names of its scores, in the order of a table. sentences: whether what it writes are sentences, compared
+    with those of people.
     """
 
     name: ClassVar[str]
     entry: ClassVar[type[System]]
     does: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
+    sentences: ClassVar[bool] = True
 
     # ---- examples -------------------------------------------------------------------------------------------------
 
@@ -84,6 +86,10 @@ class Task(ABC):
         """Write the file that the system ``name`` leaves for a test set: `Layout.answers`."""
 
     # ---- scored ---------------------------------------------------------------------------------------------------
+
+    def reads(self, entry: System, test_set: str) -> list[str]:  # noqa: ARG002, most read dialogs alone
+        """Names for `Layout.references` of what a system must read to write for ``test_set``."""
+        return []
 
     @abstractmethod
     def references(self, entry: System, test_set: str) -> str:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.tasks.answer import Answer
 from pipeline.tasks.base import Task
+from pipeline.tasks.choose import Choose
 from pipeline.tasks.describe import Describe
+from pipeline.tasks.retrieve import Retrieve
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -18,6 +20,8 @@ GROUP = "avsd.tasks"
 def _tasks() -> Iterator[Task]:
     yield Answer()
     yield Describe()
+    yield Choose()
+    yield Retrieve()
     for point in entry_points(group=GROUP):
         yield point.load()()
 

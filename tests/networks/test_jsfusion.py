@@ -287,6 +287,12 @@ def test_an_empty_sentence_and_a_feature_taken_away_are_no_error(network: Any) -
     assert found.isfinite().all()
     silent = {**features, "vggish": FeatureSequences(features["vggish"].values, torch.zeros(4, dtype=torch.int64))}
     torch.testing.assert_close(compared(network, empty, silent), found)
+    blind = network.videos({}, 4)
+    nothing = {
+        name: FeatureSequences(each.values, torch.zeros(4, dtype=torch.int64)) for name, each in features.items()
+    }
+    for one, other in zip((blind.values, blind.lengths), (network.videos(nothing).values, torch.ones(4)), strict=True):
+        torch.testing.assert_close(one, other, check_dtype=False)
 
 
 # ---- sizes ---------------------------------------------------------------------------------------------------------
