@@ -21,7 +21,7 @@ BUNDLE_TORCH ?= 2.11
 .PHONY: run web test test-long test-faults check gpu bundle results setup docs clean
 
 run: $(READY)
-	$(BIN)/snakemake --cores $(CORES) --quiet host reason
+	$(BIN)/snakemake --cores $(CORES) --quiet host
 	@echo "The report is results/report.html; the tables are in results/tables/"
 
 web: $(READY)

@@ -32,6 +32,8 @@ NAMED = re.compile(
     r"|torch (u?int\d+|b?float\d+|bool|half|double|float|long)"
 )
 """What a file of PyTorch's may name, of what PyTorch's own list allows: tensors, and what holds them."""
+DOS_FOLDER = 0x10
+"""Attribute of a zip archive's member."""
 PICKLES = 5
 """In a file of the older layout, before the numbers."""
 Shape = tuple[int, ...]
@@ -119,6 +121,8 @@ def _check_zip(path: Path) -> None:
         members = archive.infolist()
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise ValueError("its members are compressed, which PyTorch does not do")
+        if any(member.external_attr & DOS_FOLDER for member in members):
+            raise ValueError("it has folders, from which PyTorch would read what lies in memory by chance")
         if sum(member.file_size for member in members) > path.stat().st_size:
             raise ValueError("its members are larger than it is")
         if (damaged := archive.testzip()) is not None:

@@ -4,6 +4,7 @@ Snakemake sees these among a rule's parameters. Editing code or comments without
 """
 
 STAGES = {
+    "scenes": 3,
     "corpus": 2,
     "decode": 3,
     "extract": 3,

@@ -6,10 +6,11 @@ import sys
 
 sys.path.insert(0, str(workflow.basedir))
 
-from pipeline.config.reading import read_settings
 from pipeline.errors import UserError
 
 try:
+    from pipeline.config.reading import read_settings
+
     for path in workflow.overwrite_configfiles:
         read_settings(path)
 except UserError as error:

@@ -19,7 +19,7 @@ rule scenes:
     params:
         settings=scene_settings,
         folder=subpath(output.truth, parent=True),
-        version=STAGES["corpus"],
+        version=STAGES["scenes"],
     message:
         "Making the scenes: clips with sound, dialogs, ground truth"
     shell:
@@ -38,7 +38,7 @@ rule scene_captions:
         runtime=growing(10),
     params:
         settings=PLAN.scene_captions_settings(),
-        version=STAGES["corpus"],
+        version=STAGES["scenes"],
     message:
         "Making captions of further scenes"
     shell:

@@ -1,13 +1,21 @@
 """Decoding and features: the sections `media` and `features`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, Union, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from pipeline import packages
 from pipeline.config.architectures import ARCHITECTURES, FETCHED
 from pipeline.config.base import Overrides
 from pipeline.names import Name, Place
 from pipeline.section import Section
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.features.frame_networks import FrameNetwork
+    from pipeline.features.sound_networks import SoundNetwork
 
 Inputs = Literal["frames", "sound"]
 """What is decoded for a feature."""
@@ -216,20 +224,49 @@ class YAMNetFeature(SoundFeature):
     batch: int = Field(64, ge=1, le=1_000_000, description="patches a batch")
 
 
+class PackageFrames(packages.Sourced, FrameFeature):
+    """Base of a feature of frames of another package, which makes its network itself."""
+
+    network: Name = Field(description="the network")
+    window: int = Field(1, ge=1, le=10_000, description="frames in a window")
+    stride: int = Field(1, ge=1, le=1_000_000, description="frames between windows")
+    batch: int | None = Field(None, ge=1, le=1_000_000, description="windows a batch; null: 8 on a CPU, 64 on a GPU")
+
+    def load(self, resources: Path, device: "torch.device") -> "FrameNetwork":
+        """What computes it, on ``device``; torch is imported here. resources: the folder of fetched weights."""
+        raise NotImplementedError
+
+
+class PackageSound(packages.Sourced, SoundFeature):
+    """Base of a feature of sound of another package, which makes its network itself."""
+
+    network: Name = Field(description="the network")
+    batch: int = Field(64, ge=1, le=1_000_000, description="what it is given at once, a batch")
+
+    def load(self, device: "torch.device") -> "SoundNetwork":
+        """What computes it, on ``device``; torch is imported here."""
+        raise NotImplementedError
+
+
 def _kind(value: Any) -> str | None:
     """The kind of an entry, validated or not, by its network; None where there is no such network."""
     network = value.get("network") if isinstance(value, dict) else getattr(value, "network", None)
     return _BY_NETWORK.get(str(network))
 
 
-_FEATURES = (I3DFeature, ImageFeature, VGGishFeature, CNN10Feature, YAMNetFeature)
-_BY_NETWORK = {name: kind.__name__ for kind in _FEATURES for name in get_args(kind.model_fields["network"].annotation)}
+_OWN = {
+    name: kind
+    for kind in (I3DFeature, ImageFeature, VGGishFeature, CNN10Feature, YAMNetFeature)
+    for name in get_args(kind.model_fields["network"].annotation)
+}
+_KINDS = {**_OWN, **packages.brought(packages.FEATURES, _OWN, PackageFrames, PackageSound)}
+_BY_NETWORK = {name: kind.__name__ if name in _OWN else name for name, kind in _KINDS.items()}
 
 if TYPE_CHECKING:
-    Feature = I3DFeature | ImageFeature | VGGishFeature | CNN10Feature | YAMNetFeature
+    Feature = I3DFeature | ImageFeature | VGGishFeature | CNN10Feature | YAMNetFeature | PackageFrames | PackageSound
 else:
     Feature = Annotated[
-        Union[tuple(Annotated[kind, Tag(kind.__name__)] for kind in _FEATURES)],  # noqa: UP007, a tag a kind
+        Union[tuple(Annotated[_KINDS[name], Tag(tag)] for name, tag in _BY_NETWORK.items())],  # noqa: UP007, a tag a kind
         Discriminator(
             _kind,
             custom_error_type="network",

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from pipeline.config.base import Overrides
+from pipeline.inert import shown
 from pipeline.names import NAME_BYTES, listed, shortened
 from pipeline.section import Section
 
@@ -35,7 +36,7 @@ def first_of(root: type[Section], errors: Sequence[ErrorDetails]) -> str:
     if error["type"] == "extra_forbidden":
         message = f"no such key{_of_task(error['loc'])}{meant(place[-1], there)}"
     more = f" (and {len(others)} more)" if others else ""
-    return f"{'.'.join(place) + ': ' if place else ''}{message}{more}"
+    return shown(f"{'.'.join(place) + ': ' if place else ''}{message}{more}")
 
 
 def meant(given: str, there: Sequence[str]) -> str:

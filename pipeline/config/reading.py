@@ -10,6 +10,7 @@ from pipeline.config.base import MOST_ENTRIES
 from pipeline.config.places import first_of
 from pipeline.config.root import Config
 from pipeline.errors import UserError
+from pipeline.inert import shown
 from pipeline.texts import check_content, parse_json, read_json, read_yaml
 
 MOST_VALUES = 100_000
@@ -45,7 +46,8 @@ def _check_size(values: dict[str, Any], source: str) -> None:
             continue
         seen += len(value)
         if len(value) > MOST_ENTRIES:
-            raise UserError(f"{source}: {place or 'configuration'}: {len(value)} entries, at most {MOST_ENTRIES} go")
+            what = shown(place) or "configuration"
+            raise UserError(f"{source}: {what}: {len(value)} entries, at most {MOST_ENTRIES} go")
         if seen > MOST_VALUES:
             raise UserError(f"{source}: more than {MOST_VALUES} values, or a mapping that holds itself")
         items = value.items() if isinstance(value, dict) else enumerate(value)

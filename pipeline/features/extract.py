@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
-from pipeline.config import Feature, I3DFeature, ImageFeature
+from pipeline.config import Feature, I3DFeature, ImageFeature, PackageFrames, PackageSound
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.features.seconds import Stopwatch, write_seconds
@@ -82,9 +82,9 @@ def _extractor(
 ) -> "FrameExtractor | SoundExtractor":
     """The extractor of a feature. What only the other kind needs is not imported: it would cost a job seconds."""
     place = resolve_device(device)
-    if not isinstance(feature, I3DFeature | ImageFeature):
-        if predict:
-            raise UserError(f"--show-predictions: {name} has no classifier; only i3d_rgb, i3d_flow and image have one")
+    if predict and not isinstance(feature, I3DFeature | ImageFeature):
+        raise UserError(f"--show-predictions: {name} has no classifier; only i3d_rgb, i3d_flow and image have one")
+    if not isinstance(feature, I3DFeature | ImageFeature | PackageFrames):
         from pipeline.features.sound import SoundExtractor
 
         return SoundExtractor(feature, place)
@@ -115,5 +115,8 @@ def _provenance(feature: Feature, shard: DecodedShard) -> dict[str, Attribute]:
         attributes |= {key: shard.stated(key) for key in FRAMES}
     attributes |= {key: shard.stated(key) for key in DECODER}
     attributes["package_version"] = __version__
-    attributes |= {f"{package.split('-', 1)[0]}_version": version(package) for package in PACKAGES[feature.network]}
+    if isinstance(feature, PackageFrames | PackageSound):
+        attributes["source"] = feature.source
+    packages = PACKAGES.get(feature.network, ("torch",))
+    attributes |= {f"{package.split('-', 1)[0]}_version": version(package) for package in packages}
     return attributes

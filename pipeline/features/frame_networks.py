@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline.config import I3DFeature, ImageFeature
+from pipeline.config import I3DFeature, ImageFeature, PackageFrames
 from pipeline.features.checkpoints import Loaded
 from pipeline.features.i3d import I3D, has_bfloat16
 from pipeline.features.images import ImageNetwork, dims_of, load_image
@@ -24,7 +24,8 @@ class FrameNetwork:
     """A network ready for inference.
 
     size: pixels of the square that frames are resized to, None: they stay as decoded. dims: values of a window, D.
-    compute: frames (F, H, W, C), each once, and the table of N windows in them -> (N, D).
+    compute: frames (F, H, W, C), each once, and the table of N windows in them -> (N, D). attributes: what the values
+    come from, `weights` at the least; they are the shard's.
     """
 
     network: nn.Module
@@ -34,8 +35,12 @@ class FrameNetwork:
     attributes: dict[str, Attribute]
 
 
-def load_network(feature: I3DFeature | ImageFeature, resources: Path, device: torch.device) -> FrameNetwork:
+def load_network(
+    feature: I3DFeature | ImageFeature | PackageFrames, resources: Path, device: torch.device
+) -> FrameNetwork:
     """The network of a feature with its weights, on ``device``. Raises `UserError` for weights that do not fit."""
+    if isinstance(feature, PackageFrames):
+        return feature.load(resources, device)
     if isinstance(feature, ImageFeature):
         return _image(feature, resources, device)
     if feature.network == "i3d_r50":

@@ -9,7 +9,7 @@ import h5py
 import torch
 from torch import Tensor
 
-from pipeline.config import I3DFeature, ImageFeature
+from pipeline.config import I3DFeature, ImageFeature, PackageFrames
 from pipeline.errors import UserError
 from pipeline.features.batching import Rows, Source, Watch, by_video, compute_in_batches, in_parts
 from pipeline.features.flow import flow_method, stream_flow
@@ -42,7 +42,9 @@ BATCH = {"cpu": 8, "cuda": 64}
 class FrameExtractor:
     """A feature of frames, of the videos of a decoded shard."""
 
-    def __init__(self, feature: I3DFeature | ImageFeature, resources: Path, device: torch.device) -> None:
+    def __init__(
+        self, feature: I3DFeature | ImageFeature | PackageFrames, resources: Path, device: torch.device
+    ) -> None:
         self._feature, self._device = feature, device
         made = load_network(feature, resources, device)
         self.network, self.dims = made.network, made.dims

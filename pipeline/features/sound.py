@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.config import CNN10Feature, Reduce, VGGishFeature, YAMNetFeature
+from pipeline.config import CNN10Feature, PackageSound, Reduce, VGGishFeature, YAMNetFeature
 from pipeline.features.batching import Rows, Source, Watch, by_video, compute_in_batches, in_parts
 from pipeline.features.prefetch import prefetched
 from pipeline.features.reduce import positions, reduced, reduced_count
@@ -28,7 +28,9 @@ AHEAD = 2
 class SoundExtractor:
     """A feature of sound, of the videos of a decoded shard; a video without sound has no rows."""
 
-    def __init__(self, feature: VGGishFeature | CNN10Feature | YAMNetFeature, device: torch.device) -> None:
+    def __init__(
+        self, feature: VGGishFeature | CNN10Feature | YAMNetFeature | PackageSound, device: torch.device
+    ) -> None:
         self._feature, self._device = feature, device
         made = load_network(feature, device)
         self._hearing, self._network_of, self.dims = made.hearing, made.compute, made.dims

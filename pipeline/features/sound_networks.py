@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline.config import CNN10Feature, VGGishFeature, YAMNetFeature
+from pipeline.config import CNN10Feature, PackageSound, VGGishFeature, YAMNetFeature
 from pipeline.features import logmel, panns, vggish, yamnet
 from pipeline.features.checkpoints import file_sha256
 from pipeline.features.hearing import Hearing
@@ -23,8 +23,12 @@ class SoundNetwork:
     attributes: dict[str, Attribute]
 
 
-def load_network(feature: VGGishFeature | CNN10Feature | YAMNetFeature, device: torch.device) -> SoundNetwork:
+def load_network(
+    feature: VGGishFeature | CNN10Feature | YAMNetFeature | PackageSound, device: torch.device
+) -> SoundNetwork:
     """The network of a feature with its weights, on ``device``. Raises `UserError` for weights that do not fit."""
+    if isinstance(feature, PackageSound):
+        return feature.load(device)
     if isinstance(feature, CNN10Feature):
         return _cnn10(feature, device)
     return _yamnet(feature, device) if isinstance(feature, YAMNetFeature) else _vggish(feature, device)

@@ -25,6 +25,7 @@ from pipeline.networks.sizes import (
     JSFusionFillSizes,
     JSFusionSizes,
     NaiveFusionSizes,
+    PackageSizes,
     Sizes,
 )
 from pipeline.vocabulary import END
@@ -55,11 +56,17 @@ def build_network(
             return HierarchicalNetwork(sizes, vocabulary_size, feature_dims)
         case CaptionerSizes():
             return CaptionerNetwork(sizes, vocabulary_size, feature_dims)
-        case JSFusionFillSizes():
-            return JSFusionFiller(sizes, vocabulary_size, feature_dims)
         case JSFusionSizes():
-            return JSFusionNetwork(sizes, vocabulary_size, feature_dims)
+            return _jsfusion(sizes, vocabulary_size, feature_dims)
+        case PackageSizes():
+            return sizes.network(vocabulary_size, feature_dims, history, question)
     raise AssertionError(f"{name!r} stands in SIZES, but no network is built from {type(sizes).__name__}")
+
+
+def _jsfusion(sizes: JSFusionSizes, vocabulary_size: int, feature_dims: Mapping[str, int]) -> Network:
+    if isinstance(sizes, JSFusionFillSizes):
+        return JSFusionFiller(sizes, vocabulary_size, feature_dims)
+    return JSFusionNetwork(sizes, vocabulary_size, feature_dims)
 
 
 def build_generator(

@@ -10,13 +10,17 @@ single entries.
 'jsfusion_fill': False}
 """
 
-from collections.abc import Iterable
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pipeline import packages
 from pipeline.names import Name
 from pipeline.section import Section
+
+if TYPE_CHECKING:
+    from pipeline.networks.base import Generator
 
 WIDEST = 65_536
 """Units of a layer."""
@@ -238,7 +242,17 @@ class JSFusionFillSizes(JSFusionSizes):
         return self
 
 
-SIZES: dict[str, type[Sizes]] = {
+class PackageSizes(packages.Sourced, GeneratorSizes):
+    """Base of the sizes of another package's network, which make the network themselves."""
+
+    def network(
+        self, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool, question: bool
+    ) -> "Generator":
+        """The network with fresh weights, as `registry.build_network` is asked for it; torch is imported here."""
+        raise NotImplementedError
+
+
+_OWN: dict[str, type[Sizes]] = {
     "attention": AttentionSizes,
     "naive_fusion": NaiveFusionSizes,
     "hierarchical": HierarchicalSizes,
@@ -246,3 +260,5 @@ SIZES: dict[str, type[Sizes]] = {
     "jsfusion": JSFusionSizes,
     "jsfusion_fill": JSFusionFillSizes,
 }
+SIZES: dict[str, type[Sizes]] = {**_OWN, **packages.brought(packages.NETWORKS, _OWN, PackageSizes)}
+"""By the network's name."""

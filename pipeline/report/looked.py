@@ -26,9 +26,9 @@ class LookedSection:
 
 
 def looked(config: Config) -> LookedSection | None:
-    """What `avsd explain` left, drawn; None when it was not run."""
+    """What `avsd explain` left, drawn; None without it, or where an earlier run left it of a system not in this one."""
     path, name = Layout(config.results).explained, config.report.explain
-    if name is None or not path.is_file():
+    if name is None or name not in config.run or not path.is_file():
         return None
     videos = tuple(
         Looked(video, tuple((one.question, one.answer, attention_figure(one, clip)) for one in answers))

@@ -14,6 +14,7 @@ from secrets import token_hex
 from typing import Any, Literal
 
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save as serialised
 from torch import Tensor
 
@@ -297,7 +298,11 @@ def _described(folder: Path, info: Mapping[str, Any], words: int) -> Network:
             info["network"], sizes, words, info["feature_dims"], info["history"], info.get("question", True)
         )
     except (ValueError, RuntimeError) as error:
-        reason = shown(" ".join(str(error).split()))[:200]
+        said = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            said = f"sizes.{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+        reason = shown(" ".join(said.split()))[:200]
         raise UserError(f"{folder / INFO}: describes no network that can be built ({reason}); train it again") from None
 
 

@@ -1,9 +1,8 @@
 """The tasks there are: the house's own, and those of other packages."""
 
-from collections.abc import Iterator
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
+from pipeline import packages
 from pipeline.tasks.answer import Answer
 from pipeline.tasks.base import Task
 from pipeline.tasks.choose import Choose
@@ -13,20 +12,10 @@ from pipeline.tasks.retrieve import Retrieve
 if TYPE_CHECKING:
     from pipeline.config import Config
 
-GROUP = "avsd.tasks"
-"""Entry points of this group name a `Task` of another package."""
-
-
-def _tasks() -> Iterator[Task]:
-    yield Answer()
-    yield Describe()
-    yield Choose()
-    yield Retrieve()
-    for point in entry_points(group=GROUP):
-        yield point.load()()
-
-
-TASKS: dict[str, Task] = {task.name: task for task in _tasks()}
+_OWN: dict[str, type[Task]] = {task.name: task for task in (Answer, Describe, Choose, Retrieve)}
+TASKS: dict[str, Task] = {
+    name: task() for name, task in {**_OWN, **packages.brought(packages.TASKS, _OWN, Task)}.items()
+}
 """By the name that an entry's `task` gives."""
 
 

@@ -111,6 +111,7 @@ def test_the_report_draws_what_is_there(config: Config) -> None:
     assert section is not None and section.system == "Told"
     assert [len(video.answers) for video in section.videos] == [TURNS]
     assert "data:image/jpeg;base64," in section.videos[0].answers[0][2]
+    assert looked(config.model_copy(update={"run": ()})) is None  # an earlier run's, of a system not in this one
 
 
 def test_without_videos_it_says_so(config: Config, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from pipeline.config import SceneCounts, Scenes
-from pipeline.corpus.scenes.dialog import CATEGORIES, FACTS, GUESSED, REPEATED, TURNS
+from pipeline.corpus.scenes.dialog import CATEGORIES, FACTS, REPEATED, TURNS
 from pipeline.corpus.scenes.generate import generate_captions, tell
 from pipeline.corpus.scenes.guessing import base_rates, question_only
-from pipeline.corpus.scenes.language import FORMS, phrase
+from pipeline.corpus.scenes.language import FORMS, PROPOSITIONS, phrase
 from pipeline.corpus.scenes.truth import Rate, Truth, TurnTruth, read_truth, values_in, write_truth
 from pipeline.errors import UserError
 
@@ -45,8 +45,9 @@ def test_truth_is_the_scenes(everything):
         for question in each.questions:
             if question.fact == "any":
                 assert (question.truth.value == "yes") == (each.scene.sound is not None)
-            elif question.guess is not None:
-                assert (question.truth.value == "yes") == (question.guess == getattr(each.scene, question.fact))
+            elif question.truth.category == "yesno":
+                true_of = {"colour": ("red", "yellow"), "speed": ("fast",)}[question.fact]
+                assert (question.truth.value == "yes") == (getattr(each.scene, question.fact) in true_of)
             else:
                 assert question.truth.value == getattr(each.scene, question.fact)
 
@@ -95,7 +96,7 @@ def test_what_is_said_again_stands_in_the_history_alone(everything):
             if question.again:
                 before, turn = each.questions[number - 1], each.dialog.turns[number]
                 assert (before.fact, before.truth.value) == (question.fact, question.truth.value)
-                assert before.guess is None
+                assert before.truth.category != "yesno"
                 earlier = {q.fact for q in each.questions[:number]} & set(REPEATED)
                 assert earlier == {question.fact}, "the history holds only the fact that is meant"
                 about[turn.question][question.fact] += 1
@@ -165,16 +166,38 @@ def test_the_guesser_finds_a_give_away():
     assert base_rates(test) == {"picture": Rate(0.5, 2)}
 
 
-def test_the_same_question_is_answered_yes_as_often_as_no(everything):
+def test_a_proposition_is_as_often_true_as_not_whatever_its_wording(everything):
     answers = defaultdict(Counter)
     for each in everything:
-        for question in each.questions:
-            if question.truth.kind == "yesno" and question.fact != "any":
-                answers[question.fact, question.guess][question.truth.value] += 1
-    assert len(answers) == sum(len(FACTS[fact].values) for fact in GUESSED)
+        for question, turn in zip(each.questions, each.dialog.turns, strict=True):
+            if question.truth.category == "yesno":
+                word = {"colour": "warm", "speed": "fast"}[question.fact]
+                assert word in turn.question.split()
+                answers[question.fact][question.truth.value] += 1
+                answers[question.fact, turn.question.rpartition(word)[0].split()[-1]][question.truth.value] += 1
+    assert {asked for asked in answers if isinstance(asked, str)} == set(PROPOSITIONS)
+    assert len(answers) > 2 * len(PROPOSITIONS)
     for asked, counts in answers.items():
         total = counts.total()
         assert abs(counts["yes"] - total / 2) <= 4 * np.sqrt(total) / 2, asked
+
+
+def test_each_modality_has_at_most_one_proposition_and_it_is_true_of_half_the_values():
+    """With two, the steps of one modality would vote for yes with either fact, whichever is asked."""
+    assert len({FACTS[fact].category for fact in PROPOSITIONS}) == len(PROPOSITIONS)
+    for fact, proposition in PROPOSITIONS.items():
+        assert set(proposition.true_of) < set(FACTS[fact].values)
+        assert 2 * len(proposition.true_of) == len(FACTS[fact].values)
+
+
+def test_every_dialog_has_one_or_two_yes_no_questions_wherever_they_stand(everything):
+    numbers, last = Counter(), Counter()
+    for each in everything:
+        places = [number for number, question in enumerate(each.questions) if question.truth.category == "yesno"]
+        numbers[len(places)] += 1
+        last.update(each.questions[number].truth.value for number in places if number == TURNS - 1)
+    assert set(numbers) == {1, 2}
+    assert abs(last["yes"] - last["no"]) <= 4 * np.sqrt(last.total())
 
 
 def test_values_are_balanced_and_independent(everything):

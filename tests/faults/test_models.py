@@ -20,6 +20,7 @@ from pipeline.features.vggish import load_quantiser, load_vggish
 from pipeline.layout import Layout
 from pipeline.systems.info import content_hash
 from pipeline.systems.system import load
+from pipeline.tensorfiles import read_torch
 from pipeline.training import state
 from pipeline.vocabulary.words import Vocabulary
 from tests.faults.project import CONFIG, make_project
@@ -461,6 +462,29 @@ def test_states(avsd, project, write, said):
     avsd(*COMMANDS["take it up"], "--config", CONFIG, **LOADED).refused(
         "state.pt", said, seconds=SHORT, memory=900 << 20
     )
+
+
+@pytest.mark.more
+@pytest.mark.fault("Weights and states", "any bit of an archive's directory", "one line, or the right weights")
+def test_any_bit_of_a_directory(tmp_path):
+    """As of the bit that makes a member a folder: PyTorch then takes its numbers from memory it has not written to."""
+    path, content = tmp_path / "x.pt", {"a": torch.arange(5.0), "b": torch.arange(7.0)}
+    torch.save(content, path)
+    good = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        start = archive.start_dir
+    for place in range(start, len(good)):
+        for bit in range(8):
+            made = bytearray(good)
+            made[place] ^= 1 << bit
+            path.write_bytes(made)
+            try:
+                found = read_torch(path, "weights")
+            except UserError as error:
+                assert str(error).startswith(f"{path}: not weights") and "\n" not in str(error)
+                continue
+            assert found.keys() == content.keys()
+            assert all(torch.equal(found[name], value) for name, value in content.items())
 
 
 @pytest.mark.fault("Training states", "bytes that changed, anywhere", "one line, or the right state")

@@ -9,7 +9,7 @@ LINES = {
     "a key twice": ("device: cpu\ntraining: {epochs: 3}\ndevice: cuda", "x.yaml: line 3: 'device' stands twice"),
     "a key twice in JSON": ('{"device": "cpu",\n"device": "cuda"}', "x.json: not a JSON file"),
     "aliases of lists that multiply": (multiplied("[x, x, x]"), "x.yaml: line 6: more than 50,000 values"),
-    "nan": ("training: {learning_rate: .nan}", "x.yaml: not YAML (a number that is not finite"),
+    "nan": ("training: {learning_rate: .nan}", "training.learning_rate: nan is no finite number"),
     "half a megabyte": ("device: cpu\n" + "# nothing\n" * 50_000, "x.yaml: 0.5 MB, expected at most 0.25 MB"),
     "another type": ("run: [[a]]", "configuration: run.0: expected a text"),
 }

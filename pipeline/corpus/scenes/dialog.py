@@ -64,7 +64,6 @@ FACTS: dict[str, Fact] = {
     "when": Fact("sound", "when", WHENS),
 }
 SEEN = tuple(fact for fact, known in FACTS.items() if known.category != "sound")
-GUESSED = tuple(PROPOSITIONS)
 # Facts whose answer is asked for again: two, so that a few hundred scenes teach which one the history speaks of.
 REPEATED = ("count", "place")
 SIBLINGS = {"first": "second", "second": "first"}
@@ -74,13 +73,12 @@ SIBLINGS = {"first": "second", "second": "first"}
 class Question:
     """A turn before it is worded.
 
-    fact: a key of `FACTS`, or `any`. guess: the value a yes/no question proposes. follows: for a follow-up, which of
-    `FOLLOWING` it is. again: whether it asks to hear the last answer again.
+    fact: a key of `FACTS`, or `any`; with the category yesno it is whether the fact's proposition is true. follows: for
+    a follow-up, which of `FOLLOWING` it is. again: whether it asks to hear the last answer again.
     """
 
     fact: str
     truth: TurnTruth
-    guess: str | None = None
     follows: str | None = None
     again: bool = False
 
@@ -91,7 +89,8 @@ class Interviewer:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self._last = Deck(CATEGORIES, rng)
-        self._dropped = Deck(SEEN[:-2], rng)
+        # Never one with a proposition, so that a dialog whose last question is to be yes or no has one.
+        self._dropped = Deck([fact for fact in SEEN[:-2] if fact not in PROPOSITIONS], rng)
         self._again = Deck(REPEATED, rng)
         self._time = Deck([True, False], rng)
         self._half = Deck(["first", "second"], rng)
@@ -99,7 +98,6 @@ class Interviewer:
         self._any = Deck([True, False, False, False], rng)
         self._sound_fact = Deck(["sound", "when"], rng)
         self._yesnos = Deck([1, 2], rng)
-        self._polarity = {fact: Deck([True, False], rng) for fact in GUESSED}
 
     def ask(self, scene: Scene) -> list[Question]:
         """The questions about a scene, in order; `TURNS` of them."""
@@ -111,18 +109,19 @@ class Interviewer:
         free = [fact for fact in SEEN if fact not in {question.fact for question in chain}]
         while len(free) + len(chain) + len(sounds) + 1 > TURNS:
             free.remove(self._dropped.draw(lambda fact: fact in free and fact != again))
-        guessed = self._guessed([fact for fact in free if fact != again], last)
-        blocks = [[self._guess(scene, fact) if fact in guessed else self._open(scene, fact)] for fact in free]
+        proposed = self._proposed([fact for fact in free if fact != again], last)
+        blocks = [[self._yesno(scene, fact) if fact in proposed else self._open(scene, fact)] for fact in free]
         blocks[free.index(again)].append(
             Question(again, TurnTruth("history", FACTS[again].kind, getattr(scene, again)), again=True)
         )
         return self._arrange([chain, *blocks, *([question] for question in sounds)], last)
 
-    def _guessed(self, free: list[str], last: str) -> set[str]:
+    def _proposed(self, free: list[str], last: str) -> set[str]:
         """Facts for yes/no questions; of category ``last`` there stays one for an open question."""
-        shuffled = [GUESSED[index] for index in self._rng.permutation(len(GUESSED)) if GUESSED[index] in free]
+        facts = list(PROPOSITIONS)
+        shuffled = [facts[index] for index in self._rng.permutation(len(facts))]
         ending = [fact for fact in free if FACTS[fact].category == last]
-        kept = next((fact for fact in ending if fact not in GUESSED), next(iter(ending), None))
+        kept = next((fact for fact in ending if fact not in PROPOSITIONS), next(iter(ending), None))
         return set([fact for fact in shuffled if fact != kept][: self._yesnos.draw()])
 
     def _open(self, scene: Scene, fact: str) -> Question:
@@ -152,13 +151,10 @@ class Interviewer:
             return both
         return [silence, both[0] if timed else self._open(scene, self._sound_fact.draw())]
 
-    def _guess(self, scene: Scene, fact: str) -> Question:
-        """A yes/no question, as often right as wrong."""
-        value = getattr(scene, fact)
-        if self._polarity[fact].draw():
-            return Question(fact, TurnTruth("yesno", "yesno", "yes"), value)
-        wrong = [other for other in FACTS[fact].values if other != value]
-        return Question(fact, TurnTruth("yesno", "yesno", "no"), wrong[self._rng.integers(len(wrong))])
+    def _yesno(self, scene: Scene, fact: str) -> Question:
+        """Whether the fact's proposition is true, as it is of half the scenes."""
+        value = "yes" if getattr(scene, fact) in PROPOSITIONS[fact].true_of else "no"
+        return Question(fact, TurnTruth("yesno", "yesno", value))
 
     def _arrange(self, blocks: list[list[Question]], last: str) -> list[Question]:
         """Blocks in random order, with three conditions.
@@ -200,10 +196,8 @@ def word_question(question: Question, rng: np.random.Generator) -> str:
         return phrase(f"{FOLLOWING[question.follows]} ?", rng)
     if question.again:
         return phrase(f"{AGAIN} ?", rng)
-    if question.guess is None:
-        return phrase(f"{LEADS} {WORDINGS[question.fact].question} {{tail}} ?", rng)
-    slots = {"v": _words(question.fact, question.guess)}
-    return phrase(f"{LEADS} {PROPOSITIONS[question.fact]} {{tail}} ?", rng, slots)
+    asked = PROPOSITIONS if question.truth.kind == "yesno" else WORDINGS
+    return phrase(f"{LEADS} {asked[question.fact].question} {{tail}} ?", rng)
 
 
 def word_answer(scene: Scene, question: Question, rng: np.random.Generator) -> str:
@@ -212,8 +206,9 @@ def word_answer(scene: Scene, question: Question, rng: np.random.Generator) -> s
     if question.fact == "any":
         return phrase(f"{ANY_ANSWERS[value]} [.|.|]", rng)
     statement = WORDINGS[question.fact].statement
-    slots = {"v": _words(question.fact, getattr(scene, question.fact)), "statement": statement}
-    if question.guess is None:
+    slots = {"v": WORDS[FACTS[question.fact].kind][getattr(scene, question.fact)][WORDINGS[question.fact].form]}
+    slots["statement"] = statement
+    if question.truth.kind != "yesno":
         return phrase(FRAMES, rng, slots | {"answer": statement})
     return phrase(f"{YES if value == 'yes' else NO} [.|.|]", rng, slots)
 
@@ -226,7 +221,3 @@ def references(scene: Scene, question: Question, given: str, count: int, rng: np
         if answer not in wordings:
             wordings.append(answer)
     return wordings
-
-
-def _words(fact: str, value: str) -> str:
-    return WORDS[FACTS[fact].kind][value][WORDINGS[fact].form]

@@ -190,11 +190,28 @@ WORDINGS: dict[str, Wording] = {
         "[it is heard {v}|{v}|i hear it {v}|it comes {v}|you can hear it {v}|that is {v}]",
     ),
 }
-# Yes/no questions, for the few facts that are guessed at: each guess comes often enough to be learned.
+
+
+@dataclass(frozen=True, slots=True)
+class Proposition:
+    """A yes/no question about a fact: its wordings, and the values of which it is true, half of the fact's values."""
+
+    question: str
+    true_of: tuple[str, ...]
+
+
+# Always the same about a fact, and each about another modality: whether a value is the one that a question guesses, the
+# networks do not learn from scenes as few as these (docs/scenes.md).
 PROPOSITIONS = {
-    "shape": "[is the shape a {v}|would you say the shape is a {v}|is it a {v} that you see|am i right to see a {v}]",
-    "colour": "[{is_figure} {v}|{does_figure} look {v}|is {v} the [colour|color] you see]",
-    "speed": "[is the motion {v}|would you call the motion {v}|do you find the motion {v}]",
+    "colour": Proposition(
+        "[is the [colour|color] [warm|a warm one]|would you call the [colour|color] warm"
+        "|{is_figure} of a warm [colour|color]|{does_figure} have a warm [colour|color]]",
+        ("red", "yellow"),
+    ),
+    "speed": Proposition(
+        "[is the motion fast|would you call the motion fast|do you find the motion fast|{does_figure} move fast]",
+        ("fast",),
+    ),
 }
 
 ANY_SOUND = (

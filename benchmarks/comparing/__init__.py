@@ -1,0 +1,1 @@
+"""Do the networks learn to compare? `python -m benchmarks.comparing`."""
