@@ -277,6 +277,34 @@ def describe(
 
 
 @app.command()
+def find(
+    text: Annotated[str, typer.Argument(help="What the video is to show.")],
+    videos: Annotated[Path, typer.Option(help="Folder of videos.")],
+    recursive: Annotated[bool, typer.Option("--recursive", help="Folders in it too.")] = False,
+    system: Annotated[
+        str | None, typer.Option(help="Retrieving system of the configuration; default: the best one trained.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Videos to print.")] = 5,
+    config: Configuration = DEFAULT,
+) -> None:
+    """Find the videos of a folder that a text fits best, by a trained matcher.
+
+    A line a video on the standard output, the best first: score, the time in it that the score comes from most, and the
+    file; all else to the standard error. Features are made as for the training and kept in the results folder, `found`,
+    so that a second text takes seconds. Videos that cannot be read are named and left out.
+
+    **Examples**
+
+        avsd find "a red star falls" --videos clips
+
+        avsd find "a man opens a door" --videos clips --count 10 -c config.yaml -c configs/charades.yaml
+    """
+    from pipeline.asking.finding import find as run
+
+    run(load(config), text, videos, recursive, system, count)
+
+
+@app.command()
 def web(
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0: whoever reaches this machine.")] = (
         "127.0.0.1"

@@ -113,6 +113,11 @@ class Layout:
         return self.root / "web"
 
     @property
+    def found(self) -> Path:
+        """What `avsd find` keeps of videos that it has searched."""
+        return self.root / "found"
+
+    @property
     def tables(self) -> Path:
         """Folder of the tables."""
         return self.root / "tables"

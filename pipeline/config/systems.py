@@ -114,6 +114,8 @@ class System(Section):
     """Whether a question comes with each example."""
     describes: ClassVar[bool] = False
     """Whether it writes sentences about videos that nobody asked for."""
+    finds: ClassVar[bool] = False
+    """Whether it tells which video a text is about."""
     needs: ClassVar[Ability] = "generate"
     """What its network must be able to do."""
 

@@ -216,6 +216,15 @@ class JSFusionNetwork(_JSFusion, Matcher):
         scores: Tensor = self.score(self.top(texts, videos)).squeeze(1)
         return scores
 
+    def looks(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:
+        """The steps' shares of the tensor's gates; alike where there is no tensor."""
+        assert isinstance(texts, Encoded)
+        assert isinstance(videos, Encoded)
+        if self.tensor is None:
+            return videos.values.new_ones(len(videos.values), 1)
+        found: Tensor = self.tensor.looks(videos.values, texts.values, videos.lengths, texts.lengths)
+        return found
+
 
 class JSFusionFiller(_JSFusion, Filler):
     """The word at a blank; see this module's equations, and `mode` of the sizes."""

@@ -46,6 +46,13 @@ class Matcher(Comparing):
     def match(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:
         """Scores (P,) of pairs, the higher the better: row i of ``texts`` with row i of ``videos``."""
 
+    @abstractmethod
+    def looks(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:
+        """Where in the video the score of each pair comes from: (P, N) shares of its steps, zero behind the last.
+
+        The steps stand evenly in the video's time.
+        """
+
 
 class Filler(Comparing):
     """A network that names the word at a blank (`pipeline.vocabulary.BLANK`), which each sentence has one of."""

@@ -1,7 +1,7 @@
 """Finding the video that a text is about."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,8 @@ Pool = Annotated[int, Field(ge=1, le=100_000)]
 
 class RetrieveSystem(MatchingSystem):
     """A system that finds the video that a text is about."""
+
+    finds: ClassVar[bool] = True
 
     task: Literal["retrieve"] = Field("retrieve", description="what the system does")
     query: Query = Field("summary", description=f"the text about the video: {', '.join(QUERIES)}")

@@ -295,6 +295,23 @@ def test_an_empty_sentence_and_a_feature_taken_away_are_no_error(network: Any) -
         torch.testing.assert_close(one, other, check_dtype=False)
 
 
+def test_where_a_score_comes_from_are_the_gates_of_each_step(network: Any) -> None:
+    if not isinstance(network, JSFusionNetwork) or network.tensor is None:
+        return
+    texts, features = given()
+    rows = torch.tensor(list(product(range(4), range(4))))
+    encoded = network.texts(texts), network.videos(features)
+    found = network.looks(encoded[0].select(rows[:, 0]), encoded[1].select(rows[:, 1]))
+    by_hand = ByHand(network)
+    for (row, video), shares in zip(rows.tolist(), found.detach().numpy(), strict=True):
+        words = encoded[0].values[row, : int(encoded[0].lengths[row])].detach().numpy()
+        steps = encoded[1].values[video, : int(encoded[1].lengths[video])].detach().numpy()
+        score = by_hand("tensor.score.weight")
+        gates = [sum(sigmoid(score @ by_hand.dense("tensor.gating", v * w))[0] for w in words) for v in steps]
+        np.testing.assert_allclose(shares[: len(steps)], np.array(gates) / sum(gates), rtol=1e-9)
+        assert not shares[len(steps) :].any()
+
+
 # ---- sizes ---------------------------------------------------------------------------------------------------------
 
 

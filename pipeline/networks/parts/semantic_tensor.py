@@ -50,14 +50,31 @@ class SemanticTensor(nn.Module):
 
     def cells(self, steps: Tensor, words: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         """The real cells alone (R, C): pair by pair, step by step, word by word."""
+        products = self._products(steps, words, rows, columns)
+        cells: Tensor = self._gates(products) * self.second(self.dropout(self.first(products)))
+        return cells
+
+    def looks(self, steps: Tensor, words: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """Shares (P, N) that each step has of the gates a_nm of all words."""
+        gates = self._gates(self._products(steps, words, rows, columns))
+        real = real_cells(rows, columns, steps.shape[1], words.shape[1])
+        (places,) = sent_to(gates.device, real.flatten().nonzero().squeeze(1))
+        of_steps = gates.new_zeros(real.numel(), 1).index_copy(0, places, gates).view(real.shape).sum(2)
+        return of_steps / of_steps.sum(1, keepdim=True)
+
+    def _gates(self, products: Tensor) -> Tensor:
+        """The a_nm (R, 1) of real cells' products (R, K)."""
+        gates: Tensor = self.score(self.dropout(self.gating(products))).sigmoid()
+        return gates
+
+    def _products(self, steps: Tensor, words: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        """The t_nm (R, K) of real cells."""
         real = real_cells(rows, columns, steps.shape[1], words.shape[1])
         products = (steps.unsqueeze(2) * words.unsqueeze(1)).flatten(0, 2)
         if not bool(real.all()):
             (places,) = sent_to(products.device, real.flatten().nonzero().squeeze(1))
             products = products.index_select(0, places)
-        gates = self.score(self.dropout(self.gating(products))).sigmoid()
-        cells: Tensor = gates * self.second(self.dropout(self.first(products)))
-        return cells
+        return products
 
 
 def real_cells(rows: Tensor, columns: Tensor, height: int, width: int) -> Tensor:
