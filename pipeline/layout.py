@@ -39,6 +39,10 @@ class Layout:
         """Frames or sound of a shard, decoded for a feature (temporary)."""
         return self.root / "decoded" / feature / f"{shard}.h5"
 
+    def videos_mark(self, shard: str) -> Path:
+        """A mark that is another one whenever a video of the shard is."""
+        return self.root / "videos" / f"{shard}.mark"
+
     def unread(self, feature: str) -> Path:
         """Folder of a feature's lists, one a shard: videos that could not be read for it."""
         return self.quarantine / feature

@@ -62,7 +62,7 @@ def environment(file):
 
 
 wildcard_constraints:
-    shard=r"\d{4}",
+    shard=r"\d{4,5}",
     feature=r"[\w-]+",
     system=r"[\w-]+",
     test_set="trial|official|test|training|validation",

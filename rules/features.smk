@@ -43,11 +43,11 @@ rule imagenet_weights:
 
 
 # Extraction goes before more decoding, since decoded shards are large and go as soon as their features are there.
-# The videos, and the settings and the version of decoding, are among its own inputs and parameters: they count even
+# The videos' mark, and the settings and the version of decoding, are among its own inputs and parameters: they count even
 # where an earlier run ended after decoding and left no decoded shard (`--until decode`, or the target `quarantine`).
 rule extract:
     input:
-        videos=shard_videos,
+        videos=LAYOUT.videos_mark("{shard}"),
         decoded=LAYOUT.decoded("{feature}", "{shard}"),
         weights=feature_weights,
     output:

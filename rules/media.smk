@@ -2,9 +2,24 @@
 # runs beside the GPU jobs.
 
 
+# The videos of a shard are an input of this alone, and not of all jobs of all features: Snakemake looks at each input of
+# each job, and hashes it when the job ends. The mark is never the same twice, so that a run which ends behind it has not
+# hidden the change: Snakemake takes a newer file with the same content for the old one.
+rule videos:
+    input:
+        shard_videos,
+    output:
+        mark=LAYOUT.videos_mark("{shard}"),
+    localrule: True
+    message:
+        "Looking at the videos of shard {wildcards.shard}"
+    shell:
+        "date +%s.%N > {output.mark:q}"
+
+
 rule decode:
     input:
-        videos=shard_videos,
+        videos=LAYOUT.videos_mark("{shard}"),
     output:
         decoded=temp(LAYOUT.decoded("{feature}", "{shard}")),
         unread=LAYOUT.unread_shard("{feature}", "{shard}"),

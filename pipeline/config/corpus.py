@@ -109,7 +109,7 @@ class Corpus(Section):
     limit: int | None = Field(
         None, ge=1, le=1_000_000_000, description="keep only the first so many training dialogs (a quick try)"
     )
-    shards: int = Field(8, ge=1, le=9999, description="feature shards; a video's shard is a hash of its id")
+    shards: int = Field(8, ge=1, le=99_999, description="feature shards; a video's shard is a hash of its id")
 
 
 class Vocabulary(Section):

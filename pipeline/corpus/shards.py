@@ -14,7 +14,7 @@ def shard_of(video_id: str, shards: int) -> int:
 
 
 def shard_name(shard: int) -> str:
-    """The name shards have in paths: four digits."""
+    """The name shards have in paths: four digits, five from 10,000 on."""
     return f"{shard:04d}"
 
 

@@ -9,6 +9,8 @@ from pipeline.errors import UserError
 
 _OPTIONS = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
 """Variables from which every Java takes options."""
+BRIEF = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Options for a process that is done before Java's second compiler pays off."""
 
 
 def java_program() -> Path:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
-from pipeline.scoring.java import jar, java_command, java_environment, last_words
+from pipeline.scoring.java import BRIEF, jar, java_command, java_environment, last_words
 from pipeline.scoring.paraphrases import whole_table
 
 LIMIT_SECONDS = 180.0
@@ -42,7 +42,9 @@ class Meteor:
         folder = jar("meteor", "meteor-1.5.jar")
         # The jar finds its paraphrase table by a URL it does not decode: a path with a space needs it given (-a).
         given = str(whole_table() if table is None else table)
-        arguments = ["-Xmx2G", "-jar", str(folder), "-", "-", "-stdio", "-l", "en", "-norm", "-a", given]
+        # The whole table takes as long to read as the second compiler needs to pay off.
+        brief = () if table is None else BRIEF
+        arguments = [*brief, "-Xmx2G", "-jar", str(folder), "-", "-", "-stdio", "-l", "en", "-norm", "-a", given]
         self._limit = limit
         try:
             self._process = subprocess.Popen(

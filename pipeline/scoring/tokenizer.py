@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.scoring.java import jar, run_java
+from pipeline.scoring.java import BRIEF, jar, run_java
 
 LIMIT_SECONDS = 600.0
 _WHAT = "PTB tokeniser"
@@ -86,8 +86,7 @@ def _in_folder(folder: Path, files: Sequence[Sequence[str]]) -> list[str]:
         (folder / f"{number}").write_bytes("\n".join(lines).encode())
     (folder / "files").write_text("".join(f"{number}\n" for number in range(len(files))), encoding="ascii")
     arguments = [
-        # It is done before the second compiler pays off.
-        *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+        *BRIEF,
         *("-cp", str(jar("tokenizer", "stanford-corenlp-3.4.1.jar")), "edu.stanford.nlp.process.PTBTokenizer"),
         *("-preserveLines", "-lowerCase", "-ioFileList", "files"),
     ]

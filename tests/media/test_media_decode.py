@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from pipeline.errors import UserError
@@ -154,6 +155,20 @@ def test_what_is_no_decoded_shard(tmp_path):
     h5py.File(tmp_path / "other.h5", "w").close()
     with pytest.raises(UserError, match="not a decoded shard"):
         DecodedShard(tmp_path / "other.h5")
+
+
+def test_a_shard_of_many_small_videos_is_read(tmp_path, counting, decode):
+    decode([counting("one.mp4", 3, "10")]).close()
+    many = tmp_path / "many.h5"
+    with h5py.File(tmp_path / "out" / "0000.h5") as given, h5py.File(many, "w") as file:
+        file.attrs.update(dict(given.attrs))
+        for number in range(1000):
+            video = file.create_group(f"v{number}")
+            video.attrs.update(dict(given["one"].attrs) | {"width": 1, "height": 1})
+            video["frames"] = np.zeros((1, 1, 1, 3), np.uint8)
+            video["times"] = np.zeros(1)
+    with DecodedShard(many) as shard:
+        assert len(shard.video_ids) == 1000
 
 
 def test_an_ffmpeg_without_zimg_is_named(tmp_path, counting, decode, monkeypatch):

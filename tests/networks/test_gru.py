@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from pipeline.networks.parts import gru
+from pipeline.networks.parts.packed_gru import packed_gru
 from pipeline.networks.parts.packing import Packing
 
 
@@ -71,3 +72,11 @@ def test_a_gpu_equals_the_cpu():
     device = Packing.of(torch.tensor([3, 5, 0, 1]), 6, torch.device("cuda"))
     found = network.cuda()(device.pack(values.cuda()), device)
     torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [(3, 3, 2, 1), (4,), (2, 1, 1, 1, 1)])
+def test_the_gradient_of_a_packed_layer_is_that_of_finite_differences(sizes):
+    torch.manual_seed(0)
+    shapes = [(sum(sizes), 3), (sizes[0] + 1, 2), (6, 3), (6, 2), (6,), (6,)]
+    given = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    assert torch.autograd.gradcheck(lambda *tensors: packed_gru(sizes, *tensors), given)

@@ -234,8 +234,8 @@ def settings(plan):
             set(),
         ),
         # The same values, typed in other ways.
-        ({"training": {"learning_rate": "6e-3", "epochs": "8", "clip": 5, "patience": "null"}}, set()),
-        ({"systems": {"st": {"training": {"epochs": 8, "seed": 1}, "sizes": {"dropout": "1e-1"}}}}, set()),
+        ({"training": {"learning_rate": "6e-3", "epochs": "5", "clip": 5, "patience": "null"}}, set()),
+        ({"systems": {"st": {"training": {"epochs": 5, "seed": 1}, "sizes": {"dropout": "1e-1"}}}}, set()),
         ({"systems": {"st": {"description": {"train": "none"}, "history": "true", "without": []}}}, set()),
         ({"networks": {"attention": {"decoder_layers": 1}}, "answers": {"beam": "5", "bonus": "3e-1"}}, set()),
         ({"results": "./results", "vocabulary": {"min_count": "4"}}, set()),

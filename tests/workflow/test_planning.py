@@ -30,7 +30,7 @@ def test_default_plans_the_whole_experiment(tmp_path, workflow):
 
 def test_charades_is_planned_from_empty_files_of_the_right_names(charades):
     planned = charades.planned()
-    assert planned["decode"] == planned["extract"] == 24
+    assert planned["decode"] == planned["extract"] == 24 and planned["videos"] == 8
     assert planned["train"] == 7 and planned["answer"] == 18
     assert "scenes" not in planned
 

@@ -5,8 +5,7 @@ Legend: N sequences or rows, R real steps of all sequences, D input size, H unit
 r = sigmoid(W_ir x + b_ir + W_hr h + b_hr); z likewise; n = tanh(W_in x + b_in + r * (W_hn h + b_hn));
 h' = (1 - z) * n + z * h (Cho et al., 2014, with the reset gate behind the recurrent product, as cuDNN has it).
 
-`nn.GRU` makes the input's product of a packed sequence at once, on the CPU too, and then works on slices of the rows
-still running: no padding is read or computed, and cutting time into chunks as for the LSTM would gain nothing.
+On a GPU a packed sequence goes to cuDNN as it is, on a CPU through `pipeline.networks.parts.packed_gru`.
 
 >>> import torch
 >>> packing = Packing.of(torch.tensor([3, 0, 2]), padded=4)
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
+from pipeline.networks.parts.packed_gru import packed_gru
 from pipeline.networks.parts.packing import Packing
 
 
@@ -43,9 +43,25 @@ class GRU(nn.Module):
         """
         if len(packed) == 0:
             return packed.new_zeros(0, self.outputs)
-        first = None if start is None else start.index_select(0, packing.order[: packing.sizes[0]]).unsqueeze(0)
-        states: Tensor = self.cells(PackedSequence(packed, torch.tensor(packing.sizes)), first)[0].data
-        return states
+        if packed.is_cuda:
+            first = None if start is None else start.index_select(0, packing.order[: packing.sizes[0]]).unsqueeze(0)
+            states: Tensor = self.cells(PackedSequence(packed, torch.tensor(packing.sizes)), first)[0].data
+            return states
+        begin = packed.new_zeros(packing.rows, self.cells.hidden_size) if start is None else start
+        begin = begin.index_select(0, packing.order)
+        return self._run(packed, packing, begin)
+
+    def _run(self, packed: Tensor, packing: Packing, start: Tensor) -> Tensor:
+        directions = 2 if self.cells.bidirectional else 1
+        for layer in range(self.cells.num_layers):
+            ahead, *back = self.cells.all_weights[directions * layer : directions * (layer + 1)]
+            states = packed_gru(packing.sizes, packed, start, *ahead)
+            for weights in back:
+                turned = packed.index_select(0, packing.reverse)
+                other = packed_gru(packing.sizes, turned, start, *weights).index_select(0, packing.reverse)
+                states = torch.cat((states, other), 1)
+            packed = states
+        return packed
 
 
 Cell = nn.GRUCell | nn.GRU

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from pipeline.networks.parts.given import Given
+from pipeline.networks.parts.packing import before
 from pipeline.tensors import sent_to
 
 # PyTorch's own gradients: gradient x (1 - y^2); gradient x y (1 - y); of a softmax. One operation each.
@@ -125,7 +126,7 @@ def backward(
     grad_contexts: Tensor,
 ) -> list[Tensor | None]:
     """Gradients of the tensors of `Given.flat`, from those of s_{i-1} (R, H) and g_i (R, G)."""
-    (previous,) = sent_to(states.device, _previous(sizes))
+    (previous,) = sent_to(states.device, before(sizes))
     first = sizes[0]
     sums = _Sums.of(sizes, given, kept)
     factors = [_Factors.of(layer, previous, first) for layer in kept.layers]
@@ -159,12 +160,6 @@ def _parts(given: Given) -> Iterator[tuple[Tensor, Tensor]]:
 def _words(sizes: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     """Begin and end of every word's rows among the packed ones, and how many answers have another word."""
     return zip((0, *accumulate(sizes)), accumulate(sizes), (*sizes[1:], 0), strict=False)
-
-
-def _previous(sizes: Sequence[int]) -> Tensor:
-    """(R,) packed position of the word before each; of a first word itself."""
-    starts = (0, *accumulate(sizes))
-    return torch.cat([torch.arange(start, start + size) for start, size in zip((0, *starts), sizes, strict=False)])
 
 
 def _layer(given: Given, place: int) -> States:

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from pipeline.networks.parts.packing import before
 from pipeline.tensors import full_precision
 
 
@@ -72,7 +73,7 @@ class _PackedLSTM(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         packed, enter, recur, gates, memories, squashed, states = ctx.saved_tensors
         sizes, size = ctx.sizes, recur.shape[1]
-        previous = _previous(sizes).to(gates.device)
+        previous = before(sizes).to(gates.device)
         first = sizes[0]
         # The step before; zero at the first one.
         earlier = memories.index_select(0, previous)
@@ -106,10 +107,3 @@ class _PackedLSTM(torch.autograd.Function):
             factors[first:].t() @ states,
             factors.sum(0),
         )
-
-
-def _previous(sizes: Sequence[int]) -> Tensor:
-    """(R,) packed position of the step before each; of a first step itself."""
-    starts = (0, *accumulate(sizes))
-    parts = [torch.arange(start, start + size) for start, size in zip((0, *starts), sizes, strict=False)]
-    return torch.cat(parts)

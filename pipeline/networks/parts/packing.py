@@ -16,6 +16,7 @@ padding is never read. A sequence of length 0 has no step at all.
 [12.0, 13.0, 0.0, 0.0]
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -131,3 +132,13 @@ def pick(packed: Tensor, positions: Tensor) -> Tensor:
     """Rows (N, D) of ``packed`` (R, D) at ``positions`` (N,), zero where a position is -1."""
     rows = torch.cat((packed, packed.new_zeros(1, packed.shape[1])))
     return rows.index_select(0, positions.remainder(len(rows)))
+
+
+def before(sizes: Sequence[int]) -> Tensor:
+    """(R,) packed position of the step before each, on the host; of a first step itself.
+
+    sizes: sequences that have a first step, a second ...
+    """
+    starts = (0, *accumulate(sizes))
+    parts = [torch.arange(start, start + size) for start, size in zip((0, *starts), sizes, strict=False)]
+    return torch.cat(parts)

@@ -1,0 +1,1 @@
+"""What planning and running the workflow itself costs, by the number of videos and shards."""
