@@ -29,8 +29,9 @@ def beside(config: Config) -> Config:
 
 def check_matching(run: Settings, planned: Settings) -> None:
     """Raises `UserError` where these systems need what the run beside them does not make, or a file that is missing."""
-    if not planned.test_sets:
-        raise UserError("matching.run: the corpus has no test set")
+    if not planned.test_sets or set(planned.test_sets) - set(run.test_sets):
+        # The corpus of a run without systems is written without them.
+        raise UserError("matching.run: the run has no test set, or not all of them; name a system in `run`")
     if lacking := planned.config.descriptions() - run.config.descriptions():
         names = ", ".join(sorted(lacking))
         raise UserError(f"matching.run: words of {names} are not counted; add it to vocabulary.descriptions")
