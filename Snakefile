@@ -16,6 +16,7 @@ include: "rules/answers.smk"
 include: "rules/scoring.smk"
 include: "rules/report.smk"
 include: "rules/distillation.smk"
+include: "rules/matching.smk"
 
 
 # Instead of Snakemake's lock, which outlives a run that was killed (`nolock` in the profiles).

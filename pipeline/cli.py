@@ -177,11 +177,12 @@ def answer(
     test_set: Annotated[str, typer.Option(help="trial or official; of a describing system any split.")],
     config: Configuration = DEFAULT,
 ) -> None:
-    """Write what a system says of a test set, by beam search: answers or, of a system that describes, sentences.
+    """Write what a system makes of a test set: answers, sentences about its videos, or scores of what fits.
 
     **Writes** `answers/SYSTEM/TEST_SET.json` in the results folder: the challenge's JSON with the answers filled in, or
-    {video id: sentence} under `descriptions`. Describing systems also describe the videos of `training` and
-    `validation`.
+    {video id: sentence} under `descriptions`, both by beam search; of a system that chooses the scores of the
+    candidates in `corpus/references/TEST_SET.candidates.json`, of one that retrieves those of all videos for each text.
+    Describing systems also describe the videos of `training` and `validation`.
     """
     settings = load(config)
     if system not in settings.systems:
@@ -273,6 +274,34 @@ def describe(
     from pipeline.asking.describing import describe as run
 
     run(load(config), video, system, n_best)
+
+
+@app.command()
+def find(
+    text: Annotated[str, typer.Argument(help="What the video is to show.")],
+    videos: Annotated[Path, typer.Option(help="Folder of videos.")],
+    recursive: Annotated[bool, typer.Option("--recursive", help="Folders in it too.")] = False,
+    system: Annotated[
+        str | None, typer.Option(help="Retrieving system of the configuration; default: the best one trained.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Videos to print.")] = 5,
+    config: Configuration = DEFAULT,
+) -> None:
+    """Find the videos of a folder that a text fits best, by a trained matcher.
+
+    A line a video on the standard output, the best first: score, the time in it that the score comes from most, and the
+    file; all else to the standard error. Features are made as for the training and kept in the results folder, `found`,
+    so that a second text takes seconds. Videos that cannot be read are named and left out.
+
+    **Examples**
+
+        avsd find "a red star falls" --videos clips
+
+        avsd find "a man opens a door" --videos clips --count 10 -c config.yaml -c configs/charades.yaml
+    """
+    from pipeline.asking.finding import find as run
+
+    run(load(config), text, videos, recursive, system, count)
 
 
 @app.command()
@@ -419,6 +448,15 @@ def distillation(config: Configuration = DEFAULT) -> None:
     from pipeline.report.distilled import write_distillation
 
     write_distillation(experiment(load(config)))
+
+
+@app.command()
+def matching(config: Configuration = DEFAULT) -> None:
+    """Write the tables of the systems that choose, retrieve and fill, and matching.html."""
+    from pipeline.plan.matching import beside
+    from pipeline.report.matching import write_matching
+
+    write_matching(beside(load(config)))
 
 
 @app.command()

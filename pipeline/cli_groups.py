@@ -71,6 +71,24 @@ def corpus_captions(
     convert_captions(captions, ids, question, out)
 
 
+@corpus_app.command("candidates")
+def corpus_candidates(
+    dialogs: Annotated[Path, typer.Argument(help="Dialogs, the challenge's JSON.")],
+    references: Annotated[Path, typer.Option(help="References of their answers: COCO layout, or dialogs.")],
+    out: Out,
+    distractors: Annotated[int, typer.Option(min=1, max=10_000, help="Wrong answers beside the right one.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Which ones are drawn.")] = 1,
+) -> None:
+    """Draw candidate answers for every turn: the right one among answers of other dialogs.
+
+    No wrong one is a reference of the turn. The file says of each turn its `candidates` and which is `right`, counted
+    from 0; it depends on the dialogs, the number and the seed alone.
+    """
+    from pipeline.corpus.candidates import write_candidates
+
+    write_candidates(dialogs, references, distractors, seed, out)
+
+
 @corpus_app.command("stats")
 def corpus_stats(files: list[Path]) -> None:
     """Print dialogs, turns and words of dialog files as Table 1 counts them."""

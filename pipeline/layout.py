@@ -117,6 +117,11 @@ class Layout:
         return self.root / "web"
 
     @property
+    def found(self) -> Path:
+        """What `avsd find` keeps of videos that it has searched."""
+        return self.root / "found"
+
+    @property
     def tables(self) -> Path:
         """Folder of the tables."""
         return self.root / "tables"
@@ -130,6 +135,11 @@ class Layout:
     def distillation(self) -> Path:
         """The page of the distilled captioner's experiment."""
         return self.root / "distillation.html"
+
+    @property
+    def matching(self) -> Path:
+        """The page of the systems that compare sentences with videos."""
+        return self.root / "matching.html"
 
 
 def kinetics_path(resources: Path) -> Path:

@@ -290,7 +290,8 @@ def files_for_training(wildcards):
 
 def files_for_answering(wildcards):
     read = answer_files(PLAN.read_at_test(wildcards.system, wildcards.test_set))
-    return PLAN.answer_files(wildcards.system) + read
+    given = PLAN.references_read(wildcards.system, wildcards.test_set)
+    return PLAN.answer_files(wildcards.system) + read + given
 
 
 def training_settings(wildcards):
@@ -333,12 +334,21 @@ def paraphrases_of(wildcards):
     return LAYOUT.paraphrases(PLAN.references(wildcards.system, wildcards.test_set))
 
 
+# Of sentences alone; others are scores, ranks, words.
 def paraphrases(wildcards):
-    return paraphrases_of(wildcards) / "paraphrases.gz"
+    says = PLAN.says(wildcards.system)
+    return paraphrases_of(wildcards) / "paraphrases.gz" if says else []
 
 
 def paraphrased_tokens(wildcards):
-    return paraphrases_of(wildcards) / "tokens.txt"
+    says = PLAN.says(wildcards.system)
+    return paraphrases_of(wildcards) / "tokens.txt" if says else []
+
+
+def paraphrases_option(wildcards):
+    if not PLAN.says(wildcards.system):
+        return ""
+    return f"--paraphrases {shlex.quote(str(BELOW / paraphrases_of(wildcards)))}"
 
 
 def score_options(wildcards):
@@ -387,3 +397,31 @@ def distillation_seconds(wildcards):
 
 def distillation_settings(wildcards):
     return PLAN.distillation.report_settings()
+
+
+# The systems that compare sentences with videos, likewise.
+def matching():
+    try:
+        return PLAN.checked_matching()
+    except UserError as error:
+        sys.exit(f"error: {shown(error)}")
+
+
+def matching_scores(wildcards):
+    return score_files(matching().answered)
+
+
+def matching_answers(wildcards):
+    return answer_files(matching().answered)
+
+
+def matching_models(wildcards):
+    return model_files(matching().trained)
+
+
+def matching_features(wildcards):
+    return feature_files(matching().features)
+
+
+def matching_settings(wildcards):
+    return PLAN.matching.report_settings()

@@ -63,12 +63,12 @@ rule score:
         truth=truth_option,
         task=score_options,
         spice=spice_option,
-        paraphrases=subpath(input.paraphrases, parent=True),
+        paraphrases=paraphrases_option,
         version=STAGES["scoring"],
     message:
         "Scoring {wildcards.test_set} of {wildcards.system}"
     shell:
         "avsd score {input.answers:q} --references {input.references:q} --filter {params.filter}"
         " --bootstrap {params.bootstrap} {params.against} {params.truth} {params.task} {params.spice}"
-        " --paraphrases {params.paraphrases:q}"
+        " {params.paraphrases}"
         " --json {output.scores:q} > {log:q} 2>&1"

@@ -19,7 +19,7 @@ from pipeline.dataset.dialogs import DialogDataset
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.networks.base import Generator
-from pipeline.networks.registry import build_network
+from pipeline.networks.registry import build_generator
 from pipeline.progress import progress
 
 Found = list[list[Answer]]
@@ -92,7 +92,7 @@ class AnswerBench(DialogBench):
         view, learned = self.view(name), self.learned
         dims = {feature: learned.dims[feature] for feature in view.features}
         torch.manual_seed(self.recipe.seed)
-        network = build_network(name, self.recipe.sizes(name), len(learned.vocabulary), dims, view.history)
+        network = build_generator(name, self.recipe.sizes(name), len(learned.vocabulary), dims, view.history)
         trainee = Trainee.of(network, self.device)
         batches = islice(learned.batches({ROLE: view}, self.recipe.seed), self.steps)
         for batch in progress(batches, self.steps, f"{name}: training", "steps"):

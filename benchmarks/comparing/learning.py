@@ -11,7 +11,7 @@ from pipeline.dataset.dialogs import DialogDataset
 from pipeline.dataset.features import Store
 from pipeline.dataset.views import View
 from pipeline.networks.base import Generator
-from pipeline.networks.registry import build_network
+from pipeline.networks.registry import build_generator
 from pipeline.tasks.answer import Answer
 from pipeline.training.learner import Learner
 from pipeline.training.loop import Loop
@@ -42,7 +42,7 @@ def learn(
     torch.manual_seed(settings.seed)
     sizes = config.sizes("ours_man_man").model_copy(update={"standardise": False})
     dims = {name: store.dims for name, store in stores.items()}
-    network = build_network("attention", sizes, len(vocabulary), dims, history=False)
+    network = build_generator("attention", sizes, len(vocabulary), dims, history=False)
     loop = Loop(
         "comparing",
         make_fabric("cpu", Place(), "32-true"),

@@ -18,7 +18,7 @@ from pipeline.dataset.batch import Batch
 from pipeline.networks.base import Generator
 from pipeline.networks.parts.lstm import LSTM
 from pipeline.networks.parts.packing import Packing
-from pipeline.networks.registry import build_network
+from pipeline.networks.registry import build_generator
 from pipeline.training.learner import Learner
 from pipeline.training.losses import total
 
@@ -44,7 +44,7 @@ def made_network(card: Card, name: str, seed: int = 1) -> Generator:
     made = card.recipe.make(1)
     dims = {feature: made.dims[feature] for feature in FEATURES[name]}
     torch.manual_seed(seed)
-    network = build_network(name, card.recipe.sizes(name), len(made.vocabulary), dims, name != "hierarchical")
+    network = build_generator(name, card.recipe.sizes(name), len(made.vocabulary), dims, name != "hierarchical")
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
@@ -59,7 +59,8 @@ def made_batch(card: Card, name: str = "attention") -> Batch:
         "model": made.view(features=FEATURES[name], history=history),
         "teacher": made.view("summary", FEATURES[name], history=history),
     }
-    return made.split(views).read(range(card.sizes.dialogs))
+    batch: Batch = made.split(views).read(range(card.sizes.dialogs))
+    return batch
 
 
 def _lstm(card: Card) -> Iterator[Row]:

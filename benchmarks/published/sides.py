@@ -29,7 +29,7 @@ from pipeline.dataset.batch import Batch
 from pipeline.dataset.dialogs import DialogDataset
 from pipeline.dataset.features import Store
 from pipeline.dataset.views import View
-from pipeline.networks.registry import build_network
+from pipeline.networks.registry import build_generator
 from pipeline.networks.sizes import NaiveFusionSizes
 from pipeline.training.feed import ahead
 from pipeline.training.losses import cross_entropy, real_words
@@ -74,7 +74,7 @@ def ours(job: Job) -> Side:
     split = Split.of(DialogDataset(dialogs, vocabulary, stores, {"model": view}, cache_bytes=0))
     made = split.shuffled(job.sizes["batch_size"][0], 1, 0)
     chosen = shuffled(spread(sorted(made, key=lambda units: max(split.lengths[unit] for unit in units)), job.batches))
-    network = build_network("naive_fusion", NaiveFusionSizes(), len(vocabulary), job.dims, history=True)
+    network = build_generator("naive_fusion", NaiveFusionSizes(), len(vocabulary), job.dims, history=True)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
 
     def learn(batch: Batch) -> tuple[int, int, float]:

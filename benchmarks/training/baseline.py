@@ -9,7 +9,7 @@ from benchmarks.published.conversation import SECTION
 from benchmarks.shared.results import Row
 from benchmarks.shared.trainees import Trainee, in_turns
 from benchmarks.training.bench import TrainingBench
-from pipeline.networks.registry import build_network
+from pipeline.networks.registry import build_generator
 
 NETWORK, FEATURES = "naive_fusion", ("i3d_rgb", "i3d_flow")
 
@@ -24,7 +24,7 @@ def measure(bench: TrainingBench) -> list[Row]:
     dims = {name: workload.dims[name] for name in FEATURES}
     torch.manual_seed(bench.recipe.seed)
     sizes = bench.recipe.sizes(NETWORK)
-    trainee = Trainee.of(build_network(NETWORK, sizes, len(workload.vocabulary), dims, history=True), bench.device)
+    trainee = Trainee.of(build_generator(NETWORK, sizes, len(workload.vocabulary), dims, history=True), bench.device)
     with bench.limits():
         batches = bench.batches({"model": workload.view(features=FEATURES)})
         times = in_turns({"ours": trainee.step}, batches, bench.repeats, bench.device)["ours"].clock

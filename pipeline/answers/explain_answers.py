@@ -82,7 +82,7 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
         raise UserError("videos: not set; give the folder of the videos that are to be shown")
     files = find_videos(config.videos, config.videos_recursive).files
     vocabulary = Vocabulary.read(layout.vocabulary)
-    network = load_answering(config, name, vocabulary, device).network
+    network = load_answering(config, name, vocabulary, device).generator
     view = view_of(config, name, "test", [test_set])
     stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
     answers = _answers(layout.answers(name, test_set))

@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore
 from pipeline.halving import Halving
 from pipeline.layout import Layout
-from pipeline.networks.base import Generator
+from pipeline.networks.base import Generator, Network
 from pipeline.progress import log, progress
 from pipeline.systems.answering import load_answering
 from pipeline.systems.system import view_of
@@ -36,7 +36,7 @@ class Opened:
 
     name: str
     test_set: str
-    network: Generator
+    network: Network
     info: Mapping[str, Any]
     vocabulary: Vocabulary
     view: View
@@ -45,7 +45,11 @@ class Opened:
     device: torch.device
 
     def provenance(self, config: Config) -> dict[str, Any]:
-        """What made the sentences: the system, its model, what it saw, how was searched."""
+        """What made the sentences: `made_by`, and how was searched."""
+        return {**self.made_by(config), "answers": self.settings.model_dump()}
+
+    def made_by(self, config: Config) -> dict[str, Any]:
+        """The system, its model, and what it saw."""
         info, view = self.info, self.view
         return {
             "name": self.name,
@@ -57,7 +61,6 @@ class Opened:
             "vocabulary": info["vocabulary"],
             "test_set": self.test_set,
             "sees": {"features": view.features, "description": _described(config, self.name), "history": view.history},
-            "answers": self.settings.model_dump(),
             "stage": STAGES["answers"],
         }
 
@@ -101,9 +104,11 @@ def _batches(examples: Examples, wanted: Sequence[Sequence[int]], batch_turns: i
 
 @torch.no_grad()
 def _search(opened: Opened, examples: Examples, picks: Sequence[Pick]) -> dict[Key, list[Answer]]:
+    network = opened.network
+    assert isinstance(network, Generator)
     batch = examples.batch(picks, with_targets=False).to(opened.device)
     try:
-        answers = search(opened.network, opened.network.encode(batch.views["model"]), opened.settings)
+        answers = search(network, network.encode(batch.views["model"]), opened.settings)
     except ArithmeticError as error:
         videos = ", ".join(dict.fromkeys(video_id for video_id, _ in batch.keys))
         raise UserError(f"dialogs {videos}: {error}; check the features of these videos") from None

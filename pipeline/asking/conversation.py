@@ -68,7 +68,7 @@ class Conversation:
         if unknown:
             log(f"not in the vocabulary of {self.answerer.name}: {', '.join(unknown)}")
         inputs = self._inputs(words)
-        network = self.answerer.system.network
+        network = self.answerer.system.generator
         with torch.no_grad():
             try:
                 best = search(network, network.encode(inputs), self.settings)[0][0]
@@ -88,7 +88,7 @@ class Conversation:
     def _explanation(self, question: str, answer: str, inputs: Inputs) -> Explanation:
         seen = self.answerer.view
         return explanation(
-            self.answerer.system.network,
+            self.answerer.system.generator,
             self.answerer.vocabulary,
             inputs,
             question,

@@ -64,7 +64,7 @@ def sentences(
     blank = Dialog(VIDEO, "", "", (Turn("", ""),))
     dataset = DialogDataset([blank], describer.vocabulary, features, {"model": describer.view})
     inputs = dataset.batch([(0, [0])], with_targets=False).to(device).views["model"]
-    network = describer.system.network
+    network = describer.system.generator
     try:
         found = search(network, network.encode(inputs), settings)[0]
     except ArithmeticError as error:

@@ -71,12 +71,28 @@ def open_answerer(config: Config, name: str | None, described: bool, device: tor
 
 def open_describer(config: Config, name: str | None, device: torch.device) -> Answerer:
     """The describing system ``name``, or the best one there is. Raises `UserError` as `open_answerer` does."""
-    there = [each for each in trained_systems(config) if not config.systems[each].asked]
+    there = [each for each in trained_systems(config) if config.systems[each].describes]
     chosen = _best(config, there) if name is None else name
     if chosen not in config.systems:
         raise UserError(f"system {chosen!r} is not in the configuration ({', '.join(config.systems)})")
-    if config.systems[chosen].asked:
-        raise UserError(f"--system {chosen}: it answers questions and describes nothing; name one with task: describe")
+    if not config.systems[chosen].describes:
+        raise UserError(f"--system {chosen}: it describes nothing; name one with task: describe")
+    return _open(config, chosen, device)
+
+
+def open_finder(config: Config, name: str | None, device: torch.device) -> Answerer:
+    """The system ``name`` that finds videos, or the one with the best validation. Raises as `open_answerer` does."""
+    there = [each for each in trained_systems(config) if config.systems[each].finds]
+    whole = [each for each in there if not config.systems[each].without] or there
+    if name is None and not whole:
+        raise UserError(_untrained(config, f"{Layout(config.results).root / 'models'}: no system that finds videos"))
+    chosen = max(whole, key=lambda each: _measured(config, each, "validation_mrr", -math.inf)) if name is None else name
+    if chosen not in config.systems:
+        raise UserError(f"system {chosen!r} is not in the configuration ({', '.join(config.systems)})")
+    if not config.systems[chosen].finds:
+        raise UserError(f"--system {chosen}: it finds no videos; name one with task: retrieve")
+    if name is None:
+        log(f"system: {chosen} (of {len(whole)} that find videos; --system chooses another)")
     return _open(config, chosen, device)
 
 
@@ -124,7 +140,7 @@ def _best(config: Config, fitting: Sequence[str]) -> str:
         if len(figures) == len(fitting):
             best = max(fitting, key=lambda name: figures[name])
             return _said(best, f"{DECIDES} {figures[best]:.3f} on the {test_set} set", fitting)
-    perplexities = {name: _perplexity(config, name) for name in fitting}
+    perplexities = {name: _measured(config, name, "validation_perplexity", math.inf) for name in fitting}
     best = min(fitting, key=lambda name: perplexities[name])
     return _said(best, f"validation perplexity {perplexities[best]:.2f}", fitting)
 
@@ -152,7 +168,7 @@ def _score(config: Config, name: str, test_set: str) -> float | None:
     return metrics[DECIDES]
 
 
-def _perplexity(config: Config, name: str) -> float:
+def _measured(config: Config, name: str, what: str, otherwise: float) -> float:
     info = read_info(Layout(config.results).model(config.trained(name)[0]) / INFO, Measured)
-    found = info.get("metrics", {}).get("validation_perplexity")
-    return math.inf if found is None else float(found)
+    found = info.get("metrics", {}).get(what)
+    return otherwise if found is None else float(found)

@@ -15,6 +15,8 @@ from pipeline.config.starts import Start
 LOSSES: dict[str, tuple[str, ...]] = {
     "lambda_context": ("st_context", "joint"),
     "lambda_representation": ("rep", "rep_ce"),
+    "margin": ("ranking",),
+    "l2": ("ranking", "blank"),
     "label_smoothing": ("ce", "joint", "rep_ce"),
     "cache_soft_targets": ("st", "st_context"),
     "student_from_teacher": ("st", "st_context", "joint"),

@@ -8,7 +8,7 @@ from pipeline.config.places import meant
 from pipeline.config.systems import REPRESENTING, DescribedBy, System
 from pipeline.names import listed
 from pipeline.networks.reserved import can_name_an_input
-from pipeline.networks.sizes import CaptionerSizes
+from pipeline.networks.sizes import SIZES, CaptionerSizes
 
 if TYPE_CHECKING:
     from pipeline.config.root import Config
@@ -30,7 +30,12 @@ def check(config: "Config") -> None:
         _check_inputs(config, name)
         _check_loss(config, name, system)
     _check_order(config)
-    for name in config.run:
+    _known("matching.run", config.matching.run, config.systems, "systems")
+    for name in config.matching.run:
+        task = config.systems[name].task
+        if config.systems[name].needs == "generate":
+            raise ValueError(f"matching.run: {name!r} compares nothing (task: {task}); name it in run")
+    for name in (*config.run, *config.matching.run):
         _check_without(config, name)
         _check_readings(config, name)
     for key, system_name in (("scoring.against", config.scoring.against), ("report.explain", config.report.explain)):
@@ -86,6 +91,9 @@ def _check_inputs(config: "Config", name: str) -> None:
     """Whether the network of the system ``name`` reads what it is given."""
     model, trained = config.trained(name)
     kind = type(config.sizes(model))
+    if kind.can != trained.needs:
+        able = listed(each for each, sizes in SIZES.items() if sizes.can == trained.needs)
+        raise ValueError(f"systems.{name}.network: {trained.network} does not go with task {trained.task} ({able} do)")
     if trained.looks_back() and not kind.takes_history:
         raise ValueError(f"systems.{name}.history: {trained.network} has no encoder for the dialog so far")
     if trained.asked and not kind.takes_question:
@@ -94,7 +102,7 @@ def _check_inputs(config: "Config", name: str) -> None:
 
 def _check_loss(config: "Config", name: str, system: System) -> None:
     """Whether student and teacher have what the loss compares."""
-    if system.loss == "ce" or system.teacher is None:
+    if system.teacher is None:
         return
     own, taught = (config.sizes(each) for each in (name, system.teacher))
     if system.loss in ("st_context", "joint") and own.context_size != taught.context_size:
@@ -124,5 +132,5 @@ def _check_readings(config: "Config", name: str) -> None:
         key = f"systems.{name}.description.{when}.system"
         _known(key, [told.system], config.systems, "systems")
         other = config.systems[told.system]
-        if other.asked or other.model is not None:
+        if not other.describes or other.model is not None:
             raise ValueError(f"{key}: {told.system!r} does not describe videos; name a system with task: describe")

@@ -19,6 +19,7 @@ from pipeline.config.distilled import Distillation, with_distillation
 from pipeline.config.features import Feature, FrameFeature, Media
 from pipeline.config.fitting import check
 from pipeline.config.folds import with_folds
+from pipeline.config.matching import Matching
 from pipeline.config.needs import needed
 from pipeline.config.seeds import with_seeds
 from pipeline.config.systems import ANSWER, SizesOfOne, System, check_sizes
@@ -82,6 +83,10 @@ class Config(Section):
     systems: dict[Name, Entry] = Field({}, description="systems by name")
     distillation: Distillation | None = Field(
         None, description="the distilled captioner's experiment, `snakemake distillation`; null: none"
+    )
+    matching: Matching = Field(
+        Matching(),
+        description="systems that choose, retrieve and fill, `snakemake matching`, and what they are tested on",
     )
     answers: Answers = Field(Answers(), description="beam search")
     scoring: Scoring = Field(Scoring(), description="metrics")

@@ -12,7 +12,7 @@ from pipeline.config.folds import FOLDS, fold_name
 from pipeline.config.starts import InitFrom
 from pipeline.config.training import Training
 from pipeline.names import Name, Place, Text
-from pipeline.networks.sizes import SIZES
+from pipeline.networks.sizes import SIZES, Ability
 from pipeline.section import Section
 
 
@@ -27,6 +27,8 @@ Loss = Literal["ce", "st", "st_context", "joint"]
 """Losses of systems that answer."""
 REPRESENTING = ("rep", "rep_ce")
 """Losses that compare representations; their students start from their teacher where it fits: all but the adaptor."""
+UNTAUGHT = ("ce", "ranking", "blank")
+"""Losses without a teacher: cross entropy of words, the hinge over pairs, cross entropy of the word at a blank."""
 Manual = Literal["none", "summary", "caption", "both"]
 """A person's description of the video, or none."""
 
@@ -110,6 +112,12 @@ class System(Section):
 
     asked: ClassVar[bool] = False
     """Whether a question comes with each example."""
+    describes: ClassVar[bool] = False
+    """Whether it writes sentences about videos that nobody asked for."""
+    finds: ClassVar[bool] = False
+    """Whether it tells which video a text is about."""
+    needs: ClassVar[Ability] = "generate"
+    """What its network must be able to do."""
 
     label: Text = Field(description="name in tables and report")
     task: Name = Field(description="what the system does")
@@ -196,7 +204,7 @@ class System(Section):
     def _consistent(self) -> Self:
         if (self.model is None) == (self.network is None):
             raise ValueError("give either network (a system of its own) or model (another system's model)")
-        if (self.loss != "ce") != (self.teacher is not None):
+        if (self.loss not in UNTAUGHT) != (self.teacher is not None):
             raise ValueError("teacher goes with every loss but ce")
         if self.ensemble and (self.model is None or self.seed_of is not None):
             raise ValueError("ensemble goes with model, all seeds of which it answers with, and not with seeds")

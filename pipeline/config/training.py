@@ -24,6 +24,12 @@ class Training(Section):
     )
     clip: float = Field(5.0, gt=0, le=LARGEST, description="gradient norm is clipped at this")
     lambda_context: float = Field(1.0, ge=0, le=1e6, description="weight of the context-vector loss in L'_ST and L_JST")
+    margin: float = Field(
+        10.0, gt=0, le=1e6, description="of the loss ranking: how far right pairs are to be above wrong"
+    )
+    l2: float = Field(
+        5e-4, ge=0, le=1e6, description="weight of the squared weights, which the losses ranking and blank have besides"
+    )
     lambda_representation: float = Field(1.0, ge=0, le=1e6, description="weight of L_rep in the losses rep and rep_ce")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the hard targets in training; 0: none")
     average: float = Field(

@@ -14,5 +14,11 @@ def lowest(video_ids: Iterable[str], share: float, salt: str) -> set[str]:
 
     Salted, so that no shard of features is preferred.
     """
+    ids = set(video_ids)
+    return set(first(ids, max(1, round(share * len(ids))), salt))
+
+
+def first(video_ids: Iterable[str], count: int, salt: str) -> list[str]:
+    """At most ``count`` different ids, those with the lowest hashes."""
     ids = sorted(set(video_ids), key=lambda video_id: hashlib.sha256(f"{salt} {video_id}".encode()).digest())
-    return set(ids[: max(1, round(share * len(ids)))])
+    return ids[:count]

@@ -4,7 +4,7 @@ Legend: B dialogs, T turns in all of them, P history pairs, J pairs at most befo
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -43,8 +43,8 @@ class Examples(Protocol):
     def lengths(self, dialog: int) -> Sequence[int]:
         """Of each row of a dialog, how many words are learned, less one."""
 
-    def batch(self, picks: Sequence[tuple[int, Sequence[int] | None]], with_targets: bool = True) -> Batch:
-        """A batch of ``picks``: a dialog's index and which of its rows, None for all."""
+    def batch(self, picks: Sequence[tuple[int, Sequence[int] | None]], with_targets: bool = True) -> Any:
+        """A batch of ``picks``, a dialog's index and which of its rows, None for all: what the task's learner takes."""
 
 
 class DialogDataset:
@@ -100,7 +100,7 @@ class DialogDataset:
         tokens = {index: self._tokenised(index) for index, _ in chosen}
         dialog = torch.tensor([place for place, (_, turns) in enumerate(chosen) for _ in turns], dtype=torch.int64)
         pairs, history = _history([(tokens[index], turns) for index, turns in chosen])
-        no_pairs, no_history = _sequences([]), torch.zeros(len(rows), 0, dtype=torch.int64)
+        no_pairs, no_history = sequences([]), torch.zeros(len(rows), 0, dtype=torch.int64)
         video_ids = [self.dialogs[index].video_id for index, _ in chosen]
         features = {name: reader.batch(video_ids) for name, reader in self._readers.items()}
         views = {}
@@ -110,7 +110,7 @@ class DialogDataset:
                 for index, turn in rows
             ]
             views[role] = Inputs(
-                questions=_sequences(questions),
+                questions=sequences(questions),
                 pairs=pairs if view.history else no_pairs,
                 history=history if view.history else no_history,
                 features={name: features[name] for name in view.features},
@@ -136,7 +136,7 @@ class DialogDataset:
                     f"dialog {dialog.video_id}, turn {turn}: the answer is {UNDISCLOSED}, expected words to learn or "
                     "to measure by; leave the dialog out of training and validation"
                 )
-        return _sequences([[*tokens[index].answers[turn], END] for index, turn in rows])
+        return sequences([[*tokens[index].answers[turn], END] for index, turn in rows])
 
 
 def _history(chosen: Sequence[tuple[_Tokens, Sequence[int]]]) -> tuple[Sequences, Tensor]:
@@ -150,10 +150,10 @@ def _history(chosen: Sequence[tuple[_Tokens, Sequence[int]]]) -> tuple[Sequences
     history = torch.full((len(rows), max(map(len, rows), default=0)), -1, dtype=torch.int64)
     for row, places in enumerate(rows):
         history[row, : len(places)] = torch.arange(places.start, places.stop)
-    return _sequences(sentences), history
+    return sequences(sentences), history
 
 
-def _sequences(sentences: Sequence[Sequence[int]]) -> Sequences:
+def sequences(sentences: Sequence[Sequence[int]]) -> Sequences:
     """Padded ids (N, L), L at least 1."""
     lengths = [len(sentence) for sentence in sentences]
     ids = torch.zeros(len(sentences), max([*lengths, 1]), dtype=torch.int64)

@@ -13,4 +13,6 @@ attention 5273124
 naive_fusion 2008324
 hierarchical 3525476
 captioner 85453748
+jsfusion 19438644
+jsfusion_fill 67820951
 """

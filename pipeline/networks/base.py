@@ -67,14 +67,20 @@ class Prediction(TensorGroup):
         return Prediction(self.logits[:0], self.context.index_select(0, rows), {}, None)
 
 
-class Generator(nn.Module, ABC):
-    """A network that says something about a video, word by word: an answer, a description.
+class Network(nn.Module):
+    """What every network has, whatever it can do.
 
-    The first word is predicted from the state that `start` gives; `advance` moves the state on with the word chosen.
     standard: applied to the features first, where the sizes ask for it.
     """
 
     standard: Standardisation | None
+
+
+class Generator(Network, ABC):
+    """A network that says something about a video, word by word: an answer, a description.
+
+    The first word is predicted from the state that `start` gives; `advance` moves the state on with the word chosen.
+    """
 
     @abstractmethod
     def encode(self, inputs: Inputs) -> TensorGroup:

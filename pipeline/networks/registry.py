@@ -11,9 +11,10 @@ ValueError: network 'naive_fusion': sizes must be NaiveFusionSizes, not Attentio
 from collections.abc import Iterator, Mapping
 
 from pipeline.networks.attention import AttentionNetwork
-from pipeline.networks.base import Generator
+from pipeline.networks.base import Generator, Network
 from pipeline.networks.captioner import CaptionerNetwork
 from pipeline.networks.hierarchical import HierarchicalNetwork
+from pipeline.networks.jsfusion import JSFusionFiller, JSFusionNetwork
 from pipeline.networks.naive_fusion import NaiveFusionNetwork
 from pipeline.networks.reserved import can_name_an_input
 from pipeline.networks.sizes import (
@@ -21,6 +22,8 @@ from pipeline.networks.sizes import (
     AttentionSizes,
     CaptionerSizes,
     HierarchicalSizes,
+    JSFusionFillSizes,
+    JSFusionSizes,
     NaiveFusionSizes,
     PackageSizes,
     Sizes,
@@ -35,7 +38,7 @@ def build_network(
     feature_dims: Mapping[str, int],
     history: bool,
     question: bool = True,
-) -> Generator:
+) -> Network:
     """A network with fresh weights.
 
     feature_dims: dimensions of each feature it sees, in order; may be empty where it reads questions. question: whether
@@ -53,9 +56,26 @@ def build_network(
             return HierarchicalNetwork(sizes, vocabulary_size, feature_dims)
         case CaptionerSizes():
             return CaptionerNetwork(sizes, vocabulary_size, feature_dims)
+        case JSFusionSizes():
+            return _jsfusion(sizes, vocabulary_size, feature_dims)
         case PackageSizes():
             return sizes.network(vocabulary_size, feature_dims, history, question)
     raise AssertionError(f"{name!r} stands in SIZES, but no network is built from {type(sizes).__name__}")
+
+
+def _jsfusion(sizes: JSFusionSizes, vocabulary_size: int, feature_dims: Mapping[str, int]) -> Network:
+    if isinstance(sizes, JSFusionFillSizes):
+        return JSFusionFiller(sizes, vocabulary_size, feature_dims)
+    return JSFusionNetwork(sizes, vocabulary_size, feature_dims)
+
+
+def build_generator(
+    name: str, sizes: Sizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool, question: bool = True
+) -> Generator:
+    """`build_network` of one that says something."""
+    network = build_network(name, sizes, vocabulary_size, feature_dims, history, question)
+    assert isinstance(network, Generator)
+    return network
 
 
 def _problems(
@@ -70,6 +90,8 @@ def _problems(
         yield "it has no encoder for the dialog so far: give `history: false`"
     if not feature_dims and not SIZES[name].takes_question:
         yield "it sees features alone: give at least one"
+    if not feature_dims and SIZES[name].can != "generate":
+        yield "it compares sentences with features: give at least one"
     if vocabulary_size <= END:
         yield f"a vocabulary of {vocabulary_size} entries has no room for the {END + 1} special ones"
     for feature, dims in feature_dims.items():

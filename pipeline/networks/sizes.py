@@ -6,13 +6,14 @@ single entries.
 >>> AttentionSizes(embedding=300).embedding
 300
 >>> {name: sizes.takes_history for name, sizes in SIZES.items()}
-{'attention': True, 'naive_fusion': True, 'hierarchical': False, 'captioner': False}
+{'attention': True, 'naive_fusion': True, 'hierarchical': False, 'captioner': False, 'jsfusion': False, \
+'jsfusion_fill': False}
 """
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline import packages
 from pipeline.names import Name
@@ -25,26 +26,28 @@ WIDEST = 65_536
 """Units of a layer."""
 DEEPEST = 100
 """Layers on one another."""
+LONGEST = 10_000
+"""Steps of a video, words of a sentence."""
+Width = Annotated[int, Field(gt=0, le=WIDEST)]
+Ability = Literal["generate", "match", "fill"]
+"""To say something word by word; to score how well a sentence and a video fit; to name a missing word."""
 
 
 class Sizes(Section):
     """Base of every network's sizes: immutable, unknown keys refused.
 
+    can: what the network can do, which a system's task asks for.
     takes_history: whether the network has an encoder for the dialog so far; without, a system needs `history: false`.
     takes_question: whether it reads the question and the description in front of it; without, it sees features alone.
     """
 
+    can: ClassVar[Ability] = "generate"
     takes_history: ClassVar[bool] = True
     takes_question: ClassVar[bool] = True
 
     standardise: bool = Field(
         False, description="features less the training videos' mean, over their deviation (the paper does not say)"
     )
-    tie_weights: bool = Field(
-        False,
-        description="the output layer's weights are the decoder's embedding, behind a linear layer where widths differ",
-    )
-    share_embeddings: bool = Field(False, description="question, history and decoder share one embedding")
 
     @property
     def context_size(self) -> int:
@@ -56,7 +59,17 @@ class Sizes(Section):
         return self
 
 
-class AttentionSizes(Sizes):
+class GeneratorSizes(Sizes):
+    """Sizes of networks that say something word by word."""
+
+    tie_weights: bool = Field(
+        False,
+        description="the output layer's weights are the decoder's embedding, behind a linear layer where widths differ",
+    )
+    share_embeddings: bool = Field(False, description="question, history and decoder share one embedding")
+
+
+class AttentionSizes(GeneratorSizes):
     """The attention network of the student-teacher paper (section 4)."""
 
     embedding: int = Field(200, gt=0, le=WIDEST, description="word embedding of question, history and decoder")
@@ -95,7 +108,7 @@ class AttentionSizes(Sizes):
         return self.model_copy(update={"projection": projection, "projection_default": default})
 
 
-class NaiveFusionSizes(Sizes):
+class NaiveFusionSizes(GeneratorSizes):
     """The AVSD baseline: naive fusion of question, history and features."""
 
     embedding: int = Field(100, gt=0, le=WIDEST, description="word embedding")
@@ -115,7 +128,7 @@ class NaiveFusionSizes(Sizes):
         return self.fusion
 
 
-class HierarchicalSizes(Sizes):
+class HierarchicalSizes(GeneratorSizes):
     """The AVSD best system: question and video features under hierarchical attention; every default is a choice."""
 
     takes_history: ClassVar[bool] = False
@@ -139,7 +152,7 @@ class HierarchicalSizes(Sizes):
         return self.context
 
 
-class CaptionerSizes(Sizes):
+class CaptionerSizes(GeneratorSizes):
     """The distilled captioner, which sees features alone; the paper's latent width, other defaults are choices.
 
     At full width and with 10,000 words it has some 140 million weights; 128 to 256 do for small corpora.
@@ -170,7 +183,66 @@ class CaptionerSizes(Sizes):
         return self.width
 
 
-class PackageSizes(packages.Sourced, Sizes):
+class JSFusionSizes(Sizes):
+    """JSFusion: every frame with every word in one tensor, read by gated convolutions. The rows of its ablations are
+    `encoder`, `fusion`, `pooling` and `gates`; the one without sound is a system without that feature.
+    """
+
+    can: ClassVar[Ability] = "match"
+    takes_history: ClassVar[bool] = False
+
+    embedding: Width = Field(300, description="word embedding, learned")
+    steps: int = Field(40, gt=0, le=LONGEST, description="steps of a video at most; a longer one is thinned out evenly")
+    words: int = Field(40, gt=0, le=LONGEST, description="words of a sentence at most: of a longer one the last")
+    encoder: Literal["blstm", "lstm", "dense"] = Field(
+        "blstm", description="what reads each sequence: BLSTM, LSTM, or a dense layer that sees one step (noBLSTM)"
+    )
+    hidden: Width = Field(512, description="units of the encoders, per direction")
+    fusion: Literal["tensor", "states"] = Field(
+        "tensor",
+        description="tensor: every step with every word; states: the product of both final states (LSTM-fusion)",
+    )
+    joint: Width = Field(512, description="D1, the space in which steps and words are multiplied")
+    tensor: Width = Field(512, description="D2, D3 and D4, of each cell of the tensor")
+    pooling: Literal["conv", "mean", "max"] = Field(
+        "conv", description="gated convolutions, or the mean (JSTmean) or maximum (JSTmax) of all cells instead"
+    )
+    channels: Width = Field(256, description="of each convolution")
+    gates: bool = Field(True, description="whether convolutions are gated (false: noattention)")
+    readout: tuple[Width, ...] = Field((256, 256, 128), description="D5, D6, D7, behind the pooling")
+    dropout: float = Field(0.5, ge=0, lt=1, description="after D1, D2 and D3")
+
+    @model_validator(mode="after")
+    def _final_states(self) -> Self:
+        if self.fusion == "states" and self.encoder == "dense":
+            raise ValueError("fusion: states multiplies final states, which encoder: dense has none of; give lstm")
+        return self
+
+
+class JSFusionFillSizes(JSFusionSizes):
+    """JSFusion widened to name the word at a blank."""
+
+    can: ClassVar[Ability] = "fill"
+
+    joint: Width = Field(1024, description="D1, the space in which steps and words are multiplied; D7 has its width")
+    tensor: Width = Field(2048, description="D2, D3 and D4, of each cell of the tensor")
+    channels: Width = Field(1024, description="of each convolution")
+    readout: tuple[Width, ...] = Field((1024, 1024), description="D5, D6, behind the pooling")
+    dropout: float = Field(0.2, ge=0, lt=1, description="after D1, D2 and D3")
+    mode: Literal["joint", "blank_only"] = Field(
+        "joint",
+        description="joint: the whole tensor, and the blank's D1 added to D7; blank_only: the blank alone with the "
+        "steps, a convolution over these, and the mean of the two, as the authors' code has it",
+    )
+
+    @model_validator(mode="after")
+    def _blank(self) -> Self:
+        if self.fusion == "states":
+            raise ValueError("fusion: states has no place for a blank; give tensor")
+        return self
+
+
+class PackageSizes(packages.Sourced, GeneratorSizes):
     """Base of the sizes of another package's network, which make the network themselves."""
 
     def network(
@@ -185,6 +257,8 @@ _OWN: dict[str, type[Sizes]] = {
     "naive_fusion": NaiveFusionSizes,
     "hierarchical": HierarchicalSizes,
     "captioner": CaptionerSizes,
+    "jsfusion": JSFusionSizes,
+    "jsfusion_fill": JSFusionFillSizes,
 }
 SIZES: dict[str, type[Sizes]] = {**_OWN, **packages.brought(packages.NETWORKS, _OWN, PackageSizes)}
 """By the network's name."""

@@ -10,6 +10,7 @@ from typing import Any, Self
 from pipeline.config import Config, parse
 from pipeline.plan.checks import check_files
 from pipeline.plan.distillation import check_distillation, distillation
+from pipeline.plan.matching import check_matching, matching
 from pipeline.plan.settings import Settings
 
 __all__ = ["Plan"]
@@ -37,13 +38,24 @@ class Plan(Settings):
         """The distilled captioner's experiment, beside this run and on request alone; None where there is none."""
         return distillation(self.config)
 
+    @cached_property
+    def matching(self) -> Settings | None:
+        """The systems that compare sentences with videos, likewise; None where there are none."""
+        return matching(self.config)
+
     @property
     def runs(self) -> list[Settings]:
-        """This run and the experiment: what rules make is of one of them."""
-        return [self] if self.distillation is None else [self, self.distillation]
+        """This run and the experiments: what rules make is of one of them."""
+        return [self, *(each for each in (self.distillation, self.matching) if each is not None)]
 
     def checked_distillation(self) -> Settings:
         """The experiment, for jobs of its own; `UserError` where something is missing for it."""
         assert self.distillation is not None
         check_distillation(self, self.distillation)
         return self.distillation
+
+    def checked_matching(self) -> Settings:
+        """Those systems, for jobs of their own; `UserError` where something is missing for them."""
+        assert self.matching is not None
+        check_matching(self, self.matching)
+        return self.matching

@@ -114,7 +114,7 @@ def _check_videos(files: Settings) -> None:
     if files.config.videos is None:
         names = ", ".join(files.computed)
         unasked = [name for name in files.trained if not files.config.systems[name].asked]
-        who = f" ({', '.join(unasked)} describes videos, and text alone is none)" if unasked else ""
+        who = f" ({', '.join(unasked)} is about videos, and text alone is none)" if unasked else ""
         raise UserError(f"videos: not set; give the folder of videos that {names} are computed from{who}")
     if not any(files.shards(feature) for feature in files.computed):
         note = f"; {files.note}" if files.note else ""

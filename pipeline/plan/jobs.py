@@ -49,6 +49,15 @@ class Jobs:
         entry = self.config.systems[name]
         return TASKS[entry.task].references(entry, test_set)
 
+    def references_read(self, name: str, test_set: str) -> list[Path]:
+        """Files of references that the system reads to write for a test set: candidates, not what is right."""
+        entry = self.config.systems[name]
+        return [self.layout.references(each) for each in TASKS[entry.task].reads(entry, test_set)]
+
+    def says(self, name: str) -> bool:
+        """Whether the system writes sentences."""
+        return TASKS[self.config.systems[name].task].sentences
+
     @cached_property
     def reference_files(self) -> list[Path]:
         """All references of the corpus: of answers, where questions are asked, and of descriptions."""
@@ -145,8 +154,16 @@ class Jobs:
     def tables(self) -> list[str]:
         """Table 1, the paper's Tables 2 and 3 where there are dialogs, and those of what is written unasked."""
         papers = [] if self.config.corpus.source == "captions" else ["table2", "table3"]
-        unasked = [test_set for name, test_set in self.answered if not self.config.systems[name].asked]
+        unasked = [test_set for name, test_set in self.answered if self.config.systems[name].describes]
         return ["table1", *papers, *(f"descriptions_{test_set}" for test_set in dict.fromkeys(unasked))]
+
+    @property
+    def matching_tables(self) -> list[str]:
+        """Tables of systems that compare sentences with videos: one a task and test set."""
+        compared = [(self.config.systems[name], test_set) for name, test_set in self.answered]
+        return list(
+            dict.fromkeys(f"{entry.task}_{test_set}" for entry, test_set in compared if entry.needs != "generate")
+        )
 
     @property
     def gpu(self) -> int | None:

@@ -126,13 +126,14 @@ class Settings(Files):
 
     def report_settings(self) -> str:
         """For the commands that write tables and pages: everything, but what only a run beside this one has."""
-        config, section = self.config, self.config.distillation
+        config = self.config
         values = config.model_dump(exclude=set(MACHINE_KEYS))
-        if config.run == config.distilled:
-            return _json(values)
-        del values["distillation"]
-        _leave_out(values["systems"], set(config.distilled) - {*config.run, *self.trained})
-        _leave_out(values["features"], set(() if section is None else section.reduced()) - set(self.features))
+        for key, names in (("distillation", config.distilled), ("matching", config.matching.run)):
+            if config.run != names:
+                del values[key]
+                _leave_out(values["systems"], set(names) - {*config.run, *self.trained})
+        if "distillation" not in values and config.distillation is not None:
+            _leave_out(values["features"], set(config.distillation.reduced()) - set(self.features))
         return _json(values)
 
     @cached_property

@@ -51,7 +51,7 @@ def description_tables(config: Config) -> list[FigureTable]:
 
 def describing(config: Config, test_set: str) -> list[str]:
     """Systems of `run` that write about the videos of a test set unasked."""
-    return [name for name, written in Jobs(config).answered if written == test_set and not config.systems[name].asked]
+    return [name for name, written in Jobs(config).answered if written == test_set and config.systems[name].describes]
 
 
 def write_description_tables(config: Config, folder: Path) -> None:

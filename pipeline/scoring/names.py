@@ -2,3 +2,8 @@
 
 BLEUS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
 METRICS = (*BLEUS, "METEOR", "ROUGE-L", "CIDEr")
+RECALLS = ("R@1", "R@5", "R@10")
+CHOSEN = ("accuracy", *RECALLS, "mean rank", "MRR")
+"""Of candidate answers."""
+RETRIEVED = (*RECALLS, "median rank", "mean rank", "MRR")
+"""Of videos."""

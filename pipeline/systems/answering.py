@@ -28,4 +28,4 @@ def load_answering(config: Config, name: str, vocabulary: Vocabulary, device: to
                     f"{folder}: {key} is {system.info[key]}, of {folders[0]} {first[key]}; an ensemble needs members "
                     "that see the same; train them again with the same configuration"
                 )
-    return LoadedSystem(Ensemble([system.network for system in loaded]).to(device).eval(), first)
+    return LoadedSystem(Ensemble([system.generator for system in loaded]).to(device).eval(), first)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.layout import Layout
-from pipeline.networks.base import Generator
+from pipeline.networks.base import Network
 from pipeline.networks.parts.words import WordScores
 from pipeline.systems.system import WEIGHTS, WORDS, read_weights
 from pipeline.vocabulary.words import Vocabulary
@@ -50,7 +50,7 @@ def check_start(config: Config, name: str) -> None:
     raise UserError(f"{folder}: no {WEIGHTS}, so no trained model to start from (systems.{name}.init_from){how}")
 
 
-def take_over(network: Generator, vocabulary: Vocabulary, folder: Path) -> TakenOver:
+def take_over(network: Network, vocabulary: Vocabulary, folder: Path) -> TakenOver:
     """Copy into ``network`` every parameter of the model in ``folder`` that fits; the others stay as they are.
 
     Moments of standardised features are not taken: they belong to a corpus. Raises `UserError` for a folder that holds

@@ -27,7 +27,7 @@ from pipeline.files import atomic_path, write_json, write_text
 from pipeline.inert import shown
 from pipeline.layout import Layout
 from pipeline.leftovers import remove_leftovers, temporary_name
-from pipeline.networks.base import Generator
+from pipeline.networks.base import Generator, Network
 from pipeline.networks.registry import build_network
 from pipeline.progress import log
 from pipeline.systems.card import card
@@ -47,8 +47,14 @@ ASIDE = ".old"
 class LoadedSystem:
     """A trained network in evaluation mode, and what its `system.json` says."""
 
-    network: Generator
+    network: Network
     info: dict[str, Any]
+
+    @property
+    def generator(self) -> Generator:
+        """The network, of a system that says something."""
+        assert isinstance(self.network, Generator)
+        return self.network
 
 
 def view_of(config: Config, name: str, when: Literal["train", "test"], splits: Sequence[str]) -> View:
@@ -78,7 +84,7 @@ def told(
     return tuple(layout.answers(*reading) for split in splits for reading in entry.readings(when, split))
 
 
-def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping[str, int]) -> Generator:
+def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping[str, int]) -> Network:
     """The network of a system, or of the system whose model it answers with, with fresh weights.
 
     feature_dims: dimensions of at least every feature it sees.
@@ -96,7 +102,7 @@ def parameters(network: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def parts(network: Generator) -> dict[str, int]:
+def parts(network: Network) -> dict[str, int]:
     """Trainable numbers of each part of a network, and `total`."""
     counts = {part: count for part, module in network.named_children() if (count := parameters(module))}
     own = parameters(network) - sum(counts.values())
@@ -105,7 +111,7 @@ def parts(network: Generator) -> dict[str, int]:
 
 def save(
     folder: Path,
-    network: Generator,
+    network: Network,
     *,
     config: Config,
     name: str,
@@ -147,7 +153,7 @@ def save(
 
 
 def _info(
-    network: Generator,
+    network: Network,
     config: Config,
     name: str,
     vocabulary: Vocabulary,
@@ -284,7 +290,7 @@ def load(folder: Path, vocabulary: Vocabulary, device: torch.device | str) -> Lo
     return LoadedSystem(network.to(device).eval(), info)
 
 
-def _described(folder: Path, info: Mapping[str, Any], words: int) -> Generator:
+def _described(folder: Path, info: Mapping[str, Any], words: int) -> Network:
     """The network that a `system.json` describes, with fresh weights."""
     try:
         sizes = network_sizes(info["network"], info["sizes"])

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pipeline.dataset.dialogs import Examples
     from pipeline.dataset.features import Store
     from pipeline.dataset.views import View
-    from pipeline.networks.base import Generator
+    from pipeline.networks.base import Network
     from pipeline.scoring.request import Request
-    from pipeline.training.learner import Learner
+    from pipeline.training.learner import Learning
     from pipeline.training.measure import Measure
     from pipeline.vocabulary.words import Vocabulary
 
@@ -27,13 +27,15 @@ class Task(ABC):
     """What a system's entry in the configuration decides by its `task`.
 
     name: as the entry gives it. entry: the keys such an entry has. does: what such a system does, for its model card.
-    metrics: names of its scores, in the order of a table.
+    metrics: names of its scores, in the order of a table. sentences: whether what it writes are sentences, compared
+    with those of people.
     """
 
     name: ClassVar[str]
     entry: ClassVar[type[System]]
     does: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
+    sentences: ClassVar[bool] = True
 
     # ---- examples -------------------------------------------------------------------------------------------------
 
@@ -55,10 +57,13 @@ class Task(ABC):
 
     # ---- learned --------------------------------------------------------------------------------------------------
 
-    def learner(self, entry: System, settings: Training, model: "Generator", teacher: "Generator | None") -> "Learner":
+    def learner(self, entry: System, settings: Training, model: "Network", teacher: "Network | None") -> "Learning":
         """The terms that are minimised. Unless a task says otherwise, the words' cross entropy, or a teacher's."""
+        from pipeline.networks.base import Generator
         from pipeline.training.learner import Learner
 
+        assert isinstance(model, Generator)
+        assert teacher is None or isinstance(teacher, Generator)
         return Learner(
             entry.loss,
             model,
@@ -81,6 +86,10 @@ class Task(ABC):
         """Write the file that the system ``name`` leaves for a test set: `Layout.answers`."""
 
     # ---- scored ---------------------------------------------------------------------------------------------------
+
+    def reads(self, entry: System, test_set: str) -> list[str]:  # noqa: ARG002, most read dialogs alone
+        """Names for `Layout.references` of what a system must read to write for ``test_set``."""
+        return []
 
     @abstractmethod
     def references(self, entry: System, test_set: str) -> str:

@@ -1,7 +1,7 @@
 """Describing a video: a sentence from its features alone."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -33,6 +33,8 @@ class Fold(Section):
 
 class DescribeSystem(System):
     """A system that writes a sentence about a video: it is asked nothing and sees no dialog."""
+
+    describes: ClassVar[bool] = True
 
     task: Literal["describe"] = Field("describe", description="what the system does")
     target: Target = Field(

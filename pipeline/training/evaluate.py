@@ -50,5 +50,5 @@ def _lost(fabric: Fabric, network: nn.Module, split: Split, read: Batch, parts: 
     return sums
 
 
-PERPLEXITY = Measure("perplexity", perplexity)
+PERPLEXITY = Measure("perplexity", perplexity, note="perplexity counts <unk> and <eos>")
 """What systems that say something are chosen by."""

@@ -1,14 +1,15 @@
 """What one step of training computes: the network, with its teacher where it has one, turned into loss terms."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.config.systems import REPRESENTING
 from pipeline.dataset.batch import Batch
-from pipeline.networks.base import Decoded, Generator
+from pipeline.networks.base import Decoded, Generator, Network
 from pipeline.networks.captioner import CaptionerNetwork
 from pipeline.tensors import Sequences
 from pipeline.training.losses import (
@@ -24,8 +25,47 @@ from pipeline.training.soft_targets import SoftTargets
 from pipeline.training.split import Split
 
 
-class Learner(nn.Module):
-    """A network and, for all losses but `ce`, its teacher.
+class Learning(nn.Module, ABC):
+    """A network that learns, and the terms that a batch gives it to minimise.
+
+    frozen: names of parts of the network (`adaptor`, `decoder.forwards.0`) that do not learn and run without dropout.
+    """
+
+    model: Network
+    frozen: tuple[str, ...]
+
+    def freeze(self, parts: Sequence[str]) -> None:
+        """From here on these parts do not learn."""
+        self.frozen = tuple(parts)
+        for part in self.frozen:
+            self.model.get_submodule(part).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, but for frozen parts."""
+        super().train(mode)
+        for part in self.frozen:
+            self.model.get_submodule(part).eval()
+        return self
+
+    def learning(self) -> Iterator[nn.Parameter]:
+        """The parameters that learn."""
+        return (parameter for parameter in self.learned().parameters() if parameter.requires_grad)
+
+    def learned(self) -> nn.ModuleDict:
+        """The networks that are trained, by role, with what is frozen in them."""
+        return nn.ModuleDict({"model": self.model})
+
+    @abstractmethod
+    def forward(self, batch: Any) -> Losses:
+        """The loss terms of a batch of the task's examples, each a scalar."""
+
+    def remember(self, split: Split, batch_turns: int, device: torch.device, most: int) -> None:
+        """Have a frozen teacher say now, once, what it says of all turns of ``split``."""
+        raise NotImplementedError
+
+
+class Learner(Learning):
+    """A network that says something and, for all losses but `ce`, its teacher.
 
     ce: cross entropy of the network. st (eq. 9) and st_context (eq. 10): soft targets, and context vectors, of a
     teacher that is frozen and runs without dropout. joint (eq. 11): both learn; the soft targets come from a pass of
@@ -33,8 +73,6 @@ class Learner(nn.Module):
     pass (choice 4); with ``joint_shared_pass`` the soft targets are that pass's too, still without gradient. rep: the
     adaptor of a captioner, and nothing else, learns to represent a video as the frozen teacher does. rep_ce: the whole
     captioner learns, from that and from its cross entropy.
-
-    frozen: names of parts of the network (`adaptor`, `decoder.forwards.0`) that do not learn and run without dropout.
 
     label_smoothing: of the hard targets that are learned from. A student's own cross entropy on hard targets
     (`student_ce`, never smoothed) is monitored, and so is the context error under `st` where both networks' context
@@ -57,18 +95,14 @@ class Learner(nn.Module):
         if (loss == "ce") != (teacher is None):
             raise ValueError(f"loss {loss!r} {'without' if teacher is None else 'with'} a teacher")
         self.loss = loss
-        self.model = model
+        self.model: Generator = model
         self.teacher = teacher
         self.label_smoothing = label_smoothing
         self.joint_shared_pass = joint_shared_pass
         self.soft_targets: SoftTargets | None = None
         if teacher is not None:
             teacher.requires_grad_(loss == "joint")
-        self.frozen = tuple(frozen)
-        if loss == "rep":
-            self.frozen = tuple(part for part, _ in model.named_children() if part != "adaptor")
-        for part in self.frozen:
-            model.get_submodule(part).requires_grad_(False)
+        self.freeze([part for part, _ in model.named_children() if part != "adaptor"] if loss == "rep" else frozen)
         self.train()
 
     def train(self, mode: bool = True) -> Self:
@@ -76,17 +110,11 @@ class Learner(nn.Module):
         super().train(mode)
         if self.teacher is not None and self.loss != "joint":
             self.teacher.eval()
-        for part in self.frozen:
-            self.model.get_submodule(part).eval()
         return self
-
-    def learning(self) -> Iterator[nn.Parameter]:
-        """The parameters that learn."""
-        return (parameter for parameter in self.learned().parameters() if parameter.requires_grad)
 
     def learned(self) -> nn.ModuleDict:
         """The networks that are trained, by role, with what is frozen in them."""
-        networks = nn.ModuleDict({"model": self.model})
+        networks = super().learned()
         if self.teacher is not None and self.loss == "joint":
             networks["teacher"] = self.teacher
         return networks

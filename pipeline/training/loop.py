@@ -18,7 +18,7 @@ from pipeline.progress import log, progress
 from pipeline.training.average import Average
 from pipeline.training.curves import Board, Row, csv_text, epoch_line, epoch_row
 from pipeline.training.feed import Feed, Step
-from pipeline.training.learner import Learner
+from pipeline.training.learner import Learning
 from pipeline.training.losses import Losses, total
 from pipeline.training.measure import Measure
 from pipeline.training.processes import gathered, summed
@@ -53,7 +53,7 @@ class Loop:
         self,
         name: str,
         fabric: Fabric,
-        learner: Learner,
+        learner: Learning,
         training: Split,
         validation: Split,
         measure: Measure,

@@ -14,12 +14,13 @@ class Measure:
     """A figure of a network on the validation split.
 
     name: in curves and logs, "validation NAME". of: the figure, from the processes, the network, the split and how many
-    turns a batch may have. higher: whether more of it is better.
+    turns a batch may have. higher: whether more of it is better. note: what the log says of it.
     """
 
     name: str
     of: Callable[[Fabric, nn.Module, Split, int], float]
     higher: bool = False
+    note: str = ""
 
     @property
     def column(self) -> str:

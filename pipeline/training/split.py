@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pipeline.dataset.batch import Batch
 from pipeline.dataset.batches import epoch_batches, ordered_batches
 from pipeline.dataset.dialogs import Examples
 
@@ -50,7 +49,7 @@ class Split:
         """Units of each batch of a validation."""
         return ordered_batches(self.turns, self.lengths, batch_turns)
 
-    def read(self, units: Sequence[int]) -> Batch:
+    def read(self, units: Sequence[int]) -> Any:
         """The turns of ``units`` with their targets; what turns of one dialog have in common is read once."""
         picks: dict[int, list[int]] = {}
         for unit in units:

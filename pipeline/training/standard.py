@@ -6,13 +6,13 @@ import numpy as np
 import torch
 
 from pipeline.features.store import FeatureStore
-from pipeline.networks.base import Generator
+from pipeline.networks.base import Network
 
 # A dimension that hardly varies is not blown up: the deviation is at least this share of the feature's typical one.
 LEAST_SHARE = 0.05
 
 
-def standardise(network: Generator, stores: Mapping[str, FeatureStore], video_ids: Iterable[str]) -> None:
+def standardise(network: Network, stores: Mapping[str, FeatureStore], video_ids: Iterable[str]) -> None:
     """Fit a network's `Standardisation`, if it has one, to the features of ``video_ids``; each is read once."""
     if network.standard is None:
         return

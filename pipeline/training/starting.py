@@ -9,12 +9,12 @@ from pipeline.config import Config
 from pipeline.config.systems import REPRESENTING
 from pipeline.errors import UserError
 from pipeline.layout import Layout
-from pipeline.networks.base import Generator
+from pipeline.networks.base import Network
 from pipeline.progress import log
 from pipeline.systems.initial import start_folder, take_over
 from pipeline.systems.system import build, load
 from pipeline.tasks.registry import task_of
-from pipeline.training.learner import Learner
+from pipeline.training.learner import Learning
 from pipeline.training.materials import Materials
 from pipeline.training.standard import standardise
 from pipeline.vocabulary.words import Vocabulary
@@ -23,7 +23,7 @@ Names = frozenset[str]
 """Of a network's parameters."""
 
 
-def make_learner(config: Config, name: str, materials: Materials) -> Learner:
+def make_learner(config: Config, name: str, materials: Materials) -> Learning:
     """The network of the system ``name``, and its teacher where it has one, as their training begins.
 
     The network has fresh weights, or those of `init_from`, or of its teacher: with `student_from_teacher` all of them,
@@ -52,14 +52,14 @@ def make_learner(config: Config, name: str, materials: Materials) -> Learner:
     return learner
 
 
-def _fresh(config: Config, name: str, materials: Materials, role: str) -> Generator:
+def _fresh(config: Config, name: str, materials: Materials, role: str) -> Network:
     """A network with fresh weights and, where it standardises, the moments of the training videos."""
     network = build(config, name, len(materials.vocabulary), materials.dims(role))
     standardise(network, materials.stores, [dialog.video_id for dialog in materials.dialogs["training"]])
     return network
 
 
-def _start_from(network: Generator, vocabulary: Vocabulary, folder: Path, name: str) -> Names:
+def _start_from(network: Network, vocabulary: Vocabulary, folder: Path, name: str) -> Names:
     """Take the weights that fit of the model in ``folder``; the parameters that have some."""
     taken = take_over(network, vocabulary, folder)
     fresh = f"; fresh: {', '.join(taken.fresh)}" if taken.fresh else ""
@@ -70,7 +70,7 @@ def _start_from(network: Generator, vocabulary: Vocabulary, folder: Path, name: 
     return frozenset(taken.taken)
 
 
-def _copy(source: Generator, target: Generator, what: str) -> Names:
+def _copy(source: Network, target: Network, what: str) -> Names:
     """Copy all weights; the parameters."""
     try:
         target.load_state_dict(source.state_dict())
@@ -94,7 +94,7 @@ def _shown(dims: Mapping[str, int]) -> str:
     return ", ".join(f"{feature} {size}" for feature, size in dims.items())
 
 
-def _check_parts(name: str, network: Generator, frozen: Iterable[str]) -> None:
+def _check_parts(name: str, network: Network, frozen: Iterable[str]) -> None:
     known = [part for part, _ in network.named_modules() if part]
     for part in frozen:
         if part not in known:
@@ -102,7 +102,7 @@ def _check_parts(name: str, network: Generator, frozen: Iterable[str]) -> None:
             raise UserError(f"systems.{name}.freeze: {part!r} is no part of the network ({parts}, and what is in them)")
 
 
-def _check_learning(name: str, learner: Learner, begun: Names) -> None:
+def _check_learning(name: str, learner: Learning, begun: Names) -> None:
     """Something must learn, and what does not must have trained weights: ``begun`` names the parameters that have."""
     if next(learner.learning(), None) is None:
         raise UserError(f"systems.{name}.freeze: nothing is left to learn")

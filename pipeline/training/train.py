@@ -18,7 +18,7 @@ from pipeline.tasks.registry import task_of
 from pipeline.training.curves import csv_text
 from pipeline.training.depends import depends, elsewhere
 from pipeline.training.launch import launch
-from pipeline.training.learner import Learner
+from pipeline.training.learner import Learning
 from pipeline.training.loop import Loop
 from pipeline.training.materials import Materials, gather
 from pipeline.training.processes import Place, Precision, leave, make_fabric
@@ -54,12 +54,12 @@ def train_at(config: Config, name: str, place: Place) -> None:
         leave(fabric)
         return
     torch.manual_seed(settings.seed)
-    learner = make_learner(config, name, materials)
+    learner, measure = make_learner(config, name, materials), task_of(config, name).measure()
     if place.rank:
         # The same weights, but dropout of its own.
         torch.manual_seed(settings.seed + place.rank)
     if fabric.is_global_zero:
-        _announce(name, learner, materials, fabric, precision)
+        _announce(name, learner, materials, fabric, precision, measure.note)
     if settings.cache_soft_targets and config.systems[name].loss in LOSSES["cache_soft_targets"]:
         if fabric.is_global_zero:
             log(f"{name}: its teacher passes over all training turns, once (training.cache_soft_targets)")
@@ -71,7 +71,7 @@ def train_at(config: Config, name: str, place: Place) -> None:
         learner,
         materials.training,
         materials.validation,
-        task_of(config, name).measure(),
+        measure,
         settings=settings,
         made_with=made_with,
         folder=layout.state(name),
@@ -144,12 +144,11 @@ def _precision(settings: Training, device: torch.device) -> Precision:
     return "bf16-mixed" if wanted else "32-true"
 
 
-def _announce(name: str, learner: Learner, materials: Materials, fabric: Fabric, precision: Precision) -> None:
+def _announce(
+    name: str, learner: Learning, materials: Materials, fabric: Fabric, precision: Precision, note: str
+) -> None:
     where = f"{fabric.device}, {precision}" + (f", {fabric.world_size} processes" if fabric.world_size > 1 else "")
     count = sum(parameter.numel() for parameter in learner.learning())
     splits = {"training": materials.training, "validation": materials.validation}
     sizes = ", ".join(f"{sum(split.turns)} {what} turns" for what, split in splits.items())
-    log(
-        f"{name}: {sizes}, {len(materials.vocabulary)} words, {count} weights to learn, {where}; "
-        "perplexity counts <unk> and <eos>"
-    )
+    log(f"{name}: {sizes}, {len(materials.vocabulary)} words, {count} weights to learn, {where}; {note}")

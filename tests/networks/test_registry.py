@@ -20,7 +20,10 @@ def test_every_name_builds(name, sizes_of):
     ("changes", "text"),
     [
         ({"sizes": AttentionSizes()}, "sizes must be NaiveFusionSizes, not AttentionSizes"),
-        ({"name": "transformer"}, "not known (attention, naive_fusion, hierarchical, captioner)"),
+        (
+            {"name": "transformer"},
+            "not known (attention, naive_fusion, hierarchical, captioner, jsfusion, jsfusion_fill)",
+        ),
         ({"vocabulary_size": 3}, "a vocabulary of 3 entries has no room for the 4 special ones"),
         ({"feature_dims": {"i3d_rgb": 0}}, "feature 'i3d_rgb' has 0 dimensions"),
         ({"feature_dims": {"history": 5}}, "'history' cannot name a feature"),

@@ -26,7 +26,7 @@ def test_the_default_run_has_none_of_it() -> None:
     without = default(distillation=None)
     assert plan.report_settings() == without.report_settings()
     assert plan.vocabulary_settings() == without.vocabulary_settings()
-    assert without.distillation is None and without.runs == [without]
+    assert without.distillation is None and without.runs == [without, without.matching]
 
 
 def test_the_experiment_has_nothing_but_it() -> None:
@@ -60,11 +60,9 @@ def test_its_own_settings_read_as_the_experiment() -> None:
     made = default(distillation={"seeds": 2}).distillation
     assert made is not None
     read = load([made.report_settings(), made.machine()])
-    assert (read.distillation, read.run, read.systems) == (
-        made.config.distillation,
-        made.config.run,
-        made.config.systems,
-    )
+    # All but those of the other experiment.
+    systems = {name: entry for name, entry in made.config.systems.items() if name not in made.config.matching.run}
+    assert (read.distillation, read.run, read.systems) == (made.config.distillation, made.config.run, systems)
 
 
 def test_a_system_of_it_may_be_run_with_the_others() -> None:

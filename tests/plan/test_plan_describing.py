@@ -71,5 +71,5 @@ def test_text_alone_cannot_be_described(system: str, tmp_path: Path) -> None:
     dialogs = {key: str(tmp_path / f"{key}.json") for key in ("training", "trial")}
     overlay = yaml.safe_load((ROOT / "configs" / "avsd-text.yaml").read_text())
     overlay["dialogs"] = dialogs
-    with pytest.raises(UserError, match=r"videos: not set; .*\(describer describes videos, and text alone is none\)"):
+    with pytest.raises(UserError, match=r"videos: not set; .*\(describer is about videos, and text alone is none\)"):
         plan(overlay, {"run": [system]})

@@ -25,7 +25,7 @@ def charades(tmp_path, workflow):
 def test_default_plans_the_whole_experiment(tmp_path, workflow):
     planned = workflow(tmp_path).planned()
     assert planned["scenes"] == 1 and planned["train"] == 9 and planned["pretrain"] == 1 and planned["report"] == 1
-    assert planned["extract"] == planned["decode"] == 3 * 4 and planned["quarantine"] == 1
+    assert planned["extract"] == planned["decode"] == 3 * 2 and planned["quarantine"] == 1
 
 
 def test_charades_is_planned_from_empty_files_of_the_right_names(charades):

@@ -44,11 +44,14 @@ class Standardisation(nn.Module):
 
     def forward(self, inputs: Inputs) -> Inputs:
         """The same inputs with standardised features; padding stays something that masks leave out."""
-        features = {
+        return replace(inputs, features=self.scaled(inputs.features))
+
+    def scaled(self, features: Mapping[str, FeatureSequences]) -> dict[str, FeatureSequences]:
+        """Features alone, standardised."""
+        return {
             name: FeatureSequences(self._scaled(name, sequences.values), sequences.lengths)
-            for name, sequences in inputs.features.items()
+            for name, sequences in features.items()
         }
-        return replace(inputs, features=features)
 
     def _scaled(self, name: str, values: Tensor) -> Tensor:
         return (values - self.get_buffer(f"{name}_mean")) / self.get_buffer(f"{name}_deviation")

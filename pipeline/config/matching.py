@@ -1,0 +1,21 @@
+"""The section `matching`: systems that compare sentences with videos, and what they are tested on."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.config.base import Seed
+from pipeline.names import Name
+from pipeline.section import Section
+
+Distractors = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Matching(Section):
+    """Choosing, retrieving, filling: `snakemake matching` makes these systems beside the run, and tables of them."""
+
+    run: tuple[Name, ...] = Field((), description="systems of the tasks choose, retrieve and fill; empty: none")
+    distractors: Distractors = Field(
+        4, description="wrong answers beside the right one, of other dialogs (99 as Visual Dialog has it)"
+    )
+    seed: Seed = Field(1, description="which wrong answers are drawn")

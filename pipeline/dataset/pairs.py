@@ -1,0 +1,180 @@
+"""Sentences beside videos, as batches for a matcher: which pairs there are, and each sentence and video once.
+
+Legend: R rows, L pairs a row, S different sentences, B different videos.
+"""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.corpus.dialogs import Dialog
+from pipeline.dataset.dialogs import sequences
+from pipeline.dataset.features import FeatureReader, Store, missing
+from pipeline.errors import UserError
+from pipeline.tensors import ON_HOST, FeatureSequences, Sequences, TensorGroup
+from pipeline.vocabulary.words import Vocabulary
+
+Pick = tuple[int, Sequence[int] | None]
+"""A dialog's index, and which of its rows; None for all."""
+
+
+@dataclass(frozen=True)
+class Pairs(TensorGroup):
+    """R rows of L pairs each.
+
+    texts: (S, words). features: by name, (B, steps, dims). text_rows, video_rows: (R, L) on the host, the sentence and
+    the video of each pair; the first of a row is the right one. keys: (video id, row of its dialog) of every row.
+    """
+
+    texts: Sequences
+    features: dict[str, FeatureSequences]
+    text_rows: Tensor = field(metadata=ON_HOST)
+    video_rows: Tensor = field(metadata=ON_HOST)
+    keys: tuple[tuple[str, int], ...]
+
+
+class PairExamples(ABC):
+    """Dialogs as rows of pairs (`dataset.dialogs.Examples`).
+
+    choices: pairs a row has in training, the right one among them. Features are read when a batch needs them, and
+    ``cache_bytes`` of them kept; more than ``max_missing`` of the videos without one is a `UserError`.
+    """
+
+    def __init__(
+        self,
+        dialogs: Sequence[Dialog],
+        vocabulary: Vocabulary,
+        stores: Mapping[str, Store],
+        features: Sequence[str],
+        choices: int,
+        max_missing: float = 0.05,
+        cache_bytes: int = 1 << 30,
+    ) -> None:
+        self.dialogs, self.choices = dialogs, choices
+        self._vocabulary = vocabulary
+        video_ids = [dialog.video_id for dialog in dialogs]
+        for name in features:
+            missing(name, stores[name], video_ids, max_missing)
+        self._readers = {name: FeatureReader(stores[name], cache_bytes // len(features)) for name in features}
+
+    @abstractmethod
+    def rows(self, dialog: int) -> int:
+        """How many rows a dialog has."""
+
+    @abstractmethod
+    def pairs(self, rows: Sequence[tuple[int, int]], generator: random.Random) -> list[list[tuple[str, int]]]:
+        """Of each of ``rows`` (dialog, row) L pairs, text and dialog's index, the right one first."""
+
+    def lengths(self, dialog: int) -> Sequence[int]:
+        """Every row is one thing to learn."""
+        return [0] * self.rows(dialog)
+
+    def batch(self, picks: Sequence[Pick], with_targets: bool = True) -> Pairs:  # noqa: ARG002, which pair is right is known
+        """The rows of ``picks``, wrong pairs drawn anew for each different batch."""
+        rows = [(dialog, row) for dialog, chosen in picks for row in (chosen or range(self.rows(dialog)))]
+        return self.made_of(rows, self.pairs(rows, random.Random(str(rows))))
+
+    def made_of(self, rows: Sequence[tuple[int, int]], pairs: Sequence[Sequence[tuple[str, int]]]) -> Pairs:
+        """The batch of these pairs, each sentence and each video in it once."""
+        texts: dict[str, int] = {}
+        videos: dict[int, int] = {}
+        text_rows = [[texts.setdefault(text, len(texts)) for text, _ in row] for row in pairs]
+        video_rows = [[videos.setdefault(video, len(videos)) for _, video in row] for row in pairs]
+        return Pairs(
+            self.encoded(list(texts)),
+            self.features([self.dialogs[video].video_id for video in videos]),
+            torch.tensor(text_rows, dtype=torch.int64),
+            torch.tensor(video_rows, dtype=torch.int64),
+            tuple((self.dialogs[dialog].video_id, row) for dialog, row in rows),
+        )
+
+    def encoded(self, texts: Sequence[str]) -> Sequences:
+        """Texts as ids (S, words)."""
+        return sequences([self._vocabulary.encode(text) for text in texts])
+
+    def features(self, video_ids: Sequence[str]) -> dict[str, FeatureSequences]:
+        """Features of videos, by name."""
+        return {name: reader.batch(video_ids) for name, reader in self._readers.items()}
+
+
+class Choices(PairExamples):
+    """A turn is a row: its video with its question and the right answer, and with the question and wrong ones.
+
+    history: whether the dialog so far stands in front of the question.
+    """
+
+    def __init__(self, *given: Any, history: bool, **further: Any) -> None:
+        super().__init__(*given, **further)
+        self.history = history
+
+    def rows(self, dialog: int) -> int:
+        """Turns."""
+        return len(self.dialogs[dialog].turns)
+
+    def pairs(self, rows: Sequence[tuple[int, int]], generator: random.Random) -> list[list[tuple[str, int]]]:
+        """Wrong answers are those of turns of other dialogs, in so far as they read otherwise."""
+        found = []
+        for dialog, turn in rows:
+            right = self.dialogs[dialog].turns[turn].answer
+            answers = [right, *self._wrong(dialog, right, generator)]
+            found.append([(self.text(dialog, turn, answer), dialog) for answer in answers])
+        return found
+
+    def text(self, dialog: int, turn: int, answer: str) -> str:
+        """What is compared with the video: the dialog so far where it is seen, the question, an answer."""
+        turns = self.dialogs[dialog].turns
+        said = [f"{each.question} {each.answer}" for each in turns[:turn]] if self.history else []
+        return " ".join([*said, turns[turn].question, answer])
+
+    def _wrong(self, dialog: int, right: str, generator: random.Random) -> list[str]:
+        """Where hardly any other answer reads otherwise, one stands there several times."""
+        chosen: dict[str, None] = {}
+        for _ in range(20 * self.choices):
+            other = generator.randrange(len(self.dialogs))
+            text = generator.choice(self.dialogs[other].turns).answer
+            if other != dialog and text != right:
+                chosen.setdefault(text)
+            if len(chosen) == self.choices - 1:
+                break
+        if not chosen:
+            video = self.dialogs[dialog].video_id
+            raise UserError(
+                f"dialog {video}: no other dialog has another answer than {right!r}: nothing to choose from"
+            )
+        return list(islice(cycle(chosen), self.choices - 1))
+
+
+class Queries(PairExamples):
+    """A dialog is a row: a text about its video with that one, and with other videos, those of the batch first.
+
+    queries: of each dialog, the text.
+    """
+
+    def __init__(self, *given: Any, queries: Sequence[str], **further: Any) -> None:
+        super().__init__(*given, **further)
+        self.queries = queries
+
+    def rows(self, dialog: int) -> int:  # noqa: ARG002, each has one
+        """One."""
+        return 1
+
+    def pairs(self, rows: Sequence[tuple[int, int]], generator: random.Random) -> list[list[tuple[str, int]]]:
+        """Where there are fewer other videos than wanted, rows are shorter."""
+        own = [dialog for dialog, _ in rows]
+        count = min(self.choices, len(self.dialogs))
+        found = []
+        for dialog in own:
+            others = [other for other in own if other != dialog]
+            generator.shuffle(others)
+            while len(others) < count - 1:
+                other = generator.randrange(len(self.dialogs))
+                if other != dialog and other not in others:
+                    others.append(other)
+            found.append([(self.queries[dialog], video) for video in (dialog, *others[: count - 1])])
+        return found

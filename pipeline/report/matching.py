@@ -1,0 +1,153 @@
+"""`avsd matching`: the tables of systems that choose, retrieve and fill, and a page of them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipeline.config import Config
+from pipeline.corpus.candidates import read_candidates
+from pipeline.corpus.dialogs import read_dialogs
+from pipeline.files import write_text
+from pipeline.layout import Layout
+from pipeline.plan.jobs import Jobs
+from pipeline.progress import log
+from pipeline.report import facts
+from pipeline.report.formats import FIGURE_FORMATS
+from pipeline.report.measures import curves_section
+from pipeline.report.results import Scores, display_names, read_scores
+from pipeline.report.rows import Column, FigureRow, FigureTable
+from pipeline.report.templates import environment, part
+from pipeline.scoring.chosen import read_scores_of
+from pipeline.tasks.registry import TASKS
+
+SHOWN = 6
+"""Questions on the page."""
+_TITLES = {
+    "choose": "Choosing the answer",
+    "retrieve": "Finding the video",
+}
+_SPECS = {"median rank": ".1f", "mean rank": ".2f", "MRR": ".3f"}
+NOT_SCORED = "not scored"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A turn on the page. answers: each candidate, whether it is right, and which systems chose it."""
+
+    video: str
+    question: str
+    answers: tuple[tuple[str, bool, tuple[str, ...]], ...]
+
+
+def write_matching(config: Config) -> None:
+    """Write `tables/matching_TASK_TESTSET` in every format, and matching.html.
+
+    config: that of `plan.matching.beside`.
+    """
+    layout, tables = Layout(config.results), matching_tables(config)
+    for table in tables:
+        for suffix, render in FIGURE_FORMATS.items():
+            write_text(layout.tables / f"{table.name}.{suffix}", render(table))
+    features = facts.features(config)
+    unread = len({line["video"] for line in facts.quarantine(config)})
+    page = (
+        environment()
+        .get_template("matching.html")
+        .render(
+            written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            style=part("colours.css") + part("page.css"),
+            source=config.corpus.source,
+            software=facts.software(),
+            warnings=facts.warnings(config, features, unread),
+            tables=environment().get_template("figures.html").render(tables=tables),
+            questions=questions(config),
+            curves=curves_section(config),
+            configuration=facts.configuration(config),
+        )
+    )
+    write_text(layout.matching, page)
+    log(f"matching: {layout.matching} ({len(page) / 1024:.0f} KiB)")
+
+
+def matching_tables(config: Config) -> list[FigureTable]:
+    """A table for each task and test set, with what an order of chance would have as its last row."""
+    jobs, tables = Jobs(config), []
+    for name in jobs.matching_tables:
+        task, _, test_set = name.rpartition("_")
+        systems = [
+            system for system, written in jobs.answered if written == test_set and config.systems[system].task == task
+        ]
+        scores = {system: read_scores(config, system, test_set) for system in systems}
+        tables.append(_table(config, task, test_set, scores))
+    return tables
+
+
+def _table(config: Config, task: str, test_set: str, scores: Mapping[str, Scores | None]) -> FigureTable:
+    names, metrics = display_names(config), TASKS[task].metrics
+    rows = [
+        FigureRow(
+            None, name, names[name], "" if found else NOT_SCORED, _shown(found["metrics"]) if found else None, None
+        )
+        for name, found in scores.items()
+    ]
+    chances = {tuple(sorted(found["chance"].items())) for found in scores.values() if found}
+    rows += [FigureRow(None, None, "by chance", "", _shown(dict(chance)), None) for chance in sorted(chances)]
+    columns = tuple(Column(_column(metric), _SPECS.get(metric, ".1f")) for metric in metrics)
+    title = f"{_TITLES.get(task, task)}, {test_set}"
+    return FigureTable(f"matching_{task}_{test_set}", "", title, columns, tuple(rows), tuple(_notes(names, scores)))
+
+
+def _column(metric: str) -> str:
+    return metric if metric in _SPECS else f"{metric} (%)"
+
+
+def _shown(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {_column(name): value if name in _SPECS else 100 * value for name, value in metrics.items()}
+
+
+def _notes(names: Mapping[str, str], scores: Mapping[str, Scores | None]) -> list[str]:
+    notes = ["Ties count against the system."]
+    for name, found in scores.items():
+        if not found:
+            continue
+        signature = found["signature"]
+        many = ", ".join(map(str, signature["candidates"]))
+        ends = [f"{metric} {low:.3f} to {high:.3f}" for metric, (low, high) in list(found["intervals"].items())[:1]]
+        notes.append(
+            f"{names[name]}: {signature['items']} {signature['of']}, {many} to choose from"
+            + (f"; 95 % interval by resampling videos: {ends[0]}." if ends else ".")
+        )
+    return notes
+
+
+def questions(config: Config) -> list[Question]:
+    """Some turns of the first test set that something was chosen for, by a hash of their videos."""
+    layout, jobs, names = Layout(config.results), Jobs(config), display_names(config)
+    choosing = [pair for pair in jobs.answered if config.systems[pair[0]].task == "choose"]
+    if not choosing:
+        return []
+    test_set = choosing[0][1]
+    path = layout.references(jobs.references(*choosing[0]))
+    systems = [
+        system for system, written in choosing if written == test_set and layout.answers(system, written).is_file()
+    ]
+    if not path.is_file() or not systems:
+        return []
+    candidates = read_candidates(path)
+    given = {system: read_scores_of(layout.answers(system, test_set)) for system in systems}
+    asked = {dialog.video_id: dialog.turns for dialog in read_dialogs(layout.dialogs(test_set))}
+    keys = sorted(candidates, key=lambda key: hashlib.sha256(f"{key}".encode()).digest())[:SHOWN]
+    found = []
+    for key in keys:
+        best = {system: _best(scores[key]) for system, scores in given.items() if key in scores}
+        answers = tuple(
+            (text, place == candidates[key].right, tuple(names[system] for system in best if best[system] == place))
+            for place, text in enumerate(candidates[key].answers)
+        )
+        found.append(Question(key[0], asked[key[0]][key[1]].question, answers))
+    return found
+
+
+def _best(scores: Sequence[float]) -> int:
+    return max(range(len(scores)), key=lambda place: scores[place])

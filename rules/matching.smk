@@ -1,0 +1,65 @@
+# Choosing among answers, finding videos, filling blanks, `snakemake matching`: the systems of `matching.run` are trained,
+# write and are scored by the rules of all others, and only when this target is asked for.
+
+
+# Candidate answers, once for all systems that choose.
+rule candidates:
+    input:
+        dialogs=LAYOUT.dialogs("{test_set}"),
+        references=LAYOUT.references("{test_set}"),
+    output:
+        candidates=LAYOUT.references("{test_set}.candidates"),
+    log:
+        LOGS / "candidates" / "{test_set}.log",
+    conda:
+        environment("envs/corpus.yaml")
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        distractors=PLAN.config.matching.distractors,
+        seed=PLAN.config.matching.seed,
+        version=STAGES["corpus"],
+    message:
+        "Drawing candidate answers for {wildcards.test_set}"
+    shell:
+        "avsd corpus candidates {input.dialogs:q} --references {input.references:q}"
+        " --distractors {params.distractors} --seed {params.seed} --out {output.candidates:q} 2> {log:q}"
+
+
+if PLAN.matching is not None:
+
+    rule matching:
+        input:
+            models=matching_models,
+            features=matching_features,
+            answers=matching_answers,
+            scores=matching_scores,
+        output:
+            tables=report(
+                expand(
+                    LAYOUT.tables / "matching_{table}.{format}",
+                    table=PLAN.matching.matching_tables,
+                    format=["md", "csv", "tex"],
+                ),
+                caption="captions/tables.rst",
+                category="Tables",
+            ),
+            page=report(
+                LAYOUT.matching, caption="captions/report.rst", category="Report"
+            ),
+        log:
+            LOGS / "matching.log",
+        conda:
+            environment("envs/scoring.yaml")
+        resources:
+            mem_mb=growing(2000),
+            runtime=growing(20),
+        params:
+            settings=matching_settings,
+            machine=machine,
+            version=STAGES["report"],
+        message:
+            "Writing the tables of the systems that compare sentences with videos"
+        shell:
+            "avsd matching --config {params.settings:q} --config {params.machine:q} 2> {log:q}"

@@ -1,0 +1,86 @@
+"""The tables and the page of systems that compare sentences with videos."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Config, parse
+from pipeline.corpus.candidates import read_candidates, reference_name, write_candidates
+from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
+from pipeline.corpus.references import write_references
+from pipeline.files import write_json
+from pipeline.layout import Layout
+from pipeline.plan.matching import beside
+from pipeline.report.matching import matching_tables, write_matching
+from pipeline.scoring.request import Request
+from pipeline.tasks.registry import TASKS
+
+ENTRY = {"network": "jsfusion", "features": ["i3d_rgb"], "test_sets": ["trial"]}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """A chooser that is right at three turns of four, another that was not scored, a retriever of two videos."""
+    systems = {
+        "chooser": {**ENTRY, "label": "Chooser <b>", "task": "choose"},
+        "late": {**ENTRY, "label": "Late", "task": "choose"},
+        "retriever": {**ENTRY, "label": "Retriever", "task": "retrieve"},
+    }
+    config = parse(
+        {
+            "results": str(tmp_path),
+            "features": {"i3d_rgb": {"network": "i3d_rgb"}},
+            "systems": systems,
+            "matching": {"run": list(systems)},
+        }
+    )
+    layout = Layout(tmp_path)
+    dialogs = [
+        Dialog(video, "", f"about {video}", (Turn("what ?", f"{video} one"), Turn("why ?", f"{video} two")))
+        for video in ("a", "b")
+    ]
+    write_dialogs(layout.dialogs("trial"), dialogs)
+    truth = {(each.video_id, n): [turn.answer] for each in dialogs for n, turn in enumerate(each.turns)}
+    write_references(layout.references("trial"), truth)
+    write_references(layout.references("trial.summary"), {(each.video_id, 0): [each.summary] for each in dialogs})
+    candidates = layout.references(reference_name("trial"))
+    write_candidates(layout.dialogs("trial"), layout.references("trial"), 1, 1, candidates)
+    drawn, turns = read_candidates(candidates), []
+    for number, (video, turn) in enumerate(truth):
+        scores = [float((place == drawn[video, turn].right) != (number == 2)) for place in (0, 1)]
+        turns.append({"image_id": video, "turn": turn, "scores": scores})
+    written = {"type": "candidate_scores", "turns": turns}
+    found = {"type": "video_scores", "videos": ["a", "b"], "scores": {"a": [1.0, 0.0], "b": [0.5, 0.5]}}
+    summaries = layout.references("trial.summary")
+    for name, content, references in (("chooser", written, candidates), ("retriever", found, summaries)):
+        path, out = layout.answers(name, "trial"), layout.scores(name, "trial")
+        write_json(path, content)
+        TASKS[config.systems[name].task].score(Request([path], references, "none", None, 20, False, [out]))
+    return beside(config)
+
+
+def test_the_tables(config: Config) -> None:
+    chosen, retrieved = matching_tables(config)
+    assert (chosen.name, retrieved.name) == ("matching_choose_trial", "matching_retrieve_trial")
+    figures = {row.label: row.run for row in chosen.rows}
+    assert figures["Chooser <b>"] is not None
+    assert figures["Chooser <b>"]["accuracy (%)"] == 75
+    assert figures["Chooser <b>"]["mean rank"] == 1.25
+    assert figures["Late"] is None
+    assert {row.label: row.status for row in chosen.rows}["Late"] == "not scored"
+    assert figures["by chance"] is not None
+    assert figures["by chance"]["accuracy (%)"] == 50
+    ranks = {row.label: row.run for row in retrieved.rows}
+    assert ranks["Retriever"] is not None
+    assert (ranks["Retriever"]["R@1 (%)"], ranks["Retriever"]["median rank"]) == (50, 1.5)
+    assert any("2 texts, 2 to choose from" in note for note in retrieved.notes)
+
+
+def test_the_page(config: Config) -> None:
+    write_matching(config)
+    layout = Layout(config.results)
+    page = layout.matching.read_text()
+    assert "Chooser &lt;b&gt;" in page and "Chooser <b>" not in page
+    assert "Finding the video, trial" in page
+    assert "a one (right)" in page
+    assert (layout.tables / "matching_choose_trial.md").read_text().count("75.0") >= 1
