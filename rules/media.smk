@@ -10,11 +10,15 @@ rule videos:
         shard_videos,
     output:
         mark=LAYOUT.videos_mark("{shard}"),
+    log:
+        LOGS / "videos" / "{shard}.log",
     localrule: True
+    conda:
+        environment("envs/media.yaml")
     message:
         "Looking at the videos of shard {wildcards.shard}"
     shell:
-        "date +%s.%N > {output.mark:q}"
+        "date +%s.%N > {output.mark:q} 2> {log:q}"
 
 
 rule decode:
