@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from pipeline.errors import UserError
+from pipeline.inert import shown
 from pipeline.texts.json_files import read_json
 
 T = TypeVar("T")
@@ -26,5 +27,5 @@ def typed(content: Any, kind: TypeAdapter[T], source: str, expected: str) -> T:
         return kind.validate_python(content)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part)[:80] for part in problem["loc"])
+        where = ".".join(shown(part)[:80] for part in problem["loc"])
         raise UserError(f"{source}: {where + ': ' if where else ''}{problem['msg']}; expected {expected}") from None

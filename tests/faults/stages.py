@@ -112,15 +112,15 @@ def _few_paraphrases(results):
 def artefacts(results):
     """A digest of every file below ``results`` but logs and measurements, hidden ones among them; times are left out.
 
-    Of the files in which times stand by their nature (how long extraction took, TensorBoard's events) only the folders
-    count.
+    Of the files in which times stand by their nature (how long extraction took, marks of videos, TensorBoard's events)
+    only the names or the folders count.
     """
     found = {}
     for path in sorted(results.rglob("*")):
         name = path.relative_to(results)
         if path.is_dir() or (name.parts[0] in ("logs", "benchmarks") and not path.name.startswith(".")):
             continue
-        if name.parts[0] == "seconds" and not path.name.startswith("."):
+        if name.parts[0] in ("seconds", "videos") and not path.name.startswith("."):
             found[str(name)] = ""
         elif path.name.startswith("events.out.tfevents"):
             found[str(name.parent)] = ""

@@ -140,7 +140,7 @@ WRONG = [float("nan"), float("inf"), -1e300, 10**40, 2**1024, "nan", "1e999", Tr
         ("media.fps", float("inf")),
         ("media.fps", 2**100),
         ("answers.bonus", float("nan")),
-        ("corpus.shards", 10_000),
+        ("corpus.shards", 100_000),
         more("corpus.scenes.size", 10**9),
         more("systems.st.sizes.embedding", 10**9),
         more("networks.attention.dropout", float("nan")),
