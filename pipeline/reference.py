@@ -51,6 +51,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("systems.NAME.init_from", config.Start),
     ("training", config.Training),
     ("distillation", config.Distillation),
+    ("matching", config.Matching),
     ("answers", config.Answers),
     ("scoring", config.Scoring),
     ("report", config.Report),

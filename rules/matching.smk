@@ -1,4 +1,4 @@
-# Choosing among answers, finding videos, filling blanks, `snakemake matching`: the systems of `matching.run` are trained,
+# Choosing among answers and finding videos, `snakemake matching`: the systems of `matching.run` are trained,
 # write and are scored by the rules of all others, and only when this target is asked for.
 
 

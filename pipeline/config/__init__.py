@@ -25,6 +25,7 @@ from pipeline.config.features import (
     VGGishFeature,
     YAMNetFeature,
 )
+from pipeline.config.matching import Matching
 from pipeline.config.reading import load, merge, parse
 from pipeline.config.root import Config, network_sizes
 from pipeline.config.starts import Start
@@ -54,6 +55,7 @@ __all__ = [
     "ImageFeature",
     "Inputs",
     "Loss",
+    "Matching",
     "Media",
     "PackageFrames",
     "PackageSound",

@@ -12,9 +12,9 @@ Distractors = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class Matching(Section):
-    """Choosing, retrieving, filling: `snakemake matching` makes these systems beside the run, and tables of them."""
+    """Choosing and retrieving: `snakemake matching` makes these systems beside the run, and tables of them."""
 
-    run: tuple[Name, ...] = Field((), description="systems of the tasks choose, retrieve and fill; empty: none")
+    run: tuple[Name, ...] = Field((), description="systems of the tasks choose and retrieve; empty: none")
     distractors: Distractors = Field(
         4, description="wrong answers beside the right one, of other dialogs (99 as Visual Dialog has it)"
     )
