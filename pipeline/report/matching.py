@@ -19,6 +19,7 @@ from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
 from pipeline.report.templates import environment, part
 from pipeline.scoring.chosen import read_scores_of
+from pipeline.scoring.names import CHOSEN
 from pipeline.tasks.registry import TASKS
 
 SHOWN = 6
@@ -124,7 +125,7 @@ def _notes(names: Mapping[str, str], scores: Mapping[str, Scores | None]) -> lis
 def questions(config: Config) -> list[Question]:
     """Some turns of the first test set that something was chosen for, by a hash of their videos."""
     layout, jobs, names = Layout(config.results), Jobs(config), display_names(config)
-    choosing = [pair for pair in jobs.answered if config.systems[pair[0]].task == "choose"]
+    choosing = [pair for pair in jobs.answered if TASKS[config.systems[pair[0]].task].metrics == CHOSEN]
     if not choosing:
         return []
     test_set = choosing[0][1]

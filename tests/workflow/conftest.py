@@ -22,7 +22,7 @@ class Workflow:
         command += ["--snakefile", self.root / "Snakefile", "--directory", self.folder, "--cores", "2", *self.options]
         command += ["--config"] if config and "--config" not in self.options else []
         command += config
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
         done.text = done.stdout + done.stderr
         if check:
             assert done.returncode == 0, done.text[-5000:] + self.logs()

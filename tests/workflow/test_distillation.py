@@ -24,7 +24,7 @@ def test_it_is_planned_on_request_alone(tmp_path, workflow):
     made = workflow(tmp_path)
     planned = made.planned("distillation")
     assert planned["train"] == planned["answer"] == planned["score"] == 21
-    assert planned["decode"] == planned["extract"] == 10 * 4
+    assert planned["decode"] == planned["extract"] == 10 * 2
     assert planned["distillation"] == planned["imagenet_weights"] == 1
     assert not planned.keys() & {"report", "tables", "pretrain", "kinetics_weights"}
     assert not made.planned().keys() & {"distillation", "imagenet_weights"}
