@@ -452,7 +452,7 @@ def distillation(config: Configuration = DEFAULT) -> None:
 
 @app.command()
 def matching(config: Configuration = DEFAULT) -> None:
-    """Write the tables of the systems that choose, retrieve and fill, and matching.html."""
+    """Write the tables of the systems that choose and retrieve, and matching.html."""
     from pipeline.plan.matching import beside
     from pipeline.report.matching import write_matching
 

@@ -102,11 +102,10 @@ SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {"charades": charades, "grow
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = command.parser("scale", "workflow by the number of its shards", list(SECTIONS), "fastest")
+    parser = command.parser("scale", "workflow by the number of its shards", list(SECTIONS), None)
     parser.add_argument("--shards", type=int, nargs="+", default=list(SHARDS), help="of section growth (%(default)s)")
     parser.add_argument("--target", default="features", help="of section growth: features, all ... (%(default)s)")
     chosen = parser.parse_args(arguments)
-    command.expect(parser, chosen, 1, "repeats")
     return command.run(_measure, chosen)
 
 

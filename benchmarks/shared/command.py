@@ -19,13 +19,14 @@ Measure = Callable[[argparse.Namespace, Path], dict[str, Any]]
 B = TypeVar("B")
 
 
-def parser(question: str, subject: str, sections: Sequence[str], counts: str) -> argparse.ArgumentParser:
-    """The options of every command. counts: which of the repetitions does."""
+def parser(question: str, subject: str, sections: Sequence[str], counts: str | None) -> argparse.ArgumentParser:
+    """The options of every command. counts: which of the repetitions does; None where nothing is repeated."""
     made = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{question}", description=f"Measure the {subject} on this machine."
     )
     made.add_argument("--sections", nargs="+", choices=sections, default=list(sections), help="what to measure")
-    made.add_argument("--repeats", type=int, default=3, help=f"repetitions, turn about; the {counts} counts")
+    if counts is not None:
+        made.add_argument("--repeats", type=int, default=3, help=f"repetitions, turn about; the {counts} counts")
     made.add_argument("--json", type=Path, help="where to write the figures and the facts of the machine")
     made.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs: no figures")
     return made
@@ -70,5 +71,5 @@ def told(
 ) -> dict[str, Any]:
     """Print the table and the goals, and return everything for JSON. settings: with the options of every command."""
     print(table(rows), *verdicts(rows), sep="\n")
-    settings |= {"repeats": chosen.repeats, "quick": chosen.quick}
+    settings |= {name: value for name, value in vars(chosen).items() if name in ("repeats", "quick")}
     return {"machine": facts, "settings": settings, "rows": [row.record() for row in rows]}

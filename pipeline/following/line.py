@@ -23,6 +23,8 @@ CHATTER = ("Select jobs to", "Removing temporary", "Touching output", "Storing o
 """How records without an event begin that are about such jobs, or say what this line does at the end."""
 EVERY_SECONDS = 30.0
 """Where it is no terminal: a line so often, and when another tenth of the jobs is done."""
+QUICK, SHARE = 0.05, 0.05
+"""A line that takes more seconds may take that share of the time: what is left of tens of thousands of jobs does."""
 NAMED = 3
 """So many running jobs are named."""
 
@@ -40,6 +42,7 @@ class RunLine(logging.Handler):
         self._terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._drawn = self._aside = False
         self._said, self._tenths = time.monotonic(), 0
+        self._again = self._said
         self._begun = self._said
         self._ended = threading.Event()
         self._ticking = threading.Thread(target=self._tick, name="run line", daemon=True)
@@ -93,9 +96,13 @@ class RunLine(logging.Handler):
 
     def _show(self, now: float) -> None:
         if self._terminal:
-            width = max(20, shutil.get_terminal_size().columns) - 1
-            self._write(f"\r{line(self._run, now, width)}\x1b[K")
-            self._drawn = True
+            begun = time.monotonic()
+            if begun >= self._again:
+                width = max(20, shutil.get_terminal_size().columns) - 1
+                self._write(f"\r{line(self._run, now, width)}\x1b[K")
+                self._drawn = True
+                took = time.monotonic() - begun
+                self._again = begun + took / SHARE if took > QUICK else begun
             return
         tenths = 10 * self._run.done // max(1, len(self._run.jobs))
         if self._run.done < len(self._run.jobs) and (tenths > self._tenths or now - self._said >= EVERY_SECONDS):

@@ -8,10 +8,9 @@ from pathlib import Path
 from pipeline.config import TEST_SETS, Config
 from pipeline.corpus.descriptions import read_descriptions
 from pipeline.corpus.references import read_references
-from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
-from pipeline.report.formats import FIGURE_FORMATS
+from pipeline.report.experiment import write_figure_tables
 from pipeline.report.measures import share
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
@@ -56,9 +55,7 @@ def describing(config: Config, test_set: str) -> list[str]:
 
 def write_description_tables(config: Config, folder: Path) -> None:
     """Write `descriptions_TESTSET.md`, `.csv` and `.tex` of each table into ``folder``."""
-    for table in description_tables(config):
-        for suffix, render in FIGURE_FORMATS.items():
-            write_text(folder / f"{table.name}.{suffix}", render(table))
+    write_figure_tables(folder, description_tables(config))
 
 
 def described_sets(config: Config) -> list[DescribedSet]:

@@ -6,14 +6,10 @@ where SPICE was not measured, only the figures without it can be compared.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.files import write_text
 from pipeline.report.distillation_paper import METRICS, TEACHER, TIMES, TRIALS
-from pipeline.report.formats import FIGURE_FORMATS
 from pipeline.report.rows import Column, FigureRow, Figures, FigureTable
-from pipeline.report.templates import environment
 from pipeline.scoring.caption_score import caption_score, relative_loss
 from pipeline.scoring.spice import SPICE
 
@@ -94,18 +90,6 @@ def time_table(timed: Sequence[Timed], notes: Iterable[str] = ()) -> FigureTable
     rows = _rows(own, paper, NOT_TIMED)
     title = "Time of feature extraction, mean over videos"
     return FigureTable("times", "II", title, _TIMES, rows, ("The paper does not name its device.", *notes))
-
-
-def write_tables(folder: Path, tables: Iterable[FigureTable]) -> None:
-    """Write `distillation_NAME.md`, `.csv` and `.tex` of each table into ``folder``."""
-    for table in tables:
-        for suffix, render in FIGURE_FORMATS.items():
-            write_text(folder / f"distillation_{table.name}.{suffix}", render(table))
-
-
-def section(tables: Iterable[FigureTable]) -> str:
-    """The tables as a piece of the report's page."""
-    return environment().get_template("figures.html").render(tables=list(tables))
 
 
 def _figures(metrics: Mapping[str, float], teacher: Mapping[str, float] | None) -> Figures:

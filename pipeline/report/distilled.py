@@ -6,23 +6,18 @@ Scores are means over the seeds of a system, times those that extraction has mea
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pipeline.config import Config
 from pipeline.features.seconds import Seconds, read_seconds
-from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.plan.files import Files
-from pipeline.progress import log
-from pipeline.report import facts
 from pipeline.report.described import described_sets
-from pipeline.report.distillation import Scored, Timed, score_table, section, time_table, write_tables
+from pipeline.report.distillation import Scored, Timed, score_table, time_table
 from pipeline.report.distillation_gains import gain_table
 from pipeline.report.distillation_paper import TEACHER, TIMES
-from pipeline.report.measures import curves_section
+from pipeline.report.experiment import write_experiment
 from pipeline.report.results import read_scores
 from pipeline.report.rows import FigureTable
-from pipeline.report.templates import environment, part
 from pipeline.scoring.names import METRICS
 from pipeline.scoring.spice import SPICE
 
@@ -54,28 +49,8 @@ def write_distillation(config: Config) -> None:
 
     config: that of `plan.distillation.experiment`.
     """
-    layout = Layout(config.results)
-    tables = distillation_tables(config)
-    write_tables(layout.tables, tables)
-    features = facts.features(config)
-    unread = len({line["video"] for line in facts.quarantine(config)})
-    page = (
-        environment()
-        .get_template("distillation.html")
-        .render(
-            written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            style=part("colours.css") + part("page.css"),
-            source=config.corpus.source,
-            software=facts.software(),
-            warnings=facts.warnings(config, features, unread),
-            tables=section(tables),
-            described=described_sets(config),
-            curves=curves_section(config),
-            configuration=facts.configuration(config),
-        )
-    )
-    write_text(layout.distillation, page)
-    log(f"distillation: {layout.distillation} ({len(page) / 1024:.0f} KiB)")
+    page, tables = Layout(config.results).distillation, distillation_tables(config)
+    write_experiment(config, page, tables, "distillation_", described=described_sets(config))
 
 
 def distillation_tables(config: Config) -> list[FigureTable]:

@@ -1,33 +1,23 @@
-"""`avsd matching`: the tables of systems that choose, retrieve and fill, and a page of them."""
+"""`avsd matching`: the tables of systems that choose and retrieve, and a page of them."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pipeline.config import Config
 from pipeline.corpus.candidates import read_candidates
 from pipeline.corpus.dialogs import read_dialogs
-from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
-from pipeline.progress import log
-from pipeline.report import facts
-from pipeline.report.formats import FIGURE_FORMATS
-from pipeline.report.measures import curves_section
+from pipeline.report.experiment import write_experiment
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
-from pipeline.report.templates import environment, part
 from pipeline.scoring.chosen import read_scores_of
 from pipeline.scoring.names import CHOSEN
 from pipeline.tasks.registry import TASKS
 
 SHOWN = 6
 """Questions on the page."""
-_TITLES = {
-    "choose": "Choosing the answer",
-    "retrieve": "Finding the video",
-}
 _SPECS = {"median rank": ".1f", "mean rank": ".2f", "MRR": ".3f"}
 NOT_SCORED = "not scored"
 
@@ -46,29 +36,8 @@ def write_matching(config: Config) -> None:
 
     config: that of `plan.matching.beside`.
     """
-    layout, tables = Layout(config.results), matching_tables(config)
-    for table in tables:
-        for suffix, render in FIGURE_FORMATS.items():
-            write_text(layout.tables / f"{table.name}.{suffix}", render(table))
-    features = facts.features(config)
-    unread = len({line["video"] for line in facts.quarantine(config)})
-    page = (
-        environment()
-        .get_template("matching.html")
-        .render(
-            written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            style=part("colours.css") + part("page.css"),
-            source=config.corpus.source,
-            software=facts.software(),
-            warnings=facts.warnings(config, features, unread),
-            tables=environment().get_template("figures.html").render(tables=tables),
-            questions=questions(config),
-            curves=curves_section(config),
-            configuration=facts.configuration(config),
-        )
-    )
-    write_text(layout.matching, page)
-    log(f"matching: {layout.matching} ({len(page) / 1024:.0f} KiB)")
+    page, tables = Layout(config.results).matching, matching_tables(config)
+    write_experiment(config, page, tables, questions=questions(config))
 
 
 def matching_tables(config: Config) -> list[FigureTable]:
@@ -95,7 +64,7 @@ def _table(config: Config, task: str, test_set: str, scores: Mapping[str, Scores
     chances = {tuple(sorted(found["chance"].items())) for found in scores.values() if found}
     rows += [FigureRow(None, None, "by chance", "", _shown(dict(chance)), None) for chance in sorted(chances)]
     columns = tuple(Column(_column(metric), _SPECS.get(metric, ".1f")) for metric in metrics)
-    title = f"{_TITLES.get(task, task)}, {test_set}"
+    title = f"{TASKS[task].title or task}, {test_set}"
     return FigureTable(f"matching_{task}_{test_set}", "", title, columns, tuple(rows), tuple(_notes(names, scores)))
 
 

@@ -28,7 +28,7 @@ class Task(ABC):
 
     name: as the entry gives it. entry: the keys such an entry has. does: what such a system does, for its model card.
     metrics: names of its scores, in the order of a table. sentences: whether what it writes are sentences, compared
-    with those of people.
+    with those of people. title: above its tables, where it has some of its own.
     """
 
     name: ClassVar[str]
@@ -36,6 +36,7 @@ class Task(ABC):
     does: ClassVar[str]
     metrics: ClassVar[tuple[str, ...]]
     sentences: ClassVar[bool] = True
+    title: ClassVar[str] = ""
 
     # ---- examples -------------------------------------------------------------------------------------------------
 

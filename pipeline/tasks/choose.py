@@ -43,6 +43,7 @@ class Choose(Matching):
     entry = ChooseSystem
     does = "chooses the answer to a question about a video among candidates"
     metrics = CHOSEN
+    title = "Choosing the answer"
 
     def examples(
         self,

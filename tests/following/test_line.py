@@ -1,5 +1,7 @@
 """The line of a real Snakemake run: on a terminal, in a pipe, beside a job that fails, and after Ctrl-C."""
 
+import io
+import logging
 import os
 import pty
 import re
@@ -10,6 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+
+from pipeline.following.durations import Durations
+from pipeline.following.line import RunLine
+from pipeline.following.run import Job, Run
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,3 +160,25 @@ def test_ctrl_c_ends_it_as_before(project):
     text = "\n".join(screen(sent))
     assert "Terminating processes on user request" in text and "Traceback" not in text
     assert "0 of 4 jobs done in" in text
+
+
+def test_a_line_that_takes_long_is_drawn_less_often(monkeypatch, tmp_path):
+    """Of tens of thousands of jobs what is left takes seconds to work out: not at every record."""
+    drawn = []
+
+    def slow(*given):
+        drawn.append(given)
+        time.sleep(0.06)
+        return "x"
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("pipeline.following.line.line", slow)
+    monkeypatch.setenv("TERM", "xterm")
+    handler = RunLine(Run({1: Job(("a", "b"), "a b")}, Durations(), 1), Terminal(), tmp_path)
+    for _ in range(20):
+        handler.emit(logging.makeLogRecord({"event": "job_info", "jobid": 1}))
+    handler.close()
+    assert len(drawn) == 1

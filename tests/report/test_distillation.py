@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.report import distillation_paper, rows
-from pipeline.report.distillation import Scored, Timed, score_table, section, time_table, write_tables
+from pipeline.report.distillation import Scored, Timed, score_table, time_table
 from pipeline.report.distillation_paper import RATES, TIMES, TRIALS, student
+from pipeline.report.experiment import section, write_figure_tables
 from pipeline.report.rows import FigureTable
 
 BLEU = {"BLEU-1": 0.8, "BLEU-2": 0.6, "BLEU-3": 0.4, "BLEU-4": 0.2}
@@ -147,7 +148,7 @@ The paper does not name its device.
 
 
 def test_files_of_every_format(tmp_path: Path) -> None:
-    write_tables(tmp_path, [scores(), times()])
+    write_figure_tables(tmp_path, [scores(), times()], "distillation_")
     kinds = [f"distillation_{name}.{suffix}" for name in ("scores", "times") for suffix in ("csv", "md", "tex")]
     assert sorted(path.name for path in tmp_path.iterdir()) == kinds
     assert (tmp_path / "distillation_times.md").read_text() == GOLDEN_TIMES
