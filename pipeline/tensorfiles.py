@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from pipeline.errors import UserError, refusal
@@ -24,6 +24,8 @@ from pipeline.inert import shown
 MEND = "make it again"
 HEADER_BYTES = 16 << 20
 """Of a safetensors file's list of tensors; 100,000 of them take half of it."""
+SLACK = 4 << 20
+"""Bytes that writing may take beside its copies."""
 ACCOUNTED = 4
 """Tensors together may be so many times the bytes of their file: several names may share one."""
 NAMED = re.compile(
@@ -54,6 +56,18 @@ def read_safetensors(path: Path, what: str) -> dict[str, Tensor]:
         read: dict[str, Tensor] = load_file(path)
     _check_tensors(read, path, what, MEND)
     return read
+
+
+def serialised(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """What a safetensors file of ``tensors``, contiguous on the CPU, holds.
+
+    As bytes, since what safetensors writes itself hides what the disk says. Raises `MemoryError` where there is no room
+    for the two copies it makes: it would end the process itself.
+    """
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    bytearray(2 * size + SLACK)
+    content: bytes = save(dict(tensors), dict(metadata))
+    return content
 
 
 def read_metadata(path: Path, what: str) -> dict[str, str]:

@@ -6,10 +6,11 @@ does not.
 """
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,8 @@ def _check(chosen: argparse.Namespace) -> int:
         return min(QUICK_LIMIT if chosen.quick else step.limit, left)
 
     options = [chosen.device, *(["--quick"] if chosen.quick else [])]
-    with tempfile.TemporaryDirectory(prefix="avsd-gpu-check-") as folder:
-        runner.run(wanted, options, limit, Path(folder), record.take)
+    with _logs(chosen.logs) as folder:
+        runner.run(wanted, options, limit, folder, record.take)
     _add_charades(record)
     bad = record.bad()
     print(f"{time.monotonic() - record.began:.0f} s, {len(record.rows)} figures, {_count(record)}", flush=True)
@@ -108,8 +109,20 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs: no figures")
     parser.add_argument("--steps", nargs="+", choices=[step.name for step in STEPS], help="only these steps")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="what all of it may take (%(default)g)")
+    parser.add_argument("--logs", type=Path, help="a folder to keep what each step says besides: where one has failed")
     parser.add_argument("--json", type=Path, help="where to write all figures, again after every line")
     return parser.parse_args(arguments)
+
+
+@contextlib.contextmanager
+def _logs(kept: Path | None) -> Iterator[Path]:
+    """The folder of what the steps say besides their rows."""
+    if kept is None:
+        with tempfile.TemporaryDirectory(prefix="avsd-gpu-check-") as folder:
+            yield Path(folder)
+    else:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
 
 
 def _add_charades(record: Record) -> None:

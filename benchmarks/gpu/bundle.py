@@ -38,7 +38,7 @@ PINNED = (
         "mdurl",
         "Pygments",
     ),
-    *("tensorboard", "protobuf", "absl-py", "torchaudio", "pillow", "pytest", "pluggy", "iniconfig"),
+    *("jiter", "tensorboard", "protobuf", "absl-py", "torchaudio", "pillow", "pytest", "pluggy", "iniconfig"),
 )
 """Of the versions in requirements.txt; they come behind what the machine has."""
 UNUSED = (

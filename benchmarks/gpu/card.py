@@ -55,7 +55,7 @@ class Sizes:
     curve: int = 50
     trained: int = 100
     official: int = 1710
-    epoch_dialogs: int = 1536
+    epoch_dialogs: int = 600
     losses: int = 40
 
 

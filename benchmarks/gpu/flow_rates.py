@@ -10,7 +10,6 @@ from benchmarks.gpu.goals import FAST
 from benchmarks.shared.results import Row
 from benchmarks.shared.timing import interleaved, one_core, seconds
 from pipeline.config import FlowSettings
-from pipeline.devices import can_compile
 from pipeline.features import tvl1
 from pipeline.features.flow import RaftSmall, flow_method
 
@@ -24,7 +23,7 @@ def measure(card: Card) -> Iterator[Row]:
     reference = _opencv_rate(card)
     yield Row(FAST, "TV-L1 of OpenCV, one core", "pairs/s", reference)
     # With tiny sizes as without a compiler: compiling takes longer than all else.
-    method = tvl1.TVL1(fused=not card.quick and can_compile(card.device))
+    method = tvl1.TVL1(fused=not card.quick and tvl1.can_fuse(card.device))
     yield Row(FAST, "TV-L1: first call", "s", seconds(lambda: method(frames[:5]), card.device), note="compiles")
     rates = {}
     for batch in card.sizes.flow_batches:

@@ -20,6 +20,7 @@ def measure(_card: Card) -> Iterator[Row]:
     options = ("-q", "-m", "gpu", "-p", "no:cacheprovider", "-p", "no:xdist")
     command = [sys.executable, "-m", "pytest", *options, *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment(), check=False)
+    print(done.stdout, done.stderr, sep="\n", flush=True)
     counts = {word: int(count) for count, word in re.findall(r"(\d+) (passed|failed|error|skipped)", done.stdout)}
     if not counts:
         raise UserError(f"pytest ran no test ({last_words(done.stderr or done.stdout)})")

@@ -7,16 +7,15 @@ import torch
 from torch import Tensor
 
 from benchmarks.gpu.card import CPU, Card, precision
-from benchmarks.gpu.goals import AS_THE_CPU, EXACT, FLOAT32, PIXELS, RIGHT, at_most
+from benchmarks.gpu.goals import AS_THE_CPU, EXACT, FLOAT32, RIGHT, at_most
 from benchmarks.shared.differences import relative_difference
 from benchmarks.shared.results import Row
-from pipeline.devices import can_compile
 from pipeline.features.flow import RaftSmall
 from pipeline.features.i3d import I3D, scaled
 from pipeline.features.logmel import RATE, log_mel_patches
 from pipeline.features.resample import resample
 from pipeline.features.shared_i3d import window_features
-from pipeline.features.tvl1 import TVL1
+from pipeline.features.tvl1 import TVL1, can_fuse
 from pipeline.features.vggish import random_vggish
 from pipeline.features.weights import Modality, random_i3d
 
@@ -25,7 +24,7 @@ SOUND_SECONDS = 3
 
 
 def measure(card: Card) -> Iterator[Row]:
-    """References are computed on the CPU in float64, flow's in float32."""
+    """References are computed on the CPU in float64, RAFT's in float32."""
     for modality in ("rgb", "flow"):
         yield from _i3d(card, modality)
     yield from _vggish(card)
@@ -83,14 +82,16 @@ def _vggish(card: Card) -> Iterator[Row]:
 
 def _tvl1(card: Card) -> Iterator[Row]:
     frames = card.frames(4, card.sizes.side)
-    expected = TVL1(fused=False)(frames.cpu())
+    expected = TVL1(fused=False, exact=True)(frames.cpu())
+    reference = _pixels(TVL1(fused=False)(frames.cpu()), expected)
     # Without tiny sizes alone: compiling takes longer than all else.
-    fused = [False] if card.quick or not can_compile(card.device) else [False, True]
+    fused = [False] if card.quick or not can_fuse(card.device) else [False, True]
     for each in fused:
         method = TVL1(fused=each)
         found = method(frames)
         name = "TV-L1, fused" if each else "TV-L1"
-        yield Row(RIGHT, name, "px", _pixels(found, expected), goal=at_most(PIXELS), note="mean end-point difference")
+        # Rounding grows from warp to warp, on a CPU too: how far a flow is from that of float64 says what is right.
+        yield Row(RIGHT, name, "px", _pixels(found, expected), reference, AS_THE_CPU, note="beside the CPU in float32")
         yield Row(RIGHT, f"{name}: twice", "difference", _most(found, method(frames)), goal=EXACT)
 
 

@@ -15,10 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pipeline.config import FlowSettings
-from pipeline.devices import can_compile
 from pipeline.errors import UserError
 from pipeline.features.checkpoints import file_sha256, fill, read_state
-from pipeline.features.tvl1 import EPSILON, TVL1
+from pipeline.features.tvl1 import EPSILON, TVL1, can_fuse
 
 FlowMethod = Callable[[Tensor], Tensor]
 """Consecutive frames (T, H, W, 3) uint8 -> the T - 1 fields between them (T - 1, H, W, 2) float32, same device."""
@@ -54,7 +53,7 @@ def flow_method(settings: FlowSettings, device: torch.device) -> tuple[FlowMetho
         attributes["flow_weights_sha256"] = file_sha256(settings.weights) if settings.weights.is_file() else ""
         return RaftSmall(settings.weights, device), attributes
     if settings.method == "tvl1":
-        return TVL1(fused=can_compile(device)), {**attributes, "flow_epsilon": EPSILON}
+        return TVL1(fused=can_fuse(device)), {**attributes, "flow_epsilon": EPSILON}
     return OpenCVFlow(settings.method), attributes
 
 

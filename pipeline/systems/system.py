@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import torch
 from pydantic import ValidationError
-from safetensors.torch import save as serialised
 from torch import Tensor
 
 from pipeline.config import Config, network_sizes
@@ -34,7 +33,7 @@ from pipeline.systems.card import card
 from pipeline.systems.info import HASH, check_hash, content_hash, read_info
 from pipeline.systems.provenance import git_commit, versions
 from pipeline.tasks.registry import task_of
-from pipeline.tensorfiles import read_metadata, read_safetensors, tensor_shapes
+from pipeline.tensorfiles import read_metadata, read_safetensors, serialised, tensor_shapes
 from pipeline.vocabulary.words import Vocabulary
 
 DESCRIBED = "the weights system.json describes"
@@ -141,7 +140,7 @@ def save(
         with atomic_path(temporary / WEIGHTS) as path:
             # One entry: several would stand in the file in an order of chance.
             about = json.dumps({"system": name, "vocabulary": vocabulary.hash, "weights": info["weights"]})
-            path.write_bytes(serialised(weights, {"avsd": about}))  # not by `save_file`: it hides what the disk says
+            path.write_bytes(serialised(weights, {"avsd": about}))
         vocabulary.write(temporary / WORDS)
         write_json(temporary / INFO, info)
         write_text(temporary / CARD, card(info))

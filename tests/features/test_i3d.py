@@ -6,8 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pipeline.features import i3d
 from pipeline.features.i3d import I3D, STAGES, MaxPool, Unit3D, same_padding
 from pipeline.features.weights import random_i3d
+
+
+@pytest.fixture(params=[False, True], ids=["3d", "pictures"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The form of a CPU, and that of a GPU."""
+    monkeypatch.setitem(i3d.PICTURES, "cpu", request.param)
 
 
 def tensorflow_same(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -23,6 +30,7 @@ def test_same_padding_is_tensorflows(kernel: int, stride: int) -> None:
         assert same_padding(size, kernel, stride) == tensorflow_same(size, kernel, stride)
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("size", [(4, 6, 5), (3, 7, 8), (1, 2, 9)])
 def test_convolution_by_brute_force(size: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
@@ -42,18 +50,23 @@ def test_convolution_by_brute_force(size: tuple[int, int, int]) -> None:
         np.testing.assert_allclose(found[(slice(None), *place)], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (2, 2, 2)), ((2, 2, 2), (2, 2, 2))])
+@pytest.mark.usefixtures("form")
+@pytest.mark.parametrize(
+    ("kernel", "stride"),
+    [((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (2, 2, 2)), ((2, 2, 2), (2, 2, 2)), ((3, 3, 3), (1, 1, 1))],
+)
 @pytest.mark.parametrize("size", [(4, 6, 6), (5, 7, 8), (1, 1, 3)])
 def test_max_pool_by_brute_force(kernel: tuple[int, ...], stride: tuple[int, ...], size: tuple[int, ...]) -> None:
-    x = torch.randn(1, 1, *size) - 5  # below 0: padding with zeros would win
-    found = MaxPool(kernel, stride)(x)[0, 0]
-    assert found.shape == tuple(-(-n // s) for n, s in zip(size, stride, strict=True))
-    for place in np.ndindex(*found.shape):
+    x = torch.randn(2, 3, *size) - 5  # below 0: padding with zeros would win
+    found = MaxPool(kernel, stride)(x.contiguous(memory_format=torch.channels_last_3d))
+    assert found.shape == (2, 3, *(-(-n // s) for n, s in zip(size, stride, strict=True)))
+    for place in np.ndindex(*found.shape[2:]):
         parts = []
         for p, k, s, n in zip(place, kernel, stride, size, strict=True):
             first = p * s - tensorflow_same(n, k, s)[0]
             parts.append(slice(max(0, first), first + k))
-        assert found[place] == x[0, 0][tuple(parts)].max()
+        expected = x[(slice(None), slice(None), *parts)].amax((2, 3, 4))
+        assert torch.equal(found[(slice(None), slice(None), *place)], expected)
 
 
 def plain_i3d(state: dict[str, Tensor], x: Tensor) -> Tensor:
@@ -106,6 +119,7 @@ def network() -> I3D:
     return network
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("size", [(16, 64, 64), (13, 45, 52), (2, 33, 38)])
 def test_folded_network_equals_plain_one(network: I3D, size: tuple[int, int, int]) -> None:
     windows = torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8)

@@ -72,6 +72,12 @@ def test_sizes(rgb: I3D, size: tuple[int, int]) -> None:
     check(rgb, clip(28, size), table(16, 4, 28))
 
 
+def test_a_gpus_form_of_the_first_layer(rgb: I3D, flow: I3D, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(i3d.PICTURES, "cpu", True)
+    check(rgb, clip(28, (45, 52)), table(16, 4, 28))
+    check(flow, (clip(24, (33, 38))[..., :2].float() - 128) / 128, table(16, 2, 24))
+
+
 def test_flow(flow: I3D) -> None:
     fields = (clip(36, (40, 40))[..., :2].float() - 128) / 128
     check(flow, fields, table(16, 4, 36))

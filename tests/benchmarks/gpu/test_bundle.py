@@ -1,10 +1,12 @@
 """The check as a folder, and its figures in the docs."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,53 @@ def test_versions_follow_the_machines_pytorch() -> None:
     assert not any(name.startswith(("torch==", "numpy", "h5py", "safetensors", "lightning")) for name in found)
     with pytest.raises(UserError, match=r"--torch 1\.13: expected 2\.x"):
         bundle.wanted("1.13")
+
+
+IMPORTED = """
+import ast, importlib, json, pathlib, pkgutil, sys
+from importlib.metadata import packages_distributions
+import benchmarks.gpu, tests.training.test_gpu, tests.features.test_tvl1, tests.features.test_shared_i3d
+import tests.networks.test_gru
+for module in pkgutil.iter_modules(benchmarks.gpu.__path__):
+    if module.name != "bundle_check":
+        importlib.import_module(f"benchmarks.gpu.{module.name}")
+names = set()
+for name, module in sorted(sys.modules.items()):
+    if name.partition(".")[0] in ("benchmarks", "pipeline", "tests") and module.__file__:
+        for line in ast.parse(pathlib.Path(module.__file__).read_text()).body:
+            names |= {alias.name for alias in line.names} if isinstance(line, ast.Import) else set()
+            names |= {line.module} if isinstance(line, ast.ImportFrom) else set()
+found = packages_distributions()
+print(json.dumps(sorted({of for name in names for of in found.get(name.partition(".")[0], [])})))
+"""
+
+
+def closure(names: set[str]) -> set[str]:
+    """Distributions with all that they need."""
+    found: set[str] = set()
+    while left := names - found:
+        found |= left
+        needs = [need for name in left for need in _requires(name) if "extra ==" not in need]
+        names = {re.split(r"[\s;<>=!~\[(]", need)[0].lower().replace("_", "-") for need in needs}
+    return found
+
+
+def _requires(name: str) -> list[str]:
+    try:
+        return requires(name) or []
+    except PackageNotFoundError:
+        return []  # of another platform
+
+
+def test_the_folder_holds_what_the_check_imports() -> None:
+    """Beside what the machine has: a package that is missing is found here, not on the machine."""
+    done = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, cwd=bundle.ROOT, check=True)
+    imported = {name.lower().replace("_", "-") for name in json.loads(done.stdout.splitlines()[-1])}
+    there = closure({"torch", "h5py", "numpy", "safetensors", "lightning"})
+    packed = {re.split("[=<>]", name)[0].lower().replace("_", "-") for name in bundle.wanted("2.14")}
+    ours = {"avsd-pipeline", "opencv-python-headless"}
+    assert {"jiter", "pydantic", "torch"} <= imported
+    assert imported - there - packed - ours == set()
 
 
 def test_older_platforms_wheels_count() -> None:
