@@ -7,7 +7,7 @@ REFUSED = frozenset(
     getattr(errno, name)
     for name in (
         *("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "ESTALE", "EACCES", "EPERM"),
-        *("ENOMEM", "EMFILE", "ENFILE", "ENOLCK", "ENOTSUP", "ENAMETOOLONG"),
+        *("EMFILE", "ENFILE", "ENOLCK", "ENOTSUP", "ENAMETOOLONG"),
     )
     if hasattr(errno, name)
 )
@@ -38,7 +38,8 @@ def refusal(error: OSError | MemoryError | RuntimeError | ImportError) -> str | 
     """One line about something the machine refused, with the file where it is known; None where this is a bug."""
     if type(error).__name__ == "OutOfMemoryError":  # PyTorch's: it is not imported for this
         return "not enough memory on the device; lower the size of a batch, or give device: cpu"
-    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
+    no_memory = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    if no_memory or any(words in str(error) for words in _NO_MEMORY):
         return "not enough memory; give the job more"
     if not isinstance(error, OSError):
         return None
