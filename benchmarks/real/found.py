@@ -18,7 +18,8 @@ Scores = Mapping[str, Any]
 class Cost:
     """What a trained model took.
 
-    seconds: of training, validation apart, on the clock. turns: learned from in a second, of the fastest epoch.
+    seconds: of training, validation apart, on the clock. turns: learned from in a second, of the fastest epoch. torch:
+    version of PyTorch.
     """
 
     seconds: float
@@ -27,6 +28,7 @@ class Cost:
     perplexity: float
     turns: float
     commit: str
+    torch: str
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def _cost(layout: Layout, name: str) -> Cost | None:
         known["validation_perplexity"],
         max(rates),
         info["commit"] or "unknown",
+        info["versions"]["torch"],
     )
 
 

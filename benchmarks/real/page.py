@@ -1,5 +1,6 @@
 """docs/results.md from what finished: its figures are read from results folders, and what is missing is named."""
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
@@ -17,7 +18,7 @@ from pipeline.report.formats import result_markdown, signed
 from pipeline.report.paper import ROWS, TABLE_TITLES
 from pipeline.report.tables import result_table
 
-PICTURE = "results.png"
+PICTURE, NOTES = "results.png", "notes.md"
 TEST_SETS = ("official", "trial")
 HOUR = 3600.0
 LAST_EPOCHS = 5
@@ -38,7 +39,7 @@ def page(
     curves: by system, official CIDEr over dialogs. trials: by name, the system that was changed. missing: scores that
     are not finished. date: of the newest scores.
     """
-    lines = [*_head(config, date), "", *_state(missing)]
+    lines = [*_head(config, date), *_notes(config), "", *_state(missing)]
     for test_set in TEST_SETS:
         lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(result_table(config, test_set)).strip()]
         lines += ["", *_order(found, test_set)]
@@ -67,8 +68,14 @@ def _head(config: Config, date: str) -> list[str]:
         "make results DATA=FOLDER",
         "```",
         "",
-        f"from runs that finished by {date}, on {machine['cpu']}, one core a training, PyTorch {machine['torch']}.",
+        f"from runs that finished by {date}, scored on {machine['cpu']}.",
     ]
+
+
+def _notes(config: Config) -> list[str]:
+    """What whoever made the runs has to say of them: `NOTES` in the results folder."""
+    path = config.results / NOTES
+    return ["", path.read_text(encoding="utf-8").strip()] if path.is_file() else []
 
 
 def _state(missing: Sequence[str]) -> list[str]:
@@ -232,8 +239,8 @@ def _trials(trials: Mapping[str, Found]) -> list[str]:
 
 
 def _costs(found: Mapping[str, Found]) -> list[str]:
-    lines = ["| system | seeds | hours of training | turns/s | epochs, best | core-minutes of answers |"]
-    lines.append("|---|---:|---:|---:|---|---:|")
+    lines = ["| system | seeds | hours of training | turns/s | epochs, best | PyTorch | core-minutes of answers |"]
+    lines.append("|---|---:|---:|---:|---|---|---:|")
     total = 0.0
     for system in found.values():
         answers = sum(system.answering.values())
@@ -242,15 +249,20 @@ def _costs(found: Mapping[str, Found]) -> list[str]:
         total += hours
         if not costs:
             scored = max(map(len, system.scores.values()))
-            lines += [f"| `{system.name}` | {scored} | | | | {answers / 60:.1f} |"] if scored else []
+            lines += [f"| `{system.name}` | {scored} | | | | | {_minutes(answers)} |"] if scored else []
             continue
         epochs = ", ".join(f"{cost.epochs} ({cost.best_epoch})" for cost in costs)
         fastest = max(cost.turns for cost in costs)
-        lines.append(
-            f"| `{system.name}` | {len(costs)} | {hours:.2f} | {fastest:.0f} | {epochs} | {answers / 60:.1f} |"
-        )
+        torches = ", ".join(dict.fromkeys(cost.torch for cost in costs))
+        cells = (f"`{system.name}`", str(len(costs)), f"{hours:.2f}", f"{fastest:.0f}", epochs, torches)
+        lines.append(f"| {' | '.join(cells)} | {_minutes(answers)} |")
     note = (
-        f"{total:.1f} hours of training in all, by the clock, on one core each that other work shared; turns/s are "
-        "those of the fastest epoch. Figures of a core of its own: [performance](performance.md)."
+        f"{total:.1f} hours of training in all, by the clock, beside other work; turns/s are those of the fastest "
+        "epoch. Figures of a core and of a GPU: [performance](performance.md)."
     )
     return [*lines, "", note]
+
+
+def _minutes(seconds: float) -> str:
+    """Empty where the workflow wrote none down."""
+    return f"{seconds / 60:.1f}" if math.isfinite(seconds) else ""

@@ -61,6 +61,8 @@ PartitionName=cpu Nodes=cpu1 Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes=gpu[1-2] MaxTime=INFINITE State=UP
 """
 NODES = ("cpu1", "gpu1", "gpu2")
+SAVING = 15
+"""Seconds after which a controller has surely saved a change."""
 
 
 class Slurm:
@@ -101,6 +103,10 @@ class Slurm:
         self._wait(lambda: self("scontrol", "ping", check=False).returncode == 0, "slurmctld")
 
     def kill_controller(self):
+        """Kill it as soon as it has saved what it knows now: it does so seconds later, and forgets a job until then."""
+        now, saved = time.time(), self.folder / "state" / "job_state"
+        # Where it has done so between the job's start and now, nothing is saved any more.
+        self._wait(lambda: time.time() > now + SAVING or saved.stat().st_mtime > now, "the controller to save its jobs")
         self._end("slurmctld", signal.SIGKILL)
 
     def stop(self):

@@ -20,7 +20,8 @@ from snakemake.cli import main
 from snakemake.executors.dryrun import Executor
 run_job = Executor.run_job
 def listed(self, job):
-    print("JOB", json.dumps({"rule": job.rule.name, "threads": job.threads, **job.resources}))
+    for one in job.jobs if job.is_group() else [job]:
+        print("JOB", json.dumps({"rule": one.rule.name, "threads": one.threads, **one.resources}))
     run_job(self, job)
 Executor.run_job = listed
 main(sys.argv[1:])
@@ -138,6 +139,32 @@ def test_what_sbatch_is_asked_and_asked_again_with_more(project, stand_in):
         assert [int(each["-t"]) for each in by_rule[tries]] == [minutes, 2 * minutes]
         assert [each.get("--gpus") for each in by_rule[tries]] == [gpus] * 2
         assert not {"--gres", "--nodes"} & set(by_rule[tries][0])
+
+
+def test_scores_that_are_ready_are_one_submission(project, stand_in):
+    environment, asked = stand_in
+    names = [f"more{number}" for number in range(9)]
+    systems = {name: {"label": name, "model": "ours_none_none"} for name in names}
+    run = project(
+        ROOT / "profiles/slurm", environment, run=names, systems={"ours_none_none": {"features": []}} | systems
+    )
+    results = run.folder / "results"
+    for path in (
+        *(f"corpus/{split}.json" for split in ("training", "validation", "trial", "statistics")),
+        *(f"corpus/references/{name}.json" for name in ("trial", "trial.summary", "trial.caption", "trial.both")),
+        "vocabulary.json",
+        *(f"paraphrases/trial/{name}" for name in ("paraphrases.gz", "tokens.txt")),
+        *(f"models/ours_none_none/{name}" for name in ("model.safetensors", "system.json", "vocabulary.json")),
+        *(f"finished/answers/{name}/trial.json" for name in names),
+        *(f"answers/{name}/trial.json" for name in names),
+    ):
+        (results / path).parent.mkdir(parents=True, exist_ok=True)
+        (results / path).touch()
+    quick = ["--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "0", "--retries", "0"]
+    assert run.run(*(f"results/scores/{name}/trial.json" for name in names), *quick) == 1
+    found = [options(submission) for submission in asked()]
+    asks = [[each[name] for name in ("-p", "--cpus-per-task", "--mem", "-t")] for each in found]
+    assert sorted(asks) == [["cpu", "1", "3000", "60"], *[["cpu", "4", "12000", "60"]] * 2], run.said()
 
 
 @pytest.mark.parametrize(("device", "gpus"), [("auto", True), ("cpu", False)])

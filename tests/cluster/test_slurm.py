@@ -29,7 +29,8 @@ def profile(folder, **rules):
 
 
 def rule_of(job):
-    return re.sub(r"^rule_(\w+?)(_wildcards_.*)?$", r"\1", job["Comment"])
+    """Scores are a group, `scores`."""
+    return re.sub(r"^rule_(?:scores_)?(\w+?)(_wildcards_.*)?$", r"\1", job["Comment"])
 
 
 def until(done, snakemake, what):
