@@ -3,6 +3,8 @@
 import errno
 import re
 
+from pipeline.inert import shown
+
 REFUSED = frozenset(
     getattr(errno, name)
     for name in (
@@ -25,12 +27,12 @@ _HDF5 = re.compile(r"filename = '(?P<path>[^']+)'.*?error message = '(?P<words>[
 class UserError(Exception):
     """Something the user can mend: one line naming the file, the item, what was expected and what to do.
 
-    The command line prints it as ``error: <message>`` and exits with status 1; a traceback is for bugs. Of a message
-    that quotes something endless the middle is left out.
+    The command line prints it as ``error: <message>`` and exits with status 1; a traceback is for bugs. A message is
+    one line, whatever it quotes, and of something endless the middle is left out.
     """
 
     def __init__(self, message: str) -> None:
-        half = LONGEST // 2
+        message, half = shown(message), LONGEST // 2
         super().__init__(message if len(message) <= LONGEST else f"{message[:half]} ... {message[-half:]}")
 
 

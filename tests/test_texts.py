@@ -274,3 +274,10 @@ def test_a_name_that_is_no_text_in_a_locale_that_has_little(tmp_path: Path) -> N
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "caf\\xe9 \\udcff[].json" in done.stdout
+
+
+def test_an_error_is_one_line_whatever_it_quotes() -> None:
+    """A key of a configuration that is a line feed once made two lines of one."""
+    assert str(UserError("x.yaml: \n\x1b[31m: a number of more than 64 bits")) == (
+        r"x.yaml: \n\x1b[31m: a number of more than 64 bits"
+    )
