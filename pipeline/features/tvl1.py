@@ -12,7 +12,6 @@ everywhere, and `BLOCK` steps never look outside.
 """
 
 import math
-import subprocess
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -157,7 +156,7 @@ def can_fuse(device: torch.device) -> bool:
         return can_compile(device)
     try:
         TVL1(fused=True)(torch.zeros(2, SMALLEST, SMALLEST, 3, dtype=torch.uint8, device=device))
-    except (ImportError, RuntimeError, OSError, subprocess.CalledProcessError) as error:
+    except Exception as error:  # Triton's own errors have no name where it is missing
         reason = str(error).strip().splitlines() or [type(error).__name__]
         log(f"warning: Triton does not work here, so TV-L1 runs many times slower ({reason[0]})")
         return False
