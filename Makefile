@@ -1,7 +1,7 @@
 # make run    the default experiment, from nothing to results/report.html
 # make test   every check and test
 # make web    ask a video in the browser, of the default run's trained systems
-# make test-long  a run on a Slurm brought up for it (needs slurmctld slurmd slurm-client munge): half an hour
+# make test-long  a run on a Slurm brought up for it (needs slurmctld slurmd slurm-client munge): 20 minutes
 # make test-faults  broken and hostile input, kills, full disks: all of it, and docs/reliability.md
 # make gpu    a GPU checked in six minutes: right, and how fast
 # make bundle the same as a folder, for a machine without a network
