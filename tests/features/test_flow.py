@@ -18,7 +18,7 @@ METHODS = ["tvl1", "tvl1_opencv", "dis", "farneback", "raft_small"]
 @pytest.fixture(autouse=True)
 def _uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling is tested with TV-L1 itself; here it would only cost time."""
-    monkeypatch.setattr("pipeline.features.flow.can_compile", lambda device: False)
+    monkeypatch.setattr("pipeline.features.flow.can_fuse", lambda device: False)
 
 
 def settings(method: str, shared: Path) -> FlowSettings:
