@@ -1,5 +1,6 @@
 """A running `avsd web` about a small world, and a browser that is driven."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -63,7 +64,11 @@ class Served:
 
     def decoders(self) -> list[psutil.Process]:
         """Decoders that take their time."""
-        return [each for each in self.process.children(recursive=True) if "sleep" in each.name()]
+        found = []
+        for each in self.process.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # one that has ended since
+                found += [each] if "sleep" in each.name() else []
+        return found
 
     def clip(self, name: str) -> Path:
         return self.config.results.parent / "clips" / f"{name}.mp4"
