@@ -19,7 +19,6 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from pipeline.errors import UserError, refusal
-from pipeline.inert import shown
 
 MEND = "make it again"
 HEADER_BYTES = 16 << 20
@@ -97,13 +96,13 @@ def _check_tensors(tensors: Mapping[str, Tensor], path: Path, what: str, mend: s
     """Raises `UserError` for one that is none in memory, or not of finite numbers."""
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
-            raise UserError(f"{path}: not {what} ({shown(name)} is no plain tensor); {mend}")
+            raise UserError(f"{path}: not {what} ({name} is no plain tensor); {mend}")
     claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     if claimed > ACCOUNTED * path.stat().st_size:
         raise UserError(f"{path}: not {what} (its tensors take {claimed} bytes, more than it holds); {mend}")
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise UserError(f"{path}: {shown(name)} has values that are not finite numbers; {mend}")
+            raise UserError(f"{path}: {name} has values that are not finite numbers; {mend}")
 
 
 @contextmanager
@@ -119,7 +118,7 @@ def _reading(path: Path, what: str, mend: str = MEND) -> Iterator[None]:
         if isinstance(error, OSError) and (refused := refusal(error)):
             raise UserError(f"{path}: cannot be read ({refused})") from None
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        raise UserError(f"{path}: not {what} ({shown(reason)[:200]}); {mend}") from None
+        raise UserError(f"{path}: not {what} ({reason[:200]}); {mend}") from None
 
 
 def _check_header(path: Path) -> None:

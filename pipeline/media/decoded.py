@@ -24,9 +24,9 @@ from pipeline.versions import STAGES
 WHAT = "a decoded shard"
 MOST_RATE = 1 << 20
 """Hz and frames a second; no sound and no picture has more."""
-SECONDS, BYTES_A_SECOND, MOST_SECONDS = 0.5, 1e6, 60.0
+SECONDS, BYTES_A_SECOND, MOST_SECONDS = 0.5, 2e5, 60.0
 """Of the processor, that the first look at a shard may take: so many, and more for a large file. What takes time is
-attributes: 2 ms a video, and the smallest take up 7 kB."""
+attributes: 2 ms a video, and the smallest take up 2 kB; a core that others share takes twice as long, or more."""
 
 
 class DecodedShard:

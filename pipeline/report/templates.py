@@ -9,7 +9,7 @@ from markupsafe import Markup
 from pipeline.inert import lines
 from pipeline.report.formats import signed
 
-TEMPLATES = ("page.html", "experiment.html", "distillation.html", "matching.html", "figures.html")
+TEMPLATES = ("page.html", "experiment.html", "distillation.html", "matching.html", "figures.html", "warnings.html")
 
 
 def environment() -> Environment:

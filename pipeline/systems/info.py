@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from pipeline.errors import UserError
-from pipeline.inert import shown
 from pipeline.texts import read_json
 from pipeline.versions import STAGES
 
@@ -72,7 +71,7 @@ def read_info(path: Path, kind: type[Measured] = Info) -> dict[str, Any]:
             needed = (name for name, field in kind.model_fields.items() if field.is_required())
             raise UserError(f"{path}: expected {', '.join(needed)}; train the system again") from None
         where = ".".join(map(str, found[0]["loc"]))
-        raise UserError(f"{path}: {shown(where)[:100]}: {found[0]['msg']}; train the system again") from None
+        raise UserError(f"{path}: {where[:100]}: {found[0]['msg']}; train the system again") from None
     return content
 
 

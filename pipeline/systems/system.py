@@ -319,4 +319,4 @@ def _check_shapes(folder: Path, info: Mapping[str, Any], words: int) -> None:
             found = ", ".join(
                 f"{shapes.get(name, 'nothing')} {where}" for shapes, where in ((there, "there"), (expected, "expected"))
             )
-            raise UserError(f"{folder / WEIGHTS}: not {DESCRIBED} ({shown(name)[:100]}: {found}); train it again")
+            raise UserError(f"{folder / WEIGHTS}: not {DESCRIBED} ({name[:100]}: {found}); train it again")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.inert import shown
 from pipeline.texts.limits import LARGEST_NUMBER, LONGEST_SENTENCE
 
 # Half of a pair that stands for one character in UTF-16: alone it is none, and no file can be written with it. A zero
@@ -26,7 +25,7 @@ def check_text(text: str, where: str) -> str:
     found = _NO_CHARACTER.search(text)
     if found:
         why = "a zero" if found[0] == "\0" else "half of a pair, or not UTF-8"
-        raise UserError(f"{where}: {shown(found[0])} is no character ({why}); take it out")
+        raise UserError(f"{where}: {found[0]} is no character ({why}); take it out")
     return text
 
 
