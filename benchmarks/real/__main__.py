@@ -1,8 +1,8 @@
 """`python -m benchmarks.real --data FOLDER`: docs/results.md from the real dialogs in FOLDER.
 
-Runs the workflow for the experiment, for shares of its training dialogs and for the trials, then writes the page from
-what has finished. A second time there is nothing to run, and the page stays as it is. `--page-only` writes the page
-from what there is, and says in it what is missing.
+Runs the workflow for the experiment, for shares of its training dialogs, for the trials and with what these chose, then
+writes the page from what has finished. A second time there is nothing to run, and the page stays as it is.
+`--page-only` writes the page from what there is, and says in it what is missing.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from benchmarks.real.curve import Points, draw
 from benchmarks.real.found import Found, gather
 from benchmarks.real.order import METRIC
 from benchmarks.real.page import PICTURE, page
-from benchmarks.real.runs import CURVE, NOTED, PLAIN, ROOT, Run, experiment, fractions, missing, trials
+from benchmarks.real.runs import CURVE, NOTED, PLAIN, ROOT, Run, chosen, experiment, fractions, missing, trials
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
@@ -33,15 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cores", default="all", help="as for snakemake; a training takes one")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page (%(default)s)")
     parser.add_argument("--page-only", action="store_true", help="run nothing; write the page from what there is")
-    chosen = parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
     try:
-        whole = experiment(chosen.data, chosen.results)
-        complete = chosen.page_only or run_all(whole, chosen.cores)
-        lacking = write(whole, chosen.page)
+        whole = experiment(given.data, given.results)
+        complete = given.page_only or run_all(whole, given.cores)
+        lacking = write(whole, given.page)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{chosen.page}: {f'{len(lacking)} scores are missing' if lacking else 'everything has run'}")
+    print(f"{given.page}: {f'{len(lacking)} scores are missing' if lacking else 'everything has run'}")
     return 0 if complete else 1
 
 
@@ -53,7 +53,7 @@ def run_all(whole: Run, cores: str) -> bool:
     done &= whole.go(cores)
     for _, run in fractions(whole):
         done &= run.go(cores)
-    for run in trials(whole):
+    for run in [*trials(whole), chosen(whole)]:
         done &= run.go(cores)
     return done
 
@@ -61,14 +61,15 @@ def run_all(whole: Run, cores: str) -> bool:
 def write(whole: Run, target: Path) -> list[str]:
     """Write the page and its picture; returns the scores that are missing."""
     found = gather(whole)
-    shares, tried = fractions(whole), trials(whole)
+    shares, tried, best = fractions(whole), trials(whole), chosen(whole)
     curves = _curves(whole, found, [run for _, run in shares])
     several = {f"{found[name].label} ({name})": points for name, points in curves.items() if len(points) > 1}
     if several:
         draw(target.parent / PICTURE, several, "Official test set, one seed")
-    lacking = missing([whole, *(run for _, run in shares), *tried])
+    lacking = missing([whole, *(run for _, run in shares), *tried, best])
     trial = {run.name: gather(run)[PLAIN] for run in tried}
-    write_text(target, page(whole.config(), found, curves, noise.read(whole.results), trial, lacking, _date(whole)))
+    made = page(whole.config(), found, curves, noise.read(whole.results), trial, gather(best), lacking, _date(whole))
+    write_text(target, made)
     return lacking
 
 

@@ -1,4 +1,5 @@
-"""The runs of the workflow behind docs/results.md: the experiment, shares of its dialogs, trials on the held-out tenth.
+"""The runs of the workflow behind docs/results.md: the experiment, shares of its dialogs, trials on the held-out tenth,
+and the systems with what these chose.
 
 All are `configs/avsd-reduced.yaml` with something laid over it, each in a results folder of its own below the
 experiment's. What is finished stays, an interrupted training goes on: the workflow sees to that.
@@ -38,6 +39,10 @@ TRIALS: dict[str, dict[str, Any]] = {
     "bonus 0.5": {"answers": {"bonus": 0.5}},
 }
 """What is laid over the experiment, by what it is called; judged on the held-out tenth alone."""
+CHOSEN = "one embedding, tied"
+"""The trial that was best there."""
+CHOSEN_SYSTEMS = ("ours_man_man", "ours_man_none", "ours_none_none", "st", "jst")
+"""Systems that are made once more with it."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,12 @@ def fractions(whole: Run) -> list[tuple[float, Run]]:
         run = Run(f"{share:g}", whole.results / "fractions" / f"{share:g}", merge(dict(whole.overlay), overlay))
         runs.append((share, run))
     return runs
+
+
+def chosen(whole: Run) -> Run:
+    """The experiment's systems whose order is in question, with what the best trial changes."""
+    overlay = {**TRIALS[CHOSEN], "run": list(CHOSEN_SYSTEMS)}
+    return Run("chosen", whole.results / "chosen", merge(dict(whole.overlay), overlay))
 
 
 def trials(whole: Run) -> list[Run]:

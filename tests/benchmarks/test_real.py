@@ -10,6 +10,7 @@ import pytest
 from benchmarks.real import curve, found, noise, order, runs
 from benchmarks.real.__main__ import main
 from pipeline.config import load
+from pipeline.config.dependence import sizes_values
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.corpus.importing import import_dialogs
 from pipeline.corpus.references import write_references
@@ -21,6 +22,7 @@ from pipeline.scoring.metrics import METRICS
 from pipeline.training.train import train
 from pipeline.vocabulary.words import build
 
+CHOSEN_TRAINED = ("ours_man_man", "ours_none_none", "st", "jst")
 FILES = {
     "valid_set4DSTC7-AVSD.json": "t",
     "trial_test_rebuilt_730.json": "r",
@@ -75,6 +77,18 @@ def test_every_run_can_be_planned(whole: runs.Run) -> None:
         assert read == {(corpus / f"{split}.json").resolve() for split in ("training", "validation")}
 
 
+def test_what_the_trials_chose_is_one_of_them(whole: runs.Run) -> None:
+    written(whole)
+    best = runs.chosen(whole)
+    plan, plain = Plan(best.config()), Plan(whole.config())
+    assert set(plan.trained) == {f"{name}{seed}" for name in CHOSEN_TRAINED for seed in ("", "_s2", "_s3")}
+    assert plan.dialog_files() == plain.dialog_files()
+    assert plan.test_sets == plain.test_sets
+    for run, tied in ((best, True), (whole, False)):
+        sizes = sizes_values(run.config(), "jst")
+        assert (sizes["tie_weights"], sizes["share_embeddings"]) == (tied, tied)
+
+
 def test_trials_differ_in_what_they_say(whole: runs.Run) -> None:
     written(whole)
     settings = {run.name: Plan(run.config()) for run in runs.trials(whole)}
@@ -113,6 +127,13 @@ def test_the_page_says_what_it_rests_on(whole: runs.Run, data: Path, tmp_path: P
     step = next(line for line in text.splitlines() if line.startswith("| `ours_man_man` − `ours_none_none`"))
     assert step.endswith("| +0.152 | holds |")  # the paper's 1.118 less .966
     assert "| 2, 1 |" in step
+    # What the trials chose, beside what it is without.
+    scored(runs.chosen(whole), "ours_man_man", "official", 0.81)
+    assert main(arguments) == 0
+    row = next(line for line in page.read_text(encoding="utf-8").splitlines() if "(`ours_man_man`) | 1 |" in line)
+    ours = [found.gather(run)["ours_man_man"].values("official", "CIDEr") for run in (runs.chosen(whole), whole)]
+    gain = np.mean(ours[0]) - np.mean(ours[1])
+    assert row.endswith(f"(`ours_man_man`) | 1 |  | {np.mean(ours[0]):.3f} | {gain:+.3f} |  |  |  |")
     # An unfinished score is none, though the file of an earlier run is there.
     Layout(whole.results).finished(Layout(whole.results).scores("ours_none_none", "official")).unlink()
     assert main(arguments) == 0
