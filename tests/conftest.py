@@ -20,3 +20,9 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"no real data at {folder} (set AVSD_SHARED)")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: where two processes share the files, neither waits at the end for a long one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
