@@ -15,8 +15,20 @@ from benchmarks.real import noise
 from benchmarks.real.curve import Points, draw
 from benchmarks.real.found import Found, gather
 from benchmarks.real.order import METRIC
-from benchmarks.real.page import PICTURE, page
-from benchmarks.real.runs import CURVE, NOTED, PLAIN, ROOT, Run, chosen, experiment, fractions, missing, trials
+from benchmarks.real.page import PICTURE, Made, page
+from benchmarks.real.runs import (
+    CURVE,
+    NOTED,
+    PLAIN,
+    ROOT,
+    Run,
+    chosen,
+    experiment,
+    fractions,
+    missing,
+    student_trials,
+    trials,
+)
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.layout import Layout
@@ -53,7 +65,7 @@ def run_all(whole: Run, cores: str) -> bool:
     done &= whole.go(cores)
     for _, run in fractions(whole):
         done &= run.go(cores)
-    for run in [*trials(whole), chosen(whole)]:
+    for run in [*trials(whole), student_trials(whole), chosen(whole)]:
         done &= run.go(cores)
     return done
 
@@ -61,15 +73,23 @@ def run_all(whole: Run, cores: str) -> bool:
 def write(whole: Run, target: Path) -> list[str]:
     """Write the page and its picture; returns the scores that are missing."""
     found = gather(whole)
-    shares, tried, best = fractions(whole), trials(whole), chosen(whole)
+    shares, tried, students, best = fractions(whole), trials(whole), student_trials(whole), chosen(whole)
     curves = _curves(whole, found, [run for _, run in shares])
     several = {f"{found[name].label} ({name})": points for name, points in curves.items() if len(points) > 1}
     if several:
         draw(target.parent / PICTURE, several, "Official test set, one seed")
-    lacking = missing([whole, *(run for _, run in shares), *tried, best])
-    trial = {run.name: gather(run)[PLAIN] for run in tried}
-    made = page(whole.config(), found, curves, noise.read(whole.results), trial, gather(best), lacking, _date(whole))
-    write_text(target, made)
+    lacking = missing([whole, *(run for _, run in shares), *tried, students, best])
+    made = Made(
+        found,
+        curves,
+        noise.read(whole.results),
+        {run.name: gather(run)[PLAIN] for run in tried},
+        gather(students),
+        gather(best),
+        lacking,
+        _date(whole),
+    )
+    write_text(target, page(whole.config(), made))
     return lacking
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import mean, stdev
 
 import torch
@@ -22,34 +23,44 @@ from pipeline.report.tables import result_table
 PICTURE, NOTES = "results.png", "notes.md"
 TEST_SETS = ("official", "trial")
 HOUR = 3600.0
+TRIED = "One seed of the system without description"
+TAUGHT = f'One seed of students of one teacher, all with "{CHOSEN}"'
 LAST_EPOCHS = 5
 """Epochs at the end of a training that are taken together."""
 
 
-def page(
-    config: Config,
-    found: Mapping[str, Found],
-    curves: Mapping[str, Points],
-    noise: Sequence[Epoch],
-    trials: Mapping[str, Found],
-    chosen: Mapping[str, Found],
-    missing: Sequence[str],
-    date: str,
-) -> str:
-    """The whole page.
+@dataclass(frozen=True)
+class Made:
+    """What finished runs left.
 
-    curves: by system, official CIDEr over dialogs. trials: by name, the system that was changed. chosen: systems with
-    what the best trial changes. missing: scores that are not finished. date: of the newest scores.
+    found: the experiment's systems. curves: by system, official CIDEr over dialogs. trials: by what is changed, the
+    system that was. students: those that learn in other ways, with their teacher. chosen: systems with what the best
+    trial changes. missing: scores that are not finished. date: of the newest scores.
     """
-    lines = [*_head(config, date), *_notes(config), "", *_state(missing)]
+
+    found: Mapping[str, Found]
+    curves: Mapping[str, Points]
+    noise: Sequence[Epoch]
+    trials: Mapping[str, Found]
+    students: Mapping[str, Found]
+    chosen: Mapping[str, Found]
+    missing: Sequence[str]
+    date: str
+
+
+def page(config: Config, made: Made) -> str:
+    """The whole page."""
+    found = made.found
+    lines = [*_head(config, made.date), *_notes(config), "", *_state(made.missing)]
     for test_set in TEST_SETS:
         lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(result_table(config, test_set)).strip()]
         lines += ["", *_order(found, test_set)]
     lines += ["", "## All seeds at once", "", *_together(config, found)]
-    lines += ["", "## Over the number of dialogs", "", *_curves(curves, found)]
-    lines += ["", "## How much of it is noise", "", *_noise(noise, found)]
-    lines += ["", "## Trials", "", *_trials(trials)]
-    lines += ["", "## With what the trials chose", "", *_chosen(chosen, found)]
+    lines += ["", "## Over the number of dialogs", "", *_curves(made.curves, found)]
+    lines += ["", "## How much of it is noise", "", *_noise(made.noise, found)]
+    lines += ["", "## Trials", "", *_trials(TRIED, made.trials)]
+    lines += ["", *_trials(TAUGHT, made.students)]
+    lines += ["", "## With what the trials chose", "", *_chosen(made.chosen, found)]
     lines += ["", "## What it cost", "", *_costs(found)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -223,12 +234,12 @@ def _settled(epochs: Sequence[Epoch]) -> str:
     )
 
 
-def _trials(trials: Mapping[str, Found]) -> list[str]:
+def _trials(title: str, trials: Mapping[str, Found]) -> list[str]:
     done = {name: system for name, system in trials.items() if system.scores["trial"]}
     if not done:
-        return ["None has run yet."]
+        return [f"{title}: none has run yet."]
     lines = [
-        "One seed of the system without description, judged on the held-out tenth (1 reference an answer) alone:",
+        f"{title}, judged on the held-out tenth (1 reference an answer) alone:",
         "",
         f"| what is changed | perplexity | {METRIC} | BLEU-4 | epochs | minutes |",
         "|---|---:|---:|---:|---:|---:|",
@@ -237,7 +248,8 @@ def _trials(trials: Mapping[str, Found]) -> list[str]:
         cost = next(iter(system.costs.values()))
         values = [system.values("trial", metric)[0] for metric in (METRIC, "BLEU-4")]
         cells = [f"{cost.perplexity:.2f}", *(f"{value:.3f}" for value in values), str(cost.epochs)]
-        lines.append(f"| {name} | {' | '.join(cells)} | {cost.seconds / 60:.0f} |")
+        shown = f"{system.label} (`{name}`)" if name == system.name else name
+        lines.append(f"| {shown} | {' | '.join(cells)} | {cost.seconds / 60:.0f} |")
     return lines
 
 

@@ -45,6 +45,15 @@ CHOSEN_SYSTEMS = ("ours_man_man", "ours_man_none", "ours_none_none", "st", "jst"
 """Systems that are made once more with it."""
 
 
+STUDENT_TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
+    "st": ("as it is", {}),
+    "st_temperature_2": ("temperature 2", {"temperature": 2.0}),
+    "st_hard": ("half of the true words' cross entropy besides", {"lambda_hard": 0.5}),
+    "st_started": ("from the teacher's weights", {"student_from_teacher": True}),
+}
+"""By the system's name, what is changed in the training of the student, with `CHOSEN`; judged on the held-out tenth."""
+
+
 @dataclass(frozen=True)
 class Run:
     """A run of the workflow: what it is called, its results folder, and what is laid over the configuration."""
@@ -103,9 +112,18 @@ def chosen(whole: Run) -> Run:
 
 
 def trials(whole: Run) -> list[Run]:
-    """One run for each of `TRIALS`, with the held-out tenth in the place of the trial test set, and no other."""
+    """One run for each of `TRIALS`."""
+    held_out = {**_held_out(whole), "run": [PLAIN], "systems": one_seed(whole)}
+    return [
+        Run(name, whole.results / "trials" / name.replace(" ", "_").replace(",", ""), merge(held_out, overlay))
+        for name, overlay in TRIALS.items()
+    ]
+
+
+def _held_out(whole: Run) -> dict[str, Any]:
+    """The held-out tenth in the place of the trial test set, and no other."""
     corpus = whole.results / "corpus"
-    held_out = {
+    return {
         "data": None,
         "dialogs": {
             "training": str(corpus / "training.json"),
@@ -115,13 +133,19 @@ def trials(whole: Run) -> list[Run]:
             "references": None,
         },
         "corpus": {"keep_trial_in_validation": True},
-        "run": [PLAIN],
-        "systems": one_seed(whole),
     }
-    return [
-        Run(name, whole.results / "trials" / name.replace(" ", "_").replace(",", ""), merge(held_out, overlay))
-        for name, overlay in TRIALS.items()
-    ]
+
+
+def student_trials(whole: Run) -> Run:
+    """Students of one teacher that learn in other ways, beside that teacher and the system without description."""
+    overlay = merge(_held_out(whole), TRIALS[CHOSEN])
+    student = {"network": "attention", "loss": "st", "teacher": "ours_man_man"}
+    entries = {
+        name: {**student, "label": label, "training": changed} for name, (label, changed) in STUDENT_TRIALS.items()
+    }
+    run = ["ours_man_man", PLAIN, *STUDENT_TRIALS]
+    overlay = merge(overlay, {"run": run, "systems": merge(one_seed(whole), entries)})
+    return Run("students", whole.results / "trials" / "students", merge(dict(whole.overlay), overlay))
 
 
 def one_seed(whole: Run) -> dict[str, dict[str, Any]]:

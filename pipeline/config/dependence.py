@@ -15,6 +15,8 @@ from pipeline.config.starts import Start
 LOSSES: dict[str, tuple[str, ...]] = {
     "lambda_context": ("st_context", "joint"),
     "lambda_representation": ("rep", "rep_ce"),
+    "temperature": ("st", "st_context", "joint"),
+    "lambda_hard": ("st", "st_context", "joint"),
     "margin": ("ranking",),
     "l2": ("ranking", "blank"),
     "label_smoothing": ("ce", "joint", "rep_ce"),
@@ -24,6 +26,8 @@ LOSSES: dict[str, tuple[str, ...]] = {
     "joint_shared_pass": ("joint",),
 }
 """Settings of the loop that only some losses read."""
+NEUTRAL: dict[str, Any] = {"temperature": 1.0, "lambda_hard": 0.0}
+"""Values that change nothing: a model made before there was such a setting is one made with it."""
 
 
 def corpus_values(config: Config) -> dict[str, Any]:
@@ -79,7 +83,8 @@ def training_values(config: Config, name: str) -> dict[str, Any]:
     """Settings of the loop that the weights of the system ``name`` depend on."""
     loss = config.systems[name].loss
     values = config.training_of(name).model_dump(mode="json")
-    return {key: value for key, value in values.items() if loss in LOSSES.get(key, (loss,))}
+    read = {key: value for key, value in values.items() if loss in LOSSES.get(key, (loss,))}
+    return {key: value for key, value in read.items() if key not in NEUTRAL or value != NEUTRAL[key]}
 
 
 def sizes_values(config: Config, name: str) -> dict[str, Any]:

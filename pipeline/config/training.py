@@ -24,6 +24,19 @@ class Training(Section):
     )
     clip: float = Field(5.0, gt=0, le=LARGEST, description="gradient norm is clipped at this")
     lambda_context: float = Field(1.0, ge=0, le=1e6, description="weight of the context-vector loss in L'_ST and L_JST")
+    temperature: float = Field(
+        1.0,
+        gt=0,
+        le=1000,
+        description="of the soft targets in L_ST, L'_ST and L_JST: teacher and student are both softened by it (Hinton "
+        "et al., 2015); 1: the paper",
+    )
+    lambda_hard: float = Field(
+        0.0,
+        ge=0,
+        le=1e6,
+        description="weight of the student's own cross entropy on the true words in L_ST, L'_ST, L_JST; 0: the paper",
+    )
     margin: float = Field(
         10.0, gt=0, le=1e6, description="of the loss ranking: how far right pairs are to be above wrong"
     )

@@ -71,6 +71,8 @@ class Task(ABC):
             teacher,
             label_smoothing=settings.label_smoothing,
             joint_shared_pass=settings.joint_shared_pass and entry.loss == "joint",
+            temperature=settings.temperature,
+            hard_targets=settings.lambda_hard > 0,
             frozen=entry.freeze,
         )
 

@@ -74,9 +74,9 @@ class Learner(Learning):
     adaptor of a captioner, and nothing else, learns to represent a video as the frozen teacher does. rep_ce: the whole
     captioner learns, from that and from its cross entropy.
 
-    label_smoothing: of the hard targets that are learned from. A student's own cross entropy on hard targets
-    (`student_ce`, never smoothed) is monitored, and so is the context error under `st` where both networks' context
-    vectors have the same size.
+    label_smoothing: of the hard targets that are learned from. temperature: of the soft ones. A student's own cross
+    entropy on hard targets (`student_ce`, never smoothed) is monitored or, with ``hard_targets``, learned from besides.
+    The context error is monitored under `st` where both networks' context vectors have the same size.
 
     The network sees the batch's view "model", the teacher "teacher".
     """
@@ -89,6 +89,8 @@ class Learner(Learning):
         *,
         label_smoothing: float = 0.0,
         joint_shared_pass: bool = False,
+        temperature: float = 1.0,
+        hard_targets: bool = False,
         frozen: Sequence[str] = (),
     ) -> None:
         super().__init__()
@@ -99,6 +101,7 @@ class Learner(Learning):
         self.teacher = teacher
         self.label_smoothing = label_smoothing
         self.joint_shared_pass = joint_shared_pass
+        self.temperature, self.hard_targets = temperature, hard_targets
         self.soft_targets: SoftTargets | None = None
         if teacher is not None:
             teacher.requires_grad_(loss == "joint")
@@ -132,11 +135,13 @@ class Learner(Learning):
             terms, soft = self._joint(self.teacher, student, batch, words), None
         else:
             soft = self._told(self.teacher, batch)
-            terms = {"st": soft_cross_entropy(student, soft)}
+            terms = {"st": soft_cross_entropy(student, soft, self.temperature)}
             if self.loss == "st_context":
                 terms["context"] = context_error(student, soft)
+        if self.hard_targets:
+            terms["student_ce"] = cross_entropy(student, words)
         with torch.no_grad():
-            monitored = {"student_ce": cross_entropy(student, words)}
+            monitored = {} if self.hard_targets else {"student_ce": cross_entropy(student, words)}
             if soft is not None and "context" not in terms and student.context.shape == soft.context.shape:
                 monitored["context"] = context_error(student, soft)
         return Losses(terms, monitored)
@@ -167,7 +172,7 @@ class Learner(Learning):
         quiet = None if self.joint_shared_pass else _quiet(teacher, batch)
         loud: Decoded = teacher(batch.views["teacher"], batch.targets)
         return {
-            "st": soft_cross_entropy(student, loud if quiet is None else quiet),
+            "st": soft_cross_entropy(student, loud if quiet is None else quiet, self.temperature),
             "ce": cross_entropy(loud, words, self.label_smoothing),
             "context": context_error(student, loud),
         }

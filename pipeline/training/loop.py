@@ -146,7 +146,8 @@ class Loop:
             # Each loss is a mean over its own words, and the gradient becomes the mean over the processes: these
             # weights make of it the gradient of the mean over all words.
             weight = share * self.fabric.world_size
-            learned = total(losses.learned, settings.lambda_context, settings.lambda_representation)
+            weights = (settings.lambda_context, settings.lambda_representation, settings.lambda_hard)
+            learned = total(losses.learned, *weights)
             self.fabric.backward(weight * learned)
             for term, value in {**losses.learned, **losses.monitored}.items():
                 found[term] = share * value.detach() + found.get(term, 0.0)

@@ -46,10 +46,16 @@ def cross_entropy(decoded: Decoded, words: Tensor, smoothing: float = 0.0) -> Te
     return functional.cross_entropy(full_precision(decoded.logits), words, label_smoothing=smoothing)
 
 
-def soft_cross_entropy(student: Decoded, teacher: Decoded) -> Tensor:
-    """L_ST, equation 9: - sum_y P^(y) log P(y), mean over words. Temperature 1; no gradient reaches the teacher."""
-    soft_targets = full_precision(teacher.logits.detach()).softmax(-1)
-    return functional.cross_entropy(full_precision(student.logits), soft_targets)
+def soft_cross_entropy(student: Decoded, teacher: Decoded, temperature: float = 1.0) -> Tensor:
+    """L_ST, equation 9: - sum_y P^(y) log P(y), mean over words; no gradient reaches the teacher.
+
+    temperature: scores of both are divided by it before the softmax, and the loss is multiplied by its square, so that
+    gradients stay as large (Hinton et al., 2015, section 2). 1 in the paper.
+    """
+    targets, scores = full_precision(teacher.logits.detach()), full_precision(student.logits)
+    if temperature == 1:
+        return functional.cross_entropy(scores, targets.softmax(-1))
+    return temperature**2 * functional.cross_entropy(scores / temperature, (targets / temperature).softmax(-1))
 
 
 def context_error(student: Decoded, teacher: Decoded) -> Tensor:
@@ -68,8 +74,10 @@ def representation_error(student: Tensor, teacher: Tensor, lengths: Tensor) -> T
     return (errors * words).sum() / words.sum()
 
 
-def total(terms: Mapping[str, Tensor], lambda_context: float, lambda_representation: float = 1.0) -> Tensor:
-    """What is minimised: the sum of the terms, context and representation errors by their weights."""
-    weights = {"context": lambda_context, "rep": lambda_representation}
+def total(
+    terms: Mapping[str, Tensor], lambda_context: float, lambda_representation: float = 1.0, lambda_hard: float = 1.0
+) -> Tensor:
+    """What is minimised: the sum of the terms; errors, and true words beside soft targets, by their weights."""
+    weights = {"context": lambda_context, "rep": lambda_representation, "student_ce": lambda_hard}
     weighted = [weights[name] * term if name in weights else term for name, term in terms.items()]
     return sum(weighted[1:], weighted[0])

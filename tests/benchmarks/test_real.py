@@ -89,6 +89,17 @@ def test_what_the_trials_chose_is_one_of_them(whole: runs.Run) -> None:
         assert (sizes["tie_weights"], sizes["share_embeddings"]) == (tied, tied)
 
 
+def test_students_learn_in_other_ways_from_one_teacher(whole: runs.Run) -> None:
+    corpus = written(whole)
+    plan = Plan(runs.student_trials(whole).config())
+    assert set(plan.trained) == {"ours_man_man", "ours_none_none", *runs.STUDENT_TRIALS}
+    assert plan.test_sets == ["trial"]
+    read = {path.resolve() for path in plan.dialog_files().values()}
+    assert read == {(corpus / f"{split}.json").resolve() for split in ("training", "validation")}
+    settings = {name: plan.training_settings(name).replace(f'"{name}"', '"st"') for name in runs.STUDENT_TRIALS}
+    assert len(set(settings.values())) == len(settings)
+
+
 def test_trials_differ_in_what_they_say(whole: runs.Run) -> None:
     written(whole)
     settings = {run.name: Plan(run.config()) for run in runs.trials(whole)}

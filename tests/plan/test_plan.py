@@ -218,6 +218,10 @@ def settings(plan):
         ({"training": {"lambda_context": 9, "joint_shared_pass": True}}, set()),
         ({"training": {"label_smoothing": 0.1}}, {"train baseline"}),
         ({"training": {"student_from_teacher": True}}, {"train st"}),
+        ({"training": {"temperature": 2}}, {"train st"}),
+        ({"training": {"lambda_hard": 0.5}}, {"train st"}),
+        # As it was before there were such settings.
+        ({"training": {"temperature": "1", "lambda_hard": 0}}, set()),
         ({"networks": {"attention": {"projection": {"i3d_r50": 7}, "projection_default": 3}}}, set()),
         # What is said of a system, not what it is.
         (

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -81,6 +82,48 @@ def test_smoothing_touches_the_hard_targets_alone(project: Callable[..., Config]
     changed = {key for key in plain.learned if plain.learned[key].item() != smoothed.learned[key].item()}
     assert changed == {term}
     assert plain.monitored == smoothed.monitored
+
+
+@pytest.mark.parametrize("name", ["st", "st_context", "joint"])
+def test_hard_targets_teach_the_student_beside_soft_ones(project: Callable[..., Config], name: str) -> None:
+    found = []
+    for hard in (False, True):
+        learner, batch = make(project("hard"), name, hard_targets=hard)
+        torch.manual_seed(11)
+        found.append(learner(batch))
+    plain, both = found
+    assert set(both.learned) == {*plain.learned, "student_ce"}
+    assert {**both.learned, **both.monitored} == {**plain.learned, **plain.monitored}
+    assert not plain.monitored["student_ce"].requires_grad
+    both.learned["student_ce"].backward()
+    assert learner.teacher is not None
+    assert with_gradient(learner.model) and not with_gradient(learner.teacher)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_soft_targets_at_a_temperature_are_those_of_numpy(temperature: float) -> None:
+    generator = np.random.default_rng(4)
+    student, teacher = (generator.normal(0, 3, (5, 7)) for _ in range(2))
+
+    def shares(scores: np.ndarray) -> np.ndarray:
+        raised = np.exp(scores / temperature)
+        return raised / raised.sum(1, keepdims=True)
+
+    by_hand = temperature**2 * np.mean(-(shares(teacher) * np.log(shares(student))).sum(1))
+    said = [Decoded(torch.tensor(scores), torch.zeros(5, 1)) for scores in (student, teacher)]
+    assert soft_cross_entropy(*said, temperature).item() == pytest.approx(by_hand, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["st", "st_context", "joint"])
+def test_the_temperature_is_of_the_soft_targets_alone(project: Callable[..., Config], name: str) -> None:
+    found = []
+    for temperature in (1.0, 3.0):
+        learner, batch = make(project("warm"), name, temperature=temperature)
+        torch.manual_seed(11)
+        found.append(learner(batch))
+    changed = {key for key in found[0].learned if found[0].learned[key].item() != found[1].learned[key].item()}
+    assert changed == {"st"}
+    assert found[0].monitored == found[1].monitored
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ def test_total_weighs_the_context_error_alone() -> None:
     assert total(terms, 0.5).item() == 106.0
     assert total({"ce": torch.tensor(3.0)}, 0.5).item() == 3.0
     assert total({**terms, "rep": torch.tensor(7.0)}, 0.5, 3.0).item() == 106.0 + 21.0
+    assert total({**terms, "student_ce": torch.tensor(8.0)}, 0.5, 3.0, 0.25).item() == 106.0 + 2.0
 
 
 def representations() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
