@@ -1,6 +1,5 @@
 """docs/results.md from what finished: its figures are read from results folders, and what is missing is named."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -10,21 +9,17 @@ import torch
 from benchmarks.real.curve import PAPER_DIALOGS, Points, fit
 from benchmarks.real.found import Found
 from benchmarks.real.noise import Epoch
-from benchmarks.real.order import METRIC, Step, steps
-from benchmarks.real.runs import CHOSEN
+from benchmarks.real.order import METRIC
+from benchmarks.real.tables import TAUGHT, TEST_SETS, TRIED, chosen_lines, costs_lines, order_lines, trials_lines
 from benchmarks.shared.machine import facts
 from pipeline.config import Config
 from pipeline.corpus.statistics import read_statistics
 from pipeline.layout import Layout
-from pipeline.report.formats import result_markdown, signed
+from pipeline.report.formats import result_markdown
 from pipeline.report.paper import ROWS, TABLE_TITLES
 from pipeline.report.tables import result_table
 
 PICTURE, NOTES = "results.png", "notes.md"
-TEST_SETS = ("official", "trial")
-HOUR = 3600.0
-TRIED = "One seed of the system without description"
-TAUGHT = f'One seed of students of one teacher, all with "{CHOSEN}"'
 LAST_EPOCHS = 5
 """Epochs at the end of a training that are taken together."""
 
@@ -54,14 +49,14 @@ def page(config: Config, made: Made) -> str:
     lines = [*_head(config, made.date), *_notes(config), "", *_state(made.missing)]
     for test_set in TEST_SETS:
         lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(result_table(config, test_set)).strip()]
-        lines += ["", *_order(found, test_set)]
+        lines += ["", *order_lines(found, test_set)]
     lines += ["", "## All seeds at once", "", *_together(config, found)]
     lines += ["", "## Over the number of dialogs", "", *_curves(made.curves, found)]
     lines += ["", "## How much of it is noise", "", *_noise(made.noise, found)]
-    lines += ["", "## Trials", "", *_trials(TRIED, made.trials)]
-    lines += ["", *_trials(TAUGHT, made.students)]
-    lines += ["", "## With what the trials chose", "", *_chosen(made.chosen, found)]
-    lines += ["", "## What it cost", "", *_costs(found)]
+    lines += ["", "## Trials", "", *trials_lines(TRIED, made.trials)]
+    lines += ["", *trials_lines(TAUGHT, made.students)]
+    lines += ["", "## With what the trials chose", "", *chosen_lines(made.chosen, found)]
+    lines += ["", "## What it cost", "", *costs_lines(found)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -114,35 +109,6 @@ def _by_run(missing: Sequence[str]) -> dict[str, list[str]]:
         run: [f"`{name}`" if len(sets) > 1 else f"`{name}` on {sets[0]}" for name, sets in systems.items()]
         for run, systems in runs.items()
     }
-
-
-def _order(found: Mapping[str, Found], test_set: str) -> list[str]:
-    made = steps(found, test_set)
-    if not made:
-        return ["Too few systems are scored to compare any."]
-    lines = [f"| {METRIC}, better system of the paper less the next | seeds | here | 95 % | p | paper | |"]
-    lines.append("|---|---|---:|---|---:|---:|---|")
-    lines += [_step(step) for step in made]
-    note = (
-        "Means over seeds; the interval allows for other videos and other seeds, p for other videos: all answers about "
-        "a video are exchanged together (10,000 trials). An order holds, or is reversed, where both exclude chance."
-    )
-    return [*lines, "", note]
-
-
-def _step(step: Step) -> str:
-    one, other = step.found.seeds
-    paper = "" if step.paper is None else signed(step.paper)
-    cells = (
-        f"`{step.better}` − `{step.worse}`",
-        f"{one}" if one == other else f"{one}, {other}",
-        signed(step.found.difference),
-        f"{signed(step.found.low)} to {signed(step.found.high)}",
-        f"{step.found.p:.4f}",
-        paper,
-        step.verdict,
-    )
-    return f"| {' | '.join(cells)} |"
 
 
 def _together(config: Config, found: Mapping[str, Found]) -> list[str]:
@@ -232,79 +198,3 @@ def _settled(epochs: Sequence[Epoch]) -> str:
         f"Over the last {LAST_EPOCHS} epochs the official {METRIC} is {mean(last):.3f} (deviation {stdev(last):.3f}) "
         f"with the last weights and {mean(average):.3f} ({stdev(average):.3f}) with the average."
     )
-
-
-def _trials(title: str, trials: Mapping[str, Found]) -> list[str]:
-    done = {name: system for name, system in trials.items() if system.scores["trial"]}
-    if not done:
-        return [f"{title}: none has run yet."]
-    lines = [
-        f"{title}, judged on the held-out tenth (1 reference an answer) alone:",
-        "",
-        f"| what is changed | perplexity | {METRIC} | BLEU-4 | epochs | minutes |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for name, system in done.items():
-        cost = next(iter(system.costs.values()))
-        values = [system.values("trial", metric)[0] for metric in (METRIC, "BLEU-4")]
-        cells = [f"{cost.perplexity:.2f}", *(f"{value:.3f}" for value in values), str(cost.epochs)]
-        shown = f"{system.label} (`{name}`)" if name == system.name else name
-        lines.append(f"| {shown} | {' | '.join(cells)} | {cost.seconds / 60:.0f} |")
-    return lines
-
-
-def _chosen(chosen: Mapping[str, Found], found: Mapping[str, Found]) -> list[str]:
-    """Systems made once more, beside themselves without it, and the paper's order among them."""
-    done = {name: system for name, system in chosen.items() if any(system.scores.values())}
-    if not done:
-        return ["None has run yet."]
-    lines = [
-        f'The systems once more with "{CHOSEN}", the trial that was best on the held-out tenth; the difference to the '
-        "tables above is of the means over the seeds there are:",
-        "",
-        f"| system | seeds | perplexity | {METRIC}, official | | {METRIC}, trial | | core-hours of training |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for name, system in done.items():
-        costs = list(system.costs.values())
-        cells = [str(max(map(len, system.scores.values())))]
-        cells.append(f"{mean(cost.perplexity for cost in costs):.2f}" if costs else "")
-        for test_set in TEST_SETS:
-            values, before = system.values(test_set, METRIC), found[name].values(test_set, METRIC)
-            cells.append(f"{mean(values):.3f}" if values else "")
-            cells.append(signed(mean(values) - mean(before)) if values and before else "")
-        cells.append(f"{sum(cost.seconds for cost in costs) / HOUR:.2f}" if costs else "")
-        lines.append(f"| {system.label} (`{name}`) | {' | '.join(cells)} |")
-    for test_set in TEST_SETS:
-        lines += ["", f"{TABLE_TITLES[test_set]}:", "", *_order(chosen, test_set)]
-    return lines
-
-
-def _costs(found: Mapping[str, Found]) -> list[str]:
-    lines = ["| system | seeds | hours of training | turns/s | epochs, best | PyTorch | core-minutes of answers |"]
-    lines.append("|---|---:|---:|---:|---|---|---:|")
-    total = 0.0
-    for system in found.values():
-        answers = sum(system.answering.values())
-        costs = list(system.costs.values())
-        hours = sum(cost.seconds for cost in costs) / HOUR
-        total += hours
-        if not costs:
-            scored = max(map(len, system.scores.values()))
-            lines += [f"| `{system.name}` | {scored} | | | | | {_minutes(answers)} |"] if scored else []
-            continue
-        epochs = ", ".join(f"{cost.epochs} ({cost.best_epoch})" for cost in costs)
-        fastest = max(cost.turns for cost in costs)
-        torches = ", ".join(dict.fromkeys(cost.torch for cost in costs))
-        cells = (f"`{system.name}`", str(len(costs)), f"{hours:.2f}", f"{fastest:.0f}", epochs, torches)
-        lines.append(f"| {' | '.join(cells)} | {_minutes(answers)} |")
-    note = (
-        f"{total:.1f} hours of training in all, by the clock, beside other work; turns/s are those of the fastest "
-        "epoch. Figures of a core and of a GPU: [performance](performance.md)."
-    )
-    return [*lines, "", note]
-
-
-def _minutes(seconds: float) -> str:
-    """Empty where the workflow wrote none down."""
-    return f"{seconds / 60:.1f}" if math.isfinite(seconds) else ""
