@@ -56,7 +56,7 @@ def listed(words: Sequence[str]) -> list[WordClass]:
     """The classes by this project's lists and endings alone; what neither has is a noun.
 
     >>> listed("a tidy cook kindly tastes soup .".split())
-    ['other', 'verb', 'noun', 'adverb', 'noun', 'noun', 'other']
+    ['other', 'adjective', 'noun', 'adverb', 'noun', 'noun', 'other']
     """
     return [_listed(word.lower()) for word in words]
 
