@@ -12,10 +12,10 @@ Distractors = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class Matching(Section):
-    """Choosing and retrieving: `snakemake matching` makes these systems beside the run, and tables of them."""
+    """Choosing, retrieving and filling: `snakemake matching` makes these systems beside the run, and tables of them."""
 
-    run: tuple[Name, ...] = Field((), description="systems of the tasks choose and retrieve; empty: none")
+    run: tuple[Name, ...] = Field((), description="systems of the tasks choose, retrieve and fill; empty: none")
     distractors: Distractors = Field(
         4, description="wrong answers beside the right one, of other dialogs (99 as Visual Dialog has it)"
     )
-    seed: Seed = Field(1, description="which wrong answers are drawn")
+    seed: Seed = Field(1, description="which wrong answers, and which blanks, are drawn")

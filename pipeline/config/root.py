@@ -86,7 +86,7 @@ class Config(Section):
     )
     matching: Matching = Field(
         Matching(),
-        description="systems that choose and retrieve, `snakemake matching`, and what they are tested on",
+        description="systems that choose, retrieve and fill, `snakemake matching`, and what they are tested on",
     )
     answers: Answers = Field(Answers(), description="beam search")
     scoring: Scoring = Field(Scoring(), description="metrics")

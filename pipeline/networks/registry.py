@@ -90,7 +90,7 @@ def _problems(
         yield "it has no encoder for the dialog so far: give `history: false`"
     if not feature_dims and not SIZES[name].takes_question:
         yield "it sees features alone: give at least one"
-    if not feature_dims and SIZES[name].can != "generate":
+    if not feature_dims and SIZES[name].can == "match":
         yield "it compares sentences with features: give at least one"
     if vocabulary_size <= END:
         yield f"a vocabulary of {vocabulary_size} entries has no room for the {END + 1} special ones"

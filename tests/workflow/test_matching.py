@@ -4,12 +4,12 @@
 def test_it_is_planned_on_request_alone(tmp_path, workflow):
     made = workflow(tmp_path)
     planned = made.planned("matching")
-    assert planned["train"] == 2
-    assert planned["answer"] == planned["score"] == 6
-    assert planned["candidates"] == 2
+    assert planned["train"] == 4
+    assert planned["answer"] == planned["score"] == 10
+    assert planned["candidates"] == planned["blanks"] == 2
     assert planned["matching"] == planned["vocabulary"] == 1
     assert not planned.keys() & {"report", "tables", "pretrain", "paraphrases"}
-    assert not made.planned().keys() & {"matching", "candidates"}
+    assert not made.planned().keys() & {"matching", "candidates", "blanks"}
 
 
 def test_what_it_lacks_is_one_clear_line(tmp_path, workflow):
