@@ -105,7 +105,7 @@ def _check_inputs(config: "Config", name: str) -> None:
 def _check_grid(config: "Config", name: str) -> None:
     """Whether a network of places reads maps of as many cells as its features have, where that is known."""
     model, trained = config.trained(name)
-    grid = config.sizes(model).grid
+    grid: tuple[int, int] | None = getattr(config.sizes(model), "grid", None)
     if grid is None:
         return
     for feature in trained.features:

@@ -39,14 +39,14 @@ class Sizes(Section):
     can: what the network can do, which a system's task asks for.
     takes_history: whether the network has an encoder for the dialog so far; without, a system needs `history: false`.
     takes_question: whether it reads the question and the description in front of it; without, it sees features alone.
-    grid: rows and columns of the maps it reads, a field of networks that look at places (`parts.maps.as_maps`); None:
-    a step is a vector to it, and a map read as one is as good as any.
+
+    A network that looks at places has a field `grid`, the rows and columns of the maps it reads (`parts.maps.as_maps`),
+    which is compared with what is known of its features. To any other a step is a vector, that of a map too.
     """
 
     can: ClassVar[Ability] = "generate"
     takes_history: ClassVar[bool] = True
     takes_question: ClassVar[bool] = True
-    grid: ClassVar[tuple[int, int] | None] = None
 
     standardise: bool = Field(
         False, description="features less the training videos' mean, over their deviation (the paper does not say)"

@@ -227,8 +227,13 @@ FEATURES: Sequence[dict[str, Any]] = (
 
 @pytest.mark.parametrize("feature", FEATURES, ids=["rgb", "flow", "r50", "image", "reduced"])
 def test_the_mean_of_a_stored_map_is_the_pooled_feature(
-    feature: dict[str, Any], decoded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    feature: dict[str, Any],
+    decoded: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("pipeline.features.images.EXAMPLES", 2)
     plain = extracted(tmp_path, "plain", feature, decoded)
     assert "maps of" not in capsys.readouterr().err
     maps = extracted(tmp_path, "map", {**feature, "pool": "none"}, decoded)
