@@ -25,8 +25,9 @@ try:
 except UserError as error:
     sys.exit(f"error: {shown(error)}")
 
-if PLAN.note is not None and workflow.is_main_process:
-    print(shown(PLAN.note), file=sys.stderr)
+if workflow.is_main_process:
+    for note in PLAN.notes:
+        print(shown(note), file=sys.stderr)
 
 # Where jobs are submitted (`nodes` at a time), GPUs are the scheduler's business.
 HERE = workflow.is_main_process and workflow.resource_settings.nodes is None

@@ -8,24 +8,19 @@ from pipeline.config.answers import OTHER_NAMES, Answers, Filter, Report, Scorin
 from pipeline.config.base import CHALLENGE, SPLITS, TEST_SETS, Split, TestSet
 from pipeline.config.corpus import Captions, Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
 from pipeline.config.distilled import Distillation
+from pipeline.config.feature_base import Inputs, Reduce
 from pipeline.config.features import (
     CNN10Feature,
     Feature,
-    FlowSettings,
-    FrameFeature,
-    FrameMedia,
-    I3DFeature,
-    ImageFeature,
-    Inputs,
-    Media,
     PackageFrames,
     PackageSound,
-    Reduce,
     SoundFeature,
     VGGishFeature,
     YAMNetFeature,
 )
+from pipeline.config.frame_features import FlowSettings, FrameFeature, I3DFeature, ImageFeature
 from pipeline.config.matching import Matching
+from pipeline.config.media import FrameMedia, Media
 from pipeline.config.reading import load, merge, parse
 from pipeline.config.root import Config, network_sizes
 from pipeline.config.starts import Start

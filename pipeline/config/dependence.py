@@ -8,7 +8,8 @@ A value that was typed another way (`3e-1`), or a default spelled out, is the sa
 from typing import Any
 
 from pipeline.config.corpus import Dialogs
-from pipeline.config.features import FrameMedia, I3DFeature
+from pipeline.config.frame_features import I3DFeature, MappedFeature
+from pipeline.config.media import FrameMedia
 from pipeline.config.root import Config
 from pipeline.config.starts import Start
 
@@ -71,7 +72,11 @@ def feature_values(config: Config, feature: str) -> dict[str, Any]:
         unread.add("reduce")
     if isinstance(settings, I3DFeature) and settings.network != "i3d_flow":
         unread.add("flow")
+    if isinstance(settings, MappedFeature) and settings.pool == "global":
+        unread |= {"pool", "layer", "grid"}
     values = settings.model_dump(mode="json", exclude=unread)
+    if isinstance(settings, I3DFeature) and settings.pool == "none":
+        values["layer"] = settings.layer_name
     if "flow" in values and values["flow"]["method"] != "raft_small":
         del values["flow"]["weights"]
     if "reduce" in values and values["reduce"]["method"] != "spectral":

@@ -26,7 +26,7 @@ from pydantic import Field, field_validator
 
 from pipeline.config.answers import Answers
 from pipeline.config.base import Overrides, Seeds, TestSet, entries, mapping
-from pipeline.config.features import Method
+from pipeline.config.feature_base import Method
 from pipeline.config.training import Training
 from pipeline.corpus.sentences import Target
 from pipeline.names import Name, listed

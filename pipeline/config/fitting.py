@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+from pipeline.config.frame_features import MappedFeature
 from pipeline.config.needs import waiting_for_itself
 from pipeline.config.places import meant
 from pipeline.config.systems import REPRESENTING, DescribedBy, System
@@ -28,6 +29,7 @@ def check(config: "Config") -> None:
                 )
         _check_start(name, system)
         _check_inputs(config, name)
+        _check_grid(config, name)
         _check_loss(config, name, system)
     _check_order(config)
     _known("matching.run", config.matching.run, config.systems, "systems")
@@ -98,6 +100,20 @@ def _check_inputs(config: "Config", name: str) -> None:
         raise ValueError(f"systems.{name}.history: {trained.network} has no encoder for the dialog so far")
     if trained.asked and not kind.takes_question:
         raise ValueError(f"systems.{name}.network: {trained.network} reads no question: it goes with task: describe")
+
+
+def _check_grid(config: "Config", name: str) -> None:
+    """Whether a network of places reads maps of as many cells as its features have, where that is known."""
+    model, trained = config.trained(name)
+    grid: tuple[int, int] | None = getattr(config.sizes(model), "grid", None)
+    if grid is None:
+        return
+    for feature in trained.features:
+        settings = config.features[feature]
+        shape = settings.map_shape() if isinstance(settings, MappedFeature) else None
+        if shape is not None and shape[:2] != grid:
+            here, there = (f"{rows} x {columns}" for rows, columns in (grid, shape[:2]))
+            raise ValueError(f"systems.{name}.sizes.grid: {here}, and {feature} has maps of {there} cells")
 
 
 def _check_loss(config: "Config", name: str, system: System) -> None:

@@ -16,10 +16,12 @@ from pydantic import (
 from pipeline.config.answers import Answers, Report, Scoring
 from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary, in_data_folder
 from pipeline.config.distilled import Distillation, with_distillation
-from pipeline.config.features import Feature, FrameFeature, Media
+from pipeline.config.features import Feature
 from pipeline.config.fitting import check
 from pipeline.config.folds import with_folds
+from pipeline.config.frame_features import FrameFeature
 from pipeline.config.matching import Matching
+from pipeline.config.media import Media
 from pipeline.config.needs import needed
 from pipeline.config.seeds import with_seeds
 from pipeline.config.systems import ANSWER, SizesOfOne, System, check_sizes

@@ -28,8 +28,8 @@ Watch = Callable[[Iterable[Any], int], Iterable[Any]]
 """Given the inputs of a video and their number, passes them on: progress within a video."""
 Rows = tuple[str, Iterator[NDArray[np.float32]], NDArray[np.float64]]
 """A video's id, its values (rows, dims) in parts that are computed as they are taken, and its times (rows,) seconds."""
-PART = 1024
-"""Results of a video that are held: of a longer one they are given in parts."""
+PART, PART_BYTES = 1024, 16 << 20
+"""Results of a video that are held, and how many bytes of them as float32: of a longer one they are given in parts."""
 
 
 def in_parts(parts: Sequence[Sequence[Input]], compute: Callable[[Sequence[Input]], Tensor]) -> Tensor:
@@ -72,16 +72,17 @@ def compute_in_batches(
 ) -> Iterator[tuple[str, Tensor]]:
     """Yield (video id, values (rows, dims) on the CPU) for each of ``videos``, in order.
 
-    A video of more than `PART` rows comes in parts, one after the other, so that its length costs no memory.
-    ``compute`` maps a batch of at most ``size`` inputs, in the order of the videos, to (N, dims), the rows of all of
-    them one after the other; an input may have several. A batch is made of
-    inputs of one shape: where the shape changes from one video to the next, a smaller batch ends. Results stay on the
-    device until their part is complete; from a GPU they come a part late, so that it has work while they are copied.
+    A video of more rows than `PART` or `PART_BYTES` comes in parts, one after the other, so that its length costs no
+    memory. ``compute`` maps a batch of at most ``size`` inputs, in the order of the videos, to (N, dims), the rows of
+    all of them one after the other; an input may have several. A batch is made of inputs of one shape: where the shape
+    changes from one video to the next, a smaller batch ends. Results stay on the device until their part is complete;
+    from a GPU they come a part late, so that it has work while they are copied.
     """
     waiting: deque[tuple[str, int]] = deque()
     rows: deque[Tensor] = deque()
     coming: deque[tuple[str, Coming]] = deque()
     batch: list[Input] = []
+    part = max(1, min(PART, PART_BYTES // (4 * dims)))
 
     def flush() -> None:
         rows.extend(compute(batch).unbind(0))
@@ -95,7 +96,7 @@ def compute_in_batches(
         while waiting and len(rows) >= waiting[0][1]:
             video_id, count = waiting.popleft()
             yield from passed(video_id, take(count))
-        if waiting and len(rows) >= PART:
+        if waiting and len(rows) >= part:
             video_id, count = waiting[0]
             waiting[0] = video_id, count - len(rows)
             yield from passed(video_id, take(len(rows)))

@@ -10,6 +10,9 @@ from pipeline import __version__
 from pipeline.config import Feature, I3DFeature, ImageFeature, PackageFrames, PackageSound
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
+from pipeline.features.index import grid_of
+from pipeline.features.maps import check_room
+from pipeline.features.reduce import reduced_count
 from pipeline.features.seconds import Stopwatch, write_seconds
 from pipeline.features.steps import fewer_steps
 from pipeline.features.store import write_shard
@@ -61,6 +64,8 @@ def extract_shard(
         raise UserError(f"features.{name}.npy is set: gather it with `avsd features import`, or take `npy` out")
     with DecodedShard(decoded) as shard:
         extractor = _extractor(name, feature, shard, resources, device, show_predictions)
+        if (grid := grid_of(extractor.attributes)) is not None:
+            check_room(name, grid, extractor.dims, _steps(feature, extractor, shard), feature.dtype, out.parent)
         log(f"{name}: {feature.network}, weights: {extractor.attributes['weights']}")
         attributes = {**_provenance(feature, shard), **extractor.attributes, **_reduction(feature)}
         watch = partial(_windows, name) if by_window else None
@@ -96,6 +101,12 @@ def _extractor(
 
         print_predictions(name, extractor, shard)
     return extractor
+
+
+def _steps(feature: Feature, extractor: "FrameExtractor | SoundExtractor", shard: DecodedShard) -> list[int]:
+    """Steps that are stored of each video."""
+    steps, reduction = extractor.steps(shard), feature.reduction("steps")
+    return steps if reduction is None else [reduced_count(count, reduction.rate) for count in steps]
 
 
 def _reduction(feature: Feature) -> dict[str, Attribute]:

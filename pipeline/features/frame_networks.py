@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import torch
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 from pipeline.config import I3DFeature, ImageFeature, PackageFrames
 from pipeline.features.checkpoints import Loaded
 from pipeline.features.i3d import I3D, has_bfloat16
-from pipeline.features.images import ImageNetwork, dims_of, load_image
+from pipeline.features.images import ImageNetwork, dims_of, load_image, map_of
+from pipeline.features.maps import as_rows, map_attributes
 from pipeline.features.r50 import DIMS, I3DR50, load_r50
 from pipeline.features.shared_i3d import window_features
 from pipeline.features.weights import load_i3d
@@ -25,7 +27,7 @@ class FrameNetwork:
 
     size: pixels of the square that frames are resized to, None: they stay as decoded. dims: values of a window, D.
     compute: frames (F, H, W, C), each once, and the table of N windows in them -> (N, D). attributes: what the values
-    come from, `weights` at the least; they are the shard's.
+    come from, `weights` at the least; they are the shard's. Of maps, `grid` among them is the JSON of [rows, columns].
     """
 
     network: nn.Module
@@ -52,42 +54,75 @@ def _image(feature: ImageFeature, resources: Path, device: torch.device) -> Fram
     loaded = load_image(feature.architecture, feature.weights, resources)
     network = loaded.network.prepare(device)
     size = feature.input_size or network.size
-    attributes = {
+    pixels = feature.crop or size
+    dims, made, compute = _pictures(feature, network, pixels) if feature.pool == "none" else _vectors(network, pixels)
+    attributes: dict[str, Attribute] = {
         **_weights(loaded),
         "architecture": feature.architecture,
-        "layer": "input of the classifier, mean over space",
+        **made,
         "colours": f"in [0, 1], less {_listed(network.mean)}, by {_listed(network.deviation)}",
         "precision": "float32",
     }
 
-    def compute(frames: Tensor, _table: Table) -> Tensor:
-        return network.features(frames)  # a window is a frame
+    # A window is a frame.
+    return FrameNetwork(network, size, dims, lambda frames, _table: compute(frames), attributes)
 
-    return FrameNetwork(network, size, dims_of(network, feature.crop or size), compute, attributes)
+
+Made = tuple[int, dict[str, Attribute], Callable[[Tensor], Tensor]]
+"""Dimensions, what a shard says of the layer, and pictures (N, H, W, 3) -> (N, dims)."""
+
+
+def _vectors(network: ImageNetwork, pixels: int) -> Made:
+    return dims_of(network, pixels), {"layer": "input of the classifier, mean over space"}, network.features
+
+
+def _pictures(feature: ImageFeature, network: ImageNetwork, pixels: int) -> Made:
+    rows, columns, channels = map_of(network, pixels, feature.layer)
+    grid = feature.grid or (rows, columns)
+
+    def compute(frames: Tensor) -> Tensor:
+        return as_rows(network.places(frames, feature.layer), grid)
+
+    layer = feature.layer or "the last map before the network pools"
+    said = map_attributes(layer, grid, averaged=feature.grid is not None)
+    return grid[0] * grid[1] * channels, said, compute
 
 
 def _r50(feature: I3DFeature, device: torch.device) -> FrameNetwork:
     loaded = load_r50(feature.weights)
     network = loaded.network.prepare(device)
 
+    shape = feature.map_shape()
+
     def compute(frames: Tensor, table: Table) -> Tensor:
         (numbers,) = sent_to(frames.device, torch.tensor(table))
-        return network.features(frames[numbers])
+        windows = frames[numbers]
+        return (
+            network.features(windows)
+            if shape is None
+            else as_rows(network.places(windows, feature.layer_name), shape[:2])
+        )
 
     attributes = {**_weights(loaded), **_windows(feature), "precision": "float32"}
-    return FrameNetwork(network, feature.input_size, DIMS, compute, attributes)
+    return FrameNetwork(network, feature.input_size, DIMS if shape is None else prod(shape), compute, attributes)
 
 
 def _i3d(feature: I3DFeature, resources: Path, device: torch.device) -> FrameNetwork:
     loaded = load_i3d(feature.weights, resources, "flow" if feature.network == "i3d_flow" else "rgb")
     network: I3D = loaded.network.prepare(device)
 
+    shape = feature.map_shape()
+
+    def read(mixed: Tensor) -> Tensor:
+        return I3D.pool(mixed) if shape is None else as_rows(I3D.places(mixed), shape[:2])
+
     def compute(frames: Tensor, table: Table) -> Tensor:
-        return window_features(network, frames, table)
+        return window_features(network, frames, table, feature.layer_name, read)
 
     precision = "bfloat16" if has_bfloat16(device) else "float32"
     attributes = {**_weights(loaded), **_windows(feature), "precision": precision}
-    return FrameNetwork(network, feature.input_size, network.dims(feature.window), compute, attributes)
+    dims = network.dims(feature.window) if shape is None else prod(shape)
+    return FrameNetwork(network, feature.input_size, dims, compute, attributes)
 
 
 def _weights(loaded: Loaded[ImageNetwork] | Loaded[I3DR50] | Loaded[I3D]) -> dict[str, Attribute]:
@@ -99,7 +134,10 @@ def _listed(values: Tensor) -> str:
 
 
 def _windows(feature: I3DFeature) -> dict[str, Attribute]:
+    shape = feature.map_shape()
+    maps = {} if shape is None else map_attributes(feature.layer_name, shape[:2], averaged=feature.grid is not None)
     return {
+        **maps,
         "window": feature.window,
         "stride": feature.stride,
         "past_the_end": "repeats the window's first frame",

@@ -75,6 +75,10 @@ class FrameExtractor:
             times = centre_times(shard.times(video_id), feature.window, feature.stride, shard.fps(video_id))
             yield video_id, parts, times[self._cut(shard, video_id).rows]
 
+    def steps(self, shard: DecodedShard) -> list[int]:
+        """Rows of each video of the shard."""
+        return [len(self._cut(shard, video_id).rows) for video_id in shard.video_ids]
+
     def clip(
         self, shard: DecodedShard, video_id: str, size: int | None, crop: int | None, end: int
     ) -> Iterator[Tensor]:

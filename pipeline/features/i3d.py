@@ -36,6 +36,7 @@ STAGES: dict[str, tuple[int, ...]] = {
     "Mixed_5c": (384, 192, 384, 48, 128, 128),
 }
 """Output channels of each Inception module: b0, b1a, b1b, b2a, b2b, b3b."""
+LAST = list(STAGES)[-1]
 POOLED = {"Mixed_4b": "MaxPool3d_4a_3x3", "Mixed_5b": "MaxPool3d_5a_2x2"}
 """The pool in front of an Inception module, where there is one."""
 
@@ -210,13 +211,15 @@ class I3D(nn.Module):
             x = self.MaxPool3d_3a_3x3(self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x)))
         return self.mixed(x)
 
-    def mixed(self, x: Tensor) -> Tensor:
-        """The Inception modules: from the map of `MaxPool3d_3a_3x3`, (N, 192, T/2, H/8, W/8), to that of `Mixed_5c`."""
+    def mixed(self, x: Tensor, last: str = LAST) -> Tensor:
+        """The Inception modules: from the map of `MaxPool3d_3a_3x3`, (N, 192, T/2, H/8, W/8), to that of ``last``."""
         modules = dict(self.named_children())
         with autocast(x.device):
             for name in STAGES:
                 pool = POOLED.get(name)
                 x = modules[name](modules[pool](x) if pool else x)
+                if name == last:
+                    break
         return x.float()
 
     def features(self, windows: Tensor) -> Tensor:
@@ -230,6 +233,11 @@ class I3D(nn.Module):
     def pool(mixed_5c: Tensor) -> Tensor:
         """(N, 1024, T, H, W) -> (N, T x 1024), time-major."""
         return mixed_5c.mean(dim=(3, 4)).transpose(1, 2).flatten(1)
+
+    @staticmethod
+    def places(mixed: Tensor) -> Tensor:
+        """(N, C, T, H, W) -> (N, H, W, T x C), time-major: what `pool` is the mean of over H and W."""
+        return mixed.permute(0, 3, 4, 2, 1).flatten(3)
 
     def predictions(self, mixed_5c: Tensor) -> Tensor:
         """Class probabilities from the map of `Mixed_5c`, as the published network has them: (N, V).

@@ -1,6 +1,9 @@
 """Networks of single pictures, trained on ImageNet: torchvision's by name, and EfficientNet-Lite2."""
 
+import difflib
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,9 @@ from pipeline.config.architectures import FETCHED
 from pipeline.errors import UserError
 from pipeline.features import efficientnet_lite
 from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_metadata, read_state, rows_of
+from pipeline.features.maps import GlobalPools
 from pipeline.layout import imagenet_path
+from pipeline.names import listed
 
 WITHOUT_AUXILIARIES = {"inception_v3": ("AuxLogits.",), "googlenet": ("aux1.", "aux2.")}
 """Networks with classifiers that serve training alone, and where the names of their parameters begin."""
@@ -40,8 +45,7 @@ class ImageNetwork(nn.Module):
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """(N, H, W, 3) uint8 -> what the classifier sees, mean over space (N, D), and logits of the classes (N, V)."""
-        pictures = (frames.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.deviation
-        logits: Tensor = self.network(pictures)
+        logits: Tensor = self.network(self._pictures(frames))
         seen = self._seen.pop()
         return (seen.mean(dim=(2, 3)) if seen.dim() == 4 else seen), logits
 
@@ -50,18 +54,69 @@ class ImageNetwork(nn.Module):
         values: Tensor = self(frames)[0]
         return values
 
+    def places(self, frames: Tensor, layer: str | None) -> Tensor:
+        """(N, H, W, 3) uint8 -> a map (N, H', W', D): that of the module ``layer``; None: the last one that is pooled.
+
+        Raises `UserError` where there is none.
+        """
+        with _outputs_of(self.network, layer) as outputs, GlobalPools() as pools:
+            self.network(self._pictures(frames))
+        seen = self._seen.pop()
+        last = seen if seen.dim() == 4 else pools.map
+        found = last if layer is None else next(iter(outputs), None)
+        if not isinstance(found, Tensor) or found.dim() != 4:
+            raise UserError(f"layer: {layer or 'the last one'} gives no map of rows and columns; name another one")
+        return found.permute(0, 2, 3, 1)
+
+    def _pictures(self, frames: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 -> (N, 3, H, W) normalised."""
+        return (frames.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.deviation
+
     def prepare(self, device: torch.device) -> "ImageNetwork":
         """Make it ready for inference on ``device``: channels-last, no gradients."""
         self.eval().requires_grad_(False)
         return self.to(device).to(memory_format=torch.channels_last)
 
 
+@contextmanager
+def _outputs_of(network: nn.Module, layer: str | None) -> Iterator[list[Any]]:
+    """What the module ``layer`` gives within, in order, as it is then: the next one may change it in place."""
+    outputs: list[Any] = []
+    if layer is None:
+        yield outputs
+        return
+    names = [str(name) for name, _ in network.named_modules()]
+    if layer not in names:
+        near = difflib.get_close_matches(layer, names, 3) or [str(name) for name, _ in network.named_children()]
+        raise UserError(f"layer: the network has no {layer}; it has {listed(near)}")
+
+    def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        outputs.append(output.clone() if isinstance(output, Tensor) else output)
+
+    handle = network.get_submodule(layer).register_forward_hook(keep)
+    try:
+        yield outputs
+    finally:
+        handle.remove()
+
+
 def dims_of(network: ImageNetwork, size: int) -> int:
     """Values of a feature of pictures of ``size`` x ``size``. `UserError` where the network cannot take these."""
+    return _tried(network, size, network.features)[0]
+
+
+def map_of(network: ImageNetwork, size: int, layer: str | None) -> tuple[int, int, int]:
+    """Rows, columns and channels of the map of such pictures (`ImageNetwork.places`), likewise."""
+    rows, columns, channels = _tried(network, size, lambda frames: network.places(frames, layer))
+    return rows, columns, channels
+
+
+def _tried(network: ImageNetwork, size: int, compute: Callable[[Tensor], Tensor]) -> tuple[int, ...]:
+    """The shape of what ``compute`` gives of one picture, less the first dimension."""
     place = network.mean.device
     try:
         with torch.inference_mode():
-            return network.features(torch.zeros(1, size, size, 3, dtype=torch.uint8, device=place)).shape[1]
+            return tuple(compute(torch.zeros(1, size, size, 3, dtype=torch.uint8, device=place)).shape[1:])
     except (RuntimeError, AssertionError, ValueError) as error:
         network._seen.clear()
         reason = " ".join(str(error).split())

@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ UNITS = ("second", "step")
 WHAT = "a feature shard"
 INDEX_CHECKSUM = "checksum"
 ID_LENGTH = 1000
+GRID = "grid"
+_GRID = re.compile(r"\[([1-9]\d{0,5}), ?([1-9]\d{0,5})\]")
 _FORMAT = re.compile(r"avsd-features-(\d{1,9})")
 SECONDS, BYTES_A_SECOND, MOST_SECONDS = 0.5, 1e8, 60.0
 """Of the processor, that reading the indexes of shards may take: so many, and more for large files, up to the last."""
@@ -44,6 +46,11 @@ class Index:
     offsets: list[int]
     checksums: list[int]
     attributes: dict[str, Attribute]
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """Rows and columns of the maps it holds: a step's values are rows x columns x channels. None of vectors."""
+        return grid_of(self.attributes)
 
     def spans(self) -> Iterator[tuple[str, tuple[int, int], int]]:
         """Each video: its id, its steps from and to, their checksum."""
@@ -117,6 +124,9 @@ def _index(file: h5py.File, path: Path) -> Index:
         raise FaultError(f"{times.shape} times for {(steps,)} steps")
     if offsets.shape != (len(names) + 1,) or checksums.shape != names.shape:
         raise FaultError(f"{offsets.shape} offsets and {checksums.shape} checksums for {len(names)} videos")
+    grid = grid_of(said)
+    if grid is not None and dims % (grid[0] * grid[1]):
+        raise FaultError(f"maps of {grid[0]} x {grid[1]} cells, and {dims} values a step")
     begins = offsets[:]
     if begins[0] != 0 or begins[-1] != steps or (np.diff(begins) < 0).any():
         raise FaultError(f"offsets do not rise from 0 to {steps} steps")
@@ -127,6 +137,16 @@ def _index(file: h5py.File, path: Path) -> Index:
     if written is not None and written != index_checksum(found):
         raise FaultError("the checksum of video_ids, offsets, checksums and attributes differs: they were changed")
     return found
+
+
+def grid_of(said: Mapping[str, Attribute]) -> tuple[int, int] | None:
+    """The attribute `grid`, JSON of [rows, columns]; None where there is none. Raises `FaultError` for any other."""
+    written = said.get(GRID)
+    if written is None:
+        return None
+    if not isinstance(written, str) or not (found := _GRID.fullmatch(written)):
+        raise FaultError(f"{GRID} {written!r}, expected [rows, columns]")
+    return int(found[1]), int(found[2])
 
 
 def _check_version(path: Path, said: dict[str, Attribute]) -> None:

@@ -8,7 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.errors import UserError
-from pipeline.features.index import read_indexes
+from pipeline.features.index import Index, read_indexes
 from pipeline.features.store import problems
 from pipeline.files import finished_files
 from pipeline.inert import shown
@@ -39,7 +39,7 @@ def show(paths: Sequence[Path]) -> None:
             str(len(steps)),
             str(index.offsets[-1]),
             spread,
-            str(index.dims),
+            _dims(index),
             index.dtype,
             f"{path.stat().st_size / 1e6:.1f}",
         )
@@ -49,6 +49,14 @@ def show(paths: Sequence[Path]) -> None:
         notes.add_row(name, value, str(count))
     terminal.print(table)
     terminal.print(notes)
+
+
+def _dims(index: Index) -> str:
+    """Values of a step; of maps rows, columns and channels."""
+    if index.grid is None:
+        return str(index.dims)
+    rows, columns = index.grid
+    return f"{rows} x {columns} x {index.dims // (rows * columns)}"
 
 
 def verify(paths: Sequence[Path]) -> None:

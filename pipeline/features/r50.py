@@ -10,6 +10,8 @@ from pipeline.errors import UserError
 from pipeline.features.checkpoints import RANDOM_SEED, Loaded, file_sha256, fill, read_state
 
 DIMS = 2048
+BLOCKS = {"res2": 1, "res3": 3, "res4": 4, "res5": 5}
+"""The residual stages among pytorchvideo's blocks; 0 is the stem, 2 a pool over time."""
 MEAN, DEVIATION = 0.45, 0.225
 """Kinetics normalisation of values in [0, 1], the same for the three colours."""
 
@@ -28,10 +30,18 @@ class I3DR50(nn.Module):
 
     def features(self, windows: Tensor) -> Tensor:
         """(N, T, H, W, 3) uint8 -> (N, 2048): the last stage's map, mean over time and space."""
+        return self._stage(windows, len(self.blocks) - 1).mean(dim=(2, 3, 4))
+
+    def places(self, windows: Tensor, layer: str) -> Tensor:
+        """(N, T, H, W, 3) uint8 -> the map of a stage, mean over time: (N, H', W', C)."""
+        return self._stage(windows, BLOCKS[layer]).mean(dim=2).permute(0, 2, 3, 1)
+
+    def _stage(self, windows: Tensor, last: int) -> Tensor:
+        """The map of block ``last``: (N, C, T', H', W')."""
         x = (windows.permute(0, 4, 1, 2, 3).float() / 255 - MEAN) / DEVIATION
-        for block in self.blocks:
+        for block in self.blocks[: last + 1]:
             x = block(x)
-        return x.mean(dim=(2, 3, 4))
+        return x
 
     def prepare(self, device: torch.device) -> "I3DR50":
         """Make it ready for inference on ``device``."""

@@ -8,13 +8,13 @@ instead of 8. Behind them 7 of 8 maps are a window's own, and behind `Mixed_3b` 
 Shapes: F frames, P maps, S sums over K taps, N windows of T frames, H and W pixels, C channels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pipeline.features.i3d import I3D, STAGES, Unit3D, autocast, few_channels, same_padding, scaled
+from pipeline.features.i3d import I3D, LAST, STAGES, Unit3D, autocast, few_channels, same_padding, scaled
 from pipeline.features.sharing import Part, Piece, make_plan
 from pipeline.features.windows import Table
 from pipeline.tensors import sent_to
@@ -26,10 +26,13 @@ WIDEST = sum(STAGES["Mixed_3c"][branch] for branch in (0, 2, 4, 5))
 """Channels of the largest result behind the shared layers, that of `Mixed_3c`."""
 
 
-def window_features(network: I3D, frames: Tensor, table: Table) -> Tensor:
+def window_features(
+    network: I3D, frames: Tensor, table: Table, layer: str = LAST, read: Callable[[Tensor], Tensor] = I3D.pool
+) -> Tensor:
     """Features (N, 1024 x T/8) of windows: ``frames`` (F, H, W, C), uint8 or scaled, and the table of windows in them.
 
-    ``network`` is prepared. To rounding, the same as `I3D.features` of the windows.
+    ``network`` is prepared. To rounding, the same as `I3D.features` of the windows. layer, read: the Inception module
+    whose map (N, C', T', H', W') is taken, and what is made of it.
     """
     first = [network.MaxPool3d_2a_3x3, network.Conv3d_2b_1x1]
     with autocast(frames.device):
@@ -42,7 +45,7 @@ def window_features(network: I3D, frames: Tensor, table: Table) -> Tensor:
     rows = []
     for chosen in numbers.tensor_split(pieces):
         windows = _select(maps, chosen).permute(0, 4, 1, 2, 3)
-        rows.append(I3D.pool(network.mixed(windows)))
+        rows.append(read(network.mixed(windows, layer)))
     return torch.cat(rows)
 
 

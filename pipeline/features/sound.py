@@ -52,6 +52,10 @@ class SoundExtractor:
         for video_id, parts in by_video(results):
             yield video_id, parts, self._hearing.times(self._positions(shard, video_id))
 
+    def steps(self, shard: DecodedShard) -> list[int]:
+        """Rows of each video of the shard."""
+        return [self._hearing.rows(len(self._positions(shard, video_id))) for video_id in shard.video_ids]
+
     def _heard(self, shard: DecodedShard, video_id: str) -> int:
         """Samples of a video at the network's rate."""
         samples = len(shard.samples(video_id))

@@ -3,8 +3,10 @@
 Layout of a shard of N videos: `values` (steps, dims) float16 or float32, all videos one after the other; `offsets`
 (N + 1,) int64, video n's steps are offsets[n]:offsets[n + 1]; `video_ids` (N,) UTF-8; `times` (steps,) float64, the
 centre of each step's window (attribute `times_unit`: `second`, or `step` where seconds are not known); `checksums` (N,)
-uint32, CRC-32 of a video's values and times. Further attributes of the file say where the values come from. The
-attribute `checksum` of `video_ids`, which may be missing, is the CRC-32 of all but the values (`index.index_checksum`).
+uint32, CRC-32 of a video's values and times. Of maps the attribute `grid` is the text `[rows, columns]`, and a step's
+values are rows x columns x channels, flattened in that order. Further attributes of the file say where the values come
+from. The attribute `checksum` of `video_ids`, which may be missing, is the CRC-32 of all but the values
+(`index.index_checksum`).
 
 A shard is read through `pipeline.features.index`, whoever wrote it.
 """
@@ -27,6 +29,7 @@ from pipeline.features.index import (
     WHAT,
     Index,
     checksum,
+    grid_of,
     index_checksum,
     open_times,
     open_values,
@@ -256,6 +259,11 @@ class FeatureStore:
                     f"{path}: {name} is {other.get(name)!r}, but {first.get(name)!r} in {self._paths[0].name}; "
                     "delete the shard that is out of date and make it again"
                 )
+
+    @property
+    def grid(self) -> tuple[int, int] | None:
+        """Rows and columns of its maps, whose steps are rows x columns x channels, flattened. None of vectors."""
+        return grid_of(self.attributes)
 
     @property
     def video_ids(self) -> list[str]:

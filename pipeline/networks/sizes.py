@@ -39,6 +39,9 @@ class Sizes(Section):
     can: what the network can do, which a system's task asks for.
     takes_history: whether the network has an encoder for the dialog so far; without, a system needs `history: false`.
     takes_question: whether it reads the question and the description in front of it; without, it sees features alone.
+
+    A network that looks at places has a field `grid`, the rows and columns of the maps it reads (`parts.maps.as_maps`),
+    which is compared with what is known of its features. To any other a step is a vector, that of a map too.
     """
 
     can: ClassVar[Ability] = "generate"

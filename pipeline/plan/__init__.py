@@ -10,6 +10,7 @@ from typing import Any, Self
 from pipeline.config import Config, parse
 from pipeline.plan.checks import check_files
 from pipeline.plan.distillation import check_distillation, distillation
+from pipeline.plan.maps import map_notes
 from pipeline.plan.matching import check_matching, matching
 from pipeline.plan.settings import Settings
 
@@ -47,6 +48,12 @@ class Plan(Settings):
     def runs(self) -> list[Settings]:
         """This run and the experiments: what rules make is of one of them."""
         return [self, *(each for each in (self.distillation, self.matching) if each is not None)]
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines to print when a run is planned: what it leaves out, and what large features will take."""
+        left_out = [] if self.note is None else [self.note]
+        return [*left_out, *dict.fromkeys(note for run in self.runs for note in map_notes(run))]
 
     def checked_distillation(self) -> Settings:
         """The experiment, for jobs of its own; `UserError` where something is missing for it."""

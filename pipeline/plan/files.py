@@ -57,6 +57,14 @@ class Files(Jobs):
         return by_shard(self._found.files if self._found else {}, self.config.corpus.shards)
 
     @property
+    def video_count(self) -> int:
+        """Videos that features are computed of."""
+        counts = self.config.corpus.scenes.counts
+        if self.config.corpus.source == "scenes":
+            return counts.training + counts.validation + counts.trial + counts.official
+        return sum(map(len, self._videos.values()))
+
+    @property
     def note(self) -> str | None:
         """One line about what a run leaves out of the user's folder of videos; None where it leaves nothing out."""
         return self._found.note if self.computed and self._found else None

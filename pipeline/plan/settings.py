@@ -19,7 +19,7 @@ from pipeline.config.dependence import (
     trained_entry,
     training_values,
 )
-from pipeline.config.features import Limits
+from pipeline.config.media import Limits
 from pipeline.config.systems import ANSWER
 from pipeline.plan.files import Files
 from pipeline.plan.pretraining import pretraining

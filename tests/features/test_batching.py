@@ -34,6 +34,15 @@ def test_rows_return_to_their_videos(late: int, monkeypatch: pytest.MonkeyPatch)
         assert found[video_id].tolist() == expected
 
 
+def test_wide_rows_come_in_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Maps: 5 of 3 values each, 4 bytes a value, of which 24 bytes are held, come two at a time."""
+    monkeypatch.setattr(batching, "PART_BYTES", 24)
+    found = list(
+        compute_in_batches([("a", 5, list(torch.arange(5.0).view(5, 1)))], 1, 3, lambda batch: batch[0].expand(1, 3))
+    )
+    assert [values[:, 2].tolist() for _, values in found] == [[0.0, 1.0], [2.0, 3.0], [4.0]]
+
+
 def test_shapes_are_not_mixed() -> None:
     shapes: list[torch.Size] = []
 

@@ -46,6 +46,21 @@ def test_round_trip_bit_for_bit(tmp_path):
     assert json.loads((tmp_path / "out" / "attributes.json").read_text())["extractor"] == "npy"
 
 
+def test_maps_go_out_and_in_with_their_shape(tmp_path):
+    generator = np.random.default_rng(3)
+    maps = {name: generator.standard_normal((steps, 2, 3, 4)).astype("f4") for name, steps in {"a": 5, "b": 1}.items()}
+    maps["a"] = np.asfortranarray(maps["a"])
+    store = gather(save(tmp_path / "in", maps), tmp_path / "store")
+    assert (store.grid, store.dims) == ((2, 3), 24)
+    export_npy(tmp_path / "store", tmp_path / "out")
+    for name, values in maps.items():
+        np.testing.assert_array_equal(store.read(name), values.reshape(-1, 24))
+        np.testing.assert_array_equal(np.load(tmp_path / "out" / f"{name}.npy"), values)
+    np.save(tmp_path / "in" / "c.npy", np.zeros((2, 3, 2, 4), np.float32))
+    with pytest.raises(UserError, match=r"c\.npy: shape \(2, 3, 2, 4\), expected \(steps, 2, 3, 4\)"):
+        gather(tmp_path / "in", tmp_path / "other")
+
+
 def test_long_videos_pass_in_parts(tmp_path, monkeypatch):
     """However an array lies in its file; what is written is what numpy.save writes."""
     monkeypatch.setattr("pipeline.features.transfer.ROWS", 3)
