@@ -38,18 +38,20 @@ def build_network(
     feature_dims: Mapping[str, int],
     history: bool,
     question: bool = True,
+    concepts: bool = False,
 ) -> Network:
     """A network with fresh weights.
 
     feature_dims: dimensions of each feature it sees, in order; may be empty where it reads questions. question: whether
-    it is asked anything; a network that has no other form is then asked `<sos>` (`dataset.views`). Raises `ValueError`,
-    which names the network and everything that does not fit.
+    it is asked anything; a network that has no other form is then asked `<sos>` (`dataset.views`). concepts: whether
+    the words that were detected in a video are one of its modalities. Raises `ValueError`, which names the network and
+    everything that does not fit.
     """
-    if problems := list(_problems(name, sizes, vocabulary_size, feature_dims, history)):
+    if problems := list(_problems(name, sizes, vocabulary_size, feature_dims, history, concepts)):
         raise ValueError(f"network {name!r}: {'; '.join(problems)}")
     match sizes:
         case AttentionSizes():
-            return AttentionNetwork(sizes, vocabulary_size, feature_dims, history, question)
+            return AttentionNetwork(sizes, vocabulary_size, feature_dims, history, question, concepts)
         case NaiveFusionSizes():
             return NaiveFusionNetwork(sizes, vocabulary_size, feature_dims, history)
         case HierarchicalSizes():
@@ -79,7 +81,7 @@ def build_generator(
 
 
 def _problems(
-    name: str, sizes: Sizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool
+    name: str, sizes: Sizes, vocabulary_size: int, feature_dims: Mapping[str, int], history: bool, concepts: bool
 ) -> Iterator[str]:
     if name not in SIZES:
         yield f"not known ({', '.join(SIZES)})"
@@ -88,6 +90,8 @@ def _problems(
         yield f"sizes must be {SIZES[name].__name__}, not {type(sizes).__name__}"
     if history and not SIZES[name].takes_history:
         yield "it has no encoder for the dialog so far: give `history: false`"
+    if concepts and not SIZES[name].attends_concepts:
+        yield "it attends over no concept words"
     if not feature_dims and not SIZES[name].takes_question:
         yield "it sees features alone: give at least one"
     if not feature_dims and SIZES[name].can != "generate":

@@ -39,11 +39,13 @@ class Sizes(Section):
     can: what the network can do, which a system's task asks for.
     takes_history: whether the network has an encoder for the dialog so far; without, a system needs `history: false`.
     takes_question: whether it reads the question and the description in front of it; without, it sees features alone.
+    attends_concepts: whether words that were detected in the video can be one of its modalities.
     """
 
     can: ClassVar[Ability] = "generate"
     takes_history: ClassVar[bool] = True
     takes_question: ClassVar[bool] = True
+    attends_concepts: ClassVar[bool] = False
 
     standardise: bool = Field(
         False, description="features less the training videos' mean, over their deviation (the paper does not say)"
@@ -71,6 +73,8 @@ class GeneratorSizes(Sizes):
 
 class AttentionSizes(GeneratorSizes):
     """The attention network of the student-teacher paper (section 4)."""
+
+    attends_concepts: ClassVar[bool] = True
 
     embedding: int = Field(200, gt=0, le=WIDEST, description="word embedding of question, history and decoder")
     question_hidden: int = Field(256, gt=0, le=WIDEST, description="question BLSTM, units per direction")
