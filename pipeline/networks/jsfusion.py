@@ -134,7 +134,12 @@ class _JSFusion(nn.Module):
         widths = (width, *sizes.readout, top)
         self.readout = nn.Sequential(*(Dense(*pair) for pair in pairwise(widths)))
 
-    def videos(self, features: Mapping[str, FeatureSequences], count: int | None = None) -> Encoded:
+    def videos(
+        self,
+        features: Mapping[str, FeatureSequences],
+        count: int | None = None,
+        concepts: Sequences | None = None,  # noqa: ARG002, it reads none
+    ) -> Encoded:
         """Features side by side on one clock, D1v of every step."""
         if not features:
             # Videos of which nothing is shown: one of their features, without a step.

@@ -7,7 +7,7 @@ single entries.
 300
 >>> {name: sizes.takes_history for name, sizes in SIZES.items()}
 {'attention': True, 'naive_fusion': True, 'hierarchical': False, 'captioner': False, 'jsfusion': False, \
-'jsfusion_fill': False}
+'jsfusion_fill': False, 'tracing': False, 'temporal': False}
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,58 +17,17 @@ from pydantic import Field, model_validator
 
 from pipeline import packages
 from pipeline.names import Name
-from pipeline.section import Section
+from pipeline.networks.concept_sizes import DetectorSizes, TemporalSizes, TracingSizes
+from pipeline.networks.sizing import DEEPEST, LONGEST, WIDEST, Ability, GeneratorSizes, Sizes, Width
 
 if TYPE_CHECKING:
     from pipeline.networks.base import Generator
 
-WIDEST = 65_536
-"""Units of a layer."""
-DEEPEST = 100
-"""Layers on one another."""
-LONGEST = 10_000
-"""Steps of a video, words of a sentence."""
-Width = Annotated[int, Field(gt=0, le=WIDEST)]
-Ability = Literal["generate", "match", "fill"]
-"""To say something word by word; to score how well a sentence and a video fit; to name a missing word."""
-
-
-class Sizes(Section):
-    """Base of every network's sizes: immutable, unknown keys refused.
-
-    can: what the network can do, which a system's task asks for.
-    takes_history: whether the network has an encoder for the dialog so far; without, a system needs `history: false`.
-    takes_question: whether it reads the question and the description in front of it; without, it sees features alone.
-    attends_concepts: whether words that were detected in the video can be one of its modalities.
-    """
-
-    can: ClassVar[Ability] = "generate"
-    takes_history: ClassVar[bool] = True
-    takes_question: ClassVar[bool] = True
-    attends_concepts: ClassVar[bool] = False
-
-    standardise: bool = Field(
-        False, description="features less the training videos' mean, over their deviation (the paper does not say)"
-    )
-
-    @property
-    def context_size(self) -> int:
-        """G, the size of the context vector, which teacher and student must have alike to be compared."""
-        raise NotImplementedError
-
-    def of_features(self, features: Iterable[str]) -> Self:  # noqa: ARG002, those with a size a feature read it
-        """Sizes that build the same network of ``features``, with nothing said of other features."""
-        return self
-
-
-class GeneratorSizes(Sizes):
-    """Sizes of networks that say something word by word."""
-
-    tie_weights: bool = Field(
-        False,
-        description="the output layer's weights are the decoder's embedding, behind a linear layer where widths differ",
-    )
-    share_embeddings: bool = Field(False, description="question, history and decoder share one embedding")
+__all__ = [
+    "DEEPEST", "LONGEST", "SIZES", "WIDEST", "Ability", "AttentionSizes", "CaptionerSizes", "DetectorSizes",
+    "GeneratorSizes", "HierarchicalSizes", "JSFusionFillSizes", "JSFusionSizes", "NaiveFusionSizes", "PackageSizes",
+    "Sizes", "TemporalSizes", "TracingSizes", "Width",
+]  # fmt: skip
 
 
 class AttentionSizes(GeneratorSizes):
@@ -263,6 +222,8 @@ _OWN: dict[str, type[Sizes]] = {
     "captioner": CaptionerSizes,
     "jsfusion": JSFusionSizes,
     "jsfusion_fill": JSFusionFillSizes,
+    "tracing": TracingSizes,
+    "temporal": TemporalSizes,
 }
 SIZES: dict[str, type[Sizes]] = {**_OWN, **packages.brought(packages.NETWORKS, _OWN, PackageSizes)}
 """By the network's name."""
