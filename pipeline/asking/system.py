@@ -19,6 +19,7 @@ from pipeline.systems.answering import load_answering
 from pipeline.systems.info import Measured, read_info
 from pipeline.systems.system import INFO, WORDS, LoadedSystem
 from pipeline.texts.typed import Number, read_typed
+from pipeline.vocabulary.concepts import read_words
 from pipeline.vocabulary.words import Vocabulary
 
 DECIDES = "CIDEr"
@@ -101,7 +102,7 @@ def _open(config: Config, chosen: str, device: torch.device) -> Answerer:
     folder = Layout(config.results).model(config.trained(chosen)[0])
     if not (folder / INFO).is_file():
         raise UserError(_untrained(config, f"{folder}: {chosen} has no trained model there"))
-    vocabulary = Vocabulary.read(folder / WORDS)
+    vocabulary = read_words(folder / WORDS)
     system = load_answering(config, chosen, vocabulary, device)
     features = tuple(feature for feature in system.info["feature_dims"] if feature not in entry.without)
     told = entry.told("test")

@@ -15,6 +15,7 @@ from pipeline.config.starts import Start
 LOSSES: dict[str, tuple[str, ...]] = {
     "lambda_context": ("st_context", "joint"),
     "lambda_representation": ("rep", "rep_ce"),
+    "lambda_concepts": ("concepts",),
     "margin": ("ranking",),
     "l2": ("ranking", "blank"),
     "label_smoothing": ("ce", "joint", "rep_ce"),
@@ -151,3 +152,9 @@ def _network(config: Config, name: str) -> dict[str, Any]:
         "features": list(system.features),
         **system.made_of(),
     }
+
+
+def concept_values(config: Config) -> dict[str, Any]:
+    """Settings that the concept words depend on beside the training dialogs and the vocabulary."""
+    values = config.concepts.model_dump(mode="json")
+    return {"concepts": {**values, **{key: sorted(set(values[key])) for key in ("texts", "classes", "leave_out")}}}

@@ -7,3 +7,5 @@ CHOSEN = ("accuracy", *RECALLS, "mean rank", "MRR")
 """Of candidate answers."""
 RETRIEVED = (*RECALLS, "median rank", "mean rank", "MRR")
 """Of videos."""
+DETECTED = ("precision", "recall", "F1", "mAP")
+"""Of concept words, k a video."""

@@ -7,12 +7,13 @@ from pipeline.tasks.answer import Answer
 from pipeline.tasks.base import Task
 from pipeline.tasks.choose import Choose
 from pipeline.tasks.describe import Describe
+from pipeline.tasks.detect import Detect
 from pipeline.tasks.retrieve import Retrieve
 
 if TYPE_CHECKING:
     from pipeline.config import Config
 
-_OWN: dict[str, type[Task]] = {task.name: task for task in (Answer, Describe, Choose, Retrieve)}
+_OWN: dict[str, type[Task]] = {task.name: task for task in (Answer, Describe, Choose, Retrieve, Detect)}
 TASKS: dict[str, Task] = {
     name: task() for name, task in {**_OWN, **packages.brought(packages.TASKS, _OWN, Task)}.items()
 }
