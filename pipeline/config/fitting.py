@@ -31,6 +31,9 @@ def check(config: "Config") -> None:
         _check_loss(config, name, system)
     _check_order(config)
     _known("matching.run", config.matching.run, config.systems, "systems")
+    for name in config.matching.run:
+        if config.systems[name].describes:
+            raise ValueError(f"matching.run: {name!r} describes videos, which has no table there; name it in run")
     for name in (*config.run, *config.matching.run):
         _check_without(config, name)
         _check_readings(config, name)

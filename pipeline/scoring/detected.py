@@ -54,7 +54,7 @@ def _score(path: Path, true: Mapping[str, set[str]], references: Path, resamples
     for name in (ALL, *sorted(set(classes.values()))):
         own = {word for word, word_class in classes.items() if name in (ALL, word_class)}
         pairs = [([word for word, _ in content["concepts"][video]], true[video]) for video in videos]
-        values, base = counted(pairs, own), counted([(frequent, words) for _, words in pairs], own)
+        values, base = counted(pairs, own, k), counted([(frequent, words) for _, words in pairs], own, k)
         found[name] = {
             "metrics": _named(measure(values.sum(0))),
             "intervals": intervals(values, resamples),
@@ -78,14 +78,14 @@ def _score(path: Path, true: Mapping[str, set[str]], references: Path, resamples
     }
 
 
-def counted(pairs: Sequence[tuple[Sequence[str], set[str]]], words: set[str]) -> Array:
+def counted(pairs: Sequence[tuple[Sequence[str], set[str]]], words: set[str], k: int) -> Array:
     """(N, 5) of each video: its words that were written, that are true, both; its average precision; 1 if any is true.
 
-    pairs: the words written of a video, the best first, and those of its texts; only ``words`` count. The average
-    precision is over the words written: the mean, over as many of the video's as could have been among them, of the
-    share of right words up to each that was found; of a video without any it is 0.
+    pairs: the ``k`` words written of a video, the best first, and those of its texts; only ``words`` count. The average
+    precision at k: the mean, over as many of the video's as k words can hold, of the share of right words up to each
+    that was found; of a video without any it is 0.
 
-    >>> counted([(["red", "ball", "big"], {"big", "red", "sky"})], {"red", "ball", "big", "sky"})
+    >>> counted([(["red", "ball", "big"], {"big", "red", "sky"})], {"red", "ball", "big", "sky"}, 3)
     array([[3.        , 3.        , 2.        , 0.55555556, 1.        ]])
     """
     rows = []
@@ -93,7 +93,7 @@ def counted(pairs: Sequence[tuple[Sequence[str], set[str]]], words: set[str]) ->
         given, own = [word for word in written if word in words], texts & words
         hits = np.array([word in own for word in given], np.float64)
         precision = float((hits * hits.cumsum() / np.arange(1, len(hits) + 1)).sum())
-        most = min(len(own), len(given))
+        most = min(len(own), k)
         rows.append([len(given), len(own), hits.sum(), precision / most if most else 0.0, float(bool(own))])
     return np.array(rows)
 
