@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import torch
 from torch import Tensor
@@ -73,7 +74,7 @@ def detect(config: Config, name: str, split: str, k: int, fold: Fold | None) -> 
         "system": opened.made_by(config),
         "tagger": opened.vocabulary.tagger,
         "k": k,
-        "vocabulary": [each._asdict() for each in opened.vocabulary.concepts],
+        "vocabulary": [asdict(each) for each in opened.vocabulary.concepts],
         "concepts": {video: [[word, round(p, 6)] for word, p in found[video]] for video in videos},
     }
     write_json(layout.answers(name, split), content)

@@ -55,8 +55,9 @@ def _check_order(config: "Config") -> None:
     name, other = circle[0], circle[1 % len(circle)]
     system = config.systems[name]
     start = None if system.init_from is None else system.init_from.system
-    words = [] if system.shown() is None else [read.system for read in system.shown().readings("training")]
-    otherwise = "concepts.system" if other in words else "description.train.system"
+    words = system.shown()
+    read = [] if words is None else [reading.system for reading in words.readings("training")]
+    otherwise = "concepts.system" if other in read else "description.train.system"
     key = {start: "init_from.system", system.teacher: "teacher"}.get(other, otherwise)
     raise ValueError(f"systems.{name}.{key}: its training would wait for itself ({listed([*circle, name])})")
 

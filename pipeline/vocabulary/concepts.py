@@ -6,8 +6,9 @@ Question Answering" (CVPR 2017, section 3): the most frequent nouns, verbs and a
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
@@ -28,7 +29,8 @@ ORDER = ("noun", "verb", "adjective", "adverb")
 """Of equally frequent classes of a word the first one counts."""
 
 
-class Concept(NamedTuple):
+@dataclass(frozen=True)
+class Concept:
     """A concept word: its class, how often it has a class that was asked for, in the texts of how many videos."""
 
     word: str
@@ -74,7 +76,7 @@ class Concepts(Vocabulary):
 
     def write(self, path: Path) -> None:
         """Write as JSON, atomically."""
-        concepts = [each._asdict() for each in self.concepts]
+        concepts = [asdict(each) for each in self.concepts]
         write_json(path, {"type": TYPE, "hash": self.hash, "tagger": self.tagger, "concepts": concepts})
 
     @classmethod
@@ -96,7 +98,7 @@ class Concepts(Vocabulary):
 
 
 def _known(concept: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: concept[key] for key in Concept._fields}
+    return {item.name: concept[item.name] for item in fields(Concept)}
 
 
 def texts(dialog: Dialog, kind: About) -> list[str]:
@@ -127,7 +129,7 @@ def choose(
                 seen.add(word)
         videos.update(seen)
     found = [
-        Concept(word, max(ORDER, key=lambda each, of=of: of[each]), of.total(), videos[word])
+        Concept(word, _class(of), of.total(), videos[word])
         for word, of in counts.items()
         if of.total() >= settings.min_count
     ]
@@ -139,6 +141,11 @@ def choose(
         )
     found.sort(key=lambda each: (-each.count, each.word))
     return Concepts(found[: settings.count], tagger())
+
+
+def _class(counts: Counter[str]) -> str:
+    """The most frequent class."""
+    return max(ORDER, key=lambda each: counts[each])
 
 
 def _classed(dialog: Dialog, settings: ConceptWords) -> Iterator[tuple[str, str]]:
