@@ -21,6 +21,8 @@ from pydantic import Field, TypeAdapter
 from pipeline.config.base import MOST_ENTRIES, Folds, entries, mapping, number
 from pipeline.section import Section
 
+ANSWER = "answer"
+"""The task of an entry that names none."""
 FOLDS = 5
 """Parts of the training videos where `folds` is not given."""
 _FOLDS = TypeAdapter(Folds)
@@ -47,6 +49,8 @@ def with_folds(values: dict[str, Any]) -> dict[str, Any]:
         writer, folds = told.get("system"), number(_FOLDS, told.get("folds", FOLDS))
         if told.get("in_sample") or not isinstance(writer, str | int) or writer not in systems or folds is None:
             continue
+        if systems[writer].get("task", ANSWER) == ANSWER:
+            continue  # It writes about no video unasked: validation says so.
         for part in range(1, folds + 1):
             name, fold = fold_name(str(writer), part, folds), {"number": part, "of": folds}
             if name in systems and systems[name].get("fold") != fold:

@@ -19,11 +19,11 @@ from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary, in_dat
 from pipeline.config.distilled import Distillation, with_distillation
 from pipeline.config.features import Feature, FrameFeature, Media
 from pipeline.config.fitting import check
-from pipeline.config.folds import with_folds
+from pipeline.config.folds import ANSWER, with_folds
 from pipeline.config.matching import Matching
 from pipeline.config.needs import needed, read_at_test
 from pipeline.config.seeds import with_seeds
-from pipeline.config.systems import ANSWER, SizesOfOne, System, check_sizes
+from pipeline.config.systems import SizesOfOne, System, check_sizes
 from pipeline.config.training import Training
 from pipeline.names import MadePlace, Name, Place, check_apart, shortened
 from pipeline.networks.sizes import SIZES, Sizes

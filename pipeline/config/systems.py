@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 from pipeline.config.answers import Answers
 from pipeline.config.base import TEST_SETS, Folds, Overrides, Seeds, TestSet
 from pipeline.config.concepts import DetectedBy
-from pipeline.config.folds import FOLDS
+from pipeline.config.folds import ANSWER, FOLDS
 from pipeline.config.readings import Reading, unseen
 from pipeline.config.starts import InitFrom
 from pipeline.config.training import Training
@@ -80,8 +80,6 @@ class SystemDescription(Section):
 
 CONCEPTS = "concepts"
 """What `without` calls the words that a detector has found."""
-ANSWER = "answer"
-"""The task of an entry that names none."""
 
 
 def check_sizes(network: str, sizes: dict[str, Any], *place: str) -> None:

@@ -21,7 +21,7 @@ from pipeline.config.dependence import (
     training_values,
 )
 from pipeline.config.features import Limits
-from pipeline.config.systems import ANSWER
+from pipeline.config.folds import ANSWER
 from pipeline.plan.files import Files
 from pipeline.plan.jobs import Jobs
 from pipeline.plan.pretraining import pretraining
