@@ -4,7 +4,7 @@
 ('generate', False)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -29,11 +29,13 @@ class Sizes(Section):
     can: what the network can do, which a system's task asks for.
     takes_history: whether the network has an encoder for the dialog so far; without, a system needs `history: false`.
     takes_question: whether it reads the question and the description in front of it; without, it sees features alone.
+    attends_concepts: whether words that were detected in a video can be one of its modalities, where a system asks.
     """
 
     can: ClassVar[Ability] = "generate"
     takes_history: ClassVar[bool] = True
     takes_question: ClassVar[bool] = True
+    attends_concepts: ClassVar[bool] = False
 
     standardise: bool = Field(
         False, description="features less the training videos' mean, over their deviation (the paper does not say)"
@@ -41,8 +43,12 @@ class Sizes(Section):
 
     @property
     def takes_concepts(self) -> bool:
-        """Whether the network reads concept words of each video, which it then cannot do without."""
+        """Whether the network is built to read concept words of each video."""
         return False
+
+    def misfits(self, feature_dims: Mapping[str, int]) -> Iterator[str]:  # noqa: ARG002, those of maps read it
+        """What keeps a network of these sizes from reading features of these dimensions, a line each."""
+        return iter(())
 
     @property
     def context_size(self) -> int:
