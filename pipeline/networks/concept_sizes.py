@@ -1,4 +1,4 @@
-"""Sizes of the networks that detect concept words, without torch.
+"""Sizes of the networks that detect concept words, and of those that attend to them (CT-SAN), without torch.
 
 The defaults are those of Yu, Ko, Choi and Kim, "End-to-end Concept Word Detection for Video Captioning, Retrieval, and
 Question Answering" (CVPR 2017), or a choice where it gives none (docs/systems.md).
@@ -15,7 +15,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from pipeline.networks.sizing import LONGEST, Ability, Sizes, Width
+from pipeline.networks.sizing import DEEPEST, LONGEST, Ability, GeneratorSizes, Sizes, Width
 
 Side = Annotated[int, Field(gt=0, le=1_000)]
 Grid = tuple[Side, Side]
@@ -81,3 +81,63 @@ class TemporalSizes(DetectorSizes):
     attention: Width = Field(128, description="hidden units of the attention over steps")
     heads: Width = Field(4, description="attentions, side by side: a concept may show where others do not")
     dropout: float = Field(0.2, ge=0, lt=1, description="on projected steps and before the scores")
+
+
+class SemanticSizes(Sizes):
+    """What the networks of CT-SAN have in common; `semantic: false` is the paper's Base-SAN."""
+
+    takes_history: ClassVar[bool] = False
+    takes_question: ClassVar[bool] = False
+    attends_concepts: ClassVar[bool] = True
+
+    embedding: Width = Field(300, description="word embedding, the concept words' too")
+    width: Width = Field(500, description="of a reduced map or projected step, and units of every LSTM")
+    layers: int = Field(2, gt=0, le=DEEPEST, description="layers of the LSTM over words, with layer normalisation")
+    steps: int = Field(40, gt=0, le=LONGEST, description="steps of a video at most; a longer one is thinned out evenly")
+    grid: Grid | None = Field(
+        None, description="rows and columns of the features' maps; null: each step is a vector, and projected"
+    )
+    pool: bool = Field(True, description="whether maps are first halved, 2 x 2 cells by their maximum")
+    semantic: bool = Field(True, description="whether it attends to concept words (false: Base-SAN)")
+    lambda_semantic: float = Field(1e-3, ge=0, description="weight of the attentions' regulariser in the loss")
+    dropout: float = Field(0.2, ge=0, lt=1, description="on embeddings and after each layer of the LSTM over words")
+
+    @property
+    def takes_concepts(self) -> bool:
+        """With semantic attention."""
+        return self.semantic
+
+    @property
+    def context_size(self) -> int:
+        """G."""
+        return self.width
+
+    def misfits(self, feature_dims: Mapping[str, int]) -> Iterator[str]:
+        """What keeps features from being maps of the grid, where there is one."""
+        return iter(()) if self.grid is None else misfits(self.grid, feature_dims)
+
+
+class CTSANSizes(SemanticSizes, GeneratorSizes):
+    """CT-SAN describing a video."""
+
+
+class CTSANFillSizes(SemanticSizes):
+    """CT-SAN naming the word at a blank."""
+
+    can: ClassVar[Ability] = "fill"
+
+    words: int = Field(40, gt=0, le=LONGEST, description="words of a sentence at most: of a longer one the last")
+
+
+class CTSANChooseSizes(CTSANFillSizes):
+    """CT-SAN scoring sentences, each read in the light of the video."""
+
+    can: ClassVar[Ability] = "match"
+
+
+class CTSANFindSizes(CTSANChooseSizes):
+    """CT-SAN scoring sentences by compact bilinear pooling of sentence and video."""
+
+    sketch: Width = Field(8000, description="values of the pooled product")
+    hidden: Width = Field(1500, description="units of the maxout layer behind it")
+    pieces: int = Field(2, gt=1, le=100, description="linear maps of which each unit is the maximum")

@@ -7,7 +7,8 @@ single entries.
 300
 >>> {name: sizes.takes_history for name, sizes in SIZES.items()}
 {'attention': True, 'naive_fusion': True, 'hierarchical': False, 'captioner': False, 'jsfusion': False, \
-'jsfusion_fill': False, 'tracing': False, 'temporal': False}
+'jsfusion_fill': False, 'tracing': False, 'temporal': False, 'ct_san': False, 'ct_san_fill': False, \
+'ct_san_choose': False, 'ct_san_find': False}
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,16 +18,26 @@ from pydantic import Field, model_validator
 
 from pipeline import packages
 from pipeline.names import Name
-from pipeline.networks.concept_sizes import DetectorSizes, TemporalSizes, TracingSizes
+from pipeline.networks.concept_sizes import (
+    CTSANChooseSizes,
+    CTSANFillSizes,
+    CTSANFindSizes,
+    CTSANSizes,
+    DetectorSizes,
+    SemanticSizes,
+    TemporalSizes,
+    TracingSizes,
+)
 from pipeline.networks.sizing import DEEPEST, LONGEST, WIDEST, Ability, GeneratorSizes, Sizes, Width
 
 if TYPE_CHECKING:
     from pipeline.networks.base import Generator
 
 __all__ = [
-    "DEEPEST", "LONGEST", "SIZES", "WIDEST", "Ability", "AttentionSizes", "CaptionerSizes", "DetectorSizes",
-    "GeneratorSizes", "HierarchicalSizes", "JSFusionFillSizes", "JSFusionSizes", "NaiveFusionSizes", "PackageSizes",
-    "Sizes", "TemporalSizes", "TracingSizes", "Width",
+    "DEEPEST", "LONGEST", "SIZES", "WIDEST", "Ability", "AttentionSizes", "CTSANChooseSizes", "CTSANFillSizes",
+    "CTSANFindSizes", "CTSANSizes", "CaptionerSizes", "DetectorSizes", "GeneratorSizes", "HierarchicalSizes",
+    "JSFusionFillSizes", "JSFusionSizes", "NaiveFusionSizes", "PackageSizes", "SemanticSizes", "Sizes",
+    "TemporalSizes", "TracingSizes", "Width",
 ]  # fmt: skip
 
 
@@ -224,6 +235,10 @@ _OWN: dict[str, type[Sizes]] = {
     "jsfusion_fill": JSFusionFillSizes,
     "tracing": TracingSizes,
     "temporal": TemporalSizes,
+    "ct_san": CTSANSizes,
+    "ct_san_fill": CTSANFillSizes,
+    "ct_san_choose": CTSANChooseSizes,
+    "ct_san_find": CTSANFindSizes,
 }
 SIZES: dict[str, type[Sizes]] = {**_OWN, **packages.brought(packages.NETWORKS, _OWN, PackageSizes)}
 """By the network's name."""

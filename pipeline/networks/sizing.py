@@ -4,7 +4,7 @@
 ('generate', False)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -43,8 +43,12 @@ class Sizes(Section):
 
     @property
     def takes_concepts(self) -> bool:
-        """Whether the network reads concept words of each video, which it then cannot do without."""
+        """Whether the network is built to read concept words of each video."""
         return False
+
+    def misfits(self, feature_dims: Mapping[str, int]) -> Iterator[str]:  # noqa: ARG002, those of maps read it
+        """What keeps a network of these sizes from reading features of these dimensions, a line each."""
+        return iter(())
 
     @property
     def context_size(self) -> int:
