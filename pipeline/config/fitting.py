@@ -101,10 +101,17 @@ def _check_inputs(config: "Config", name: str) -> None:
     if trained.asked and not kind.takes_question:
         raise ValueError(f"systems.{name}.network: {trained.network} reads no question: it goes with task: describe")
     words = trained.shown()
-    if words is not None and words.place == "modality" and not kind.attends_concepts:
+    attended = words is not None and words.place == "modality"
+    reads = config.sizes(model).takes_concepts
+    if attended and not (reads or kind.attends_concepts):
         able = listed(each for each, sizes in SIZES.items() if sizes.attends_concepts)
         raise ValueError(
             f"systems.{name}.concepts.place: {trained.network} attends to no concept words ({able} does); give question"
+        )
+    if reads and not attended:
+        raise ValueError(
+            f"systems.{name}.network: {trained.network} reads concept words, and the entry shows it none; give "
+            "concepts {system: a detector}, or sizes {semantic: false}"
         )
 
 
