@@ -132,6 +132,27 @@ def vocabulary(
 
 
 @app.command()
+def concepts(
+    training: Annotated[Path, typer.Option(help="Canonical training dialogs.")],
+    vocabulary: Annotated[Path, typer.Option(help="Words that networks know: concept words are among them.")],
+    out: Out,
+    config: Configuration = DEFAULT,
+) -> None:
+    """Find the concept words: the most frequent nouns, verbs and adjectives of the texts that `concepts` names (JSON).
+
+    Each with its class, how often it stands there, and in the texts of how many videos.
+    """
+    from pipeline.corpus.dialogs import read_dialogs
+    from pipeline.progress import log
+    from pipeline.vocabulary.concepts import choose
+    from pipeline.vocabulary.words import Vocabulary
+
+    found = choose(read_dialogs(training), Vocabulary.read(vocabulary), load(config).concepts, str(training))
+    found.write(out)
+    log(f"{out}: {len(found)} concept words, classes by {found.tagger}")
+
+
+@app.command()
 def train(
     system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
     config: Configuration = DEFAULT,

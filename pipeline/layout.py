@@ -78,6 +78,11 @@ class Layout:
         return self.root / "vocabulary.json"
 
     @property
+    def concepts(self) -> Path:
+        """The concept words that detectors look for."""
+        return self.root / "concepts.json"
+
+    @property
     def scene_captions(self) -> Path:
         """Captions of further generated scenes."""
         return self.scenes / "captions.json"

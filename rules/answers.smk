@@ -9,7 +9,7 @@ rule answers:
 rule answer:
     input:
         dialogs=LAYOUT.dialogs("{test_set}"),
-        vocabulary=LAYOUT.vocabulary,
+        vocabulary=system_words,
         features=system_features,
         model=trained_model,
         given=files_for_answering,
@@ -47,7 +47,7 @@ if PLAN.explained is not None:
         input:
             dialogs=LAYOUT.dialogs(PLAN.explained[1]),
             answers=answer_files([PLAN.explained]),
-            vocabulary=LAYOUT.vocabulary,
+            vocabulary=system_words,
             features=feature_files(PLAN.system_features(PLAN.explained[0])),
             model=model_files(PLAN.config.members(PLAN.explained[0])),
         output:

@@ -230,6 +230,11 @@ def system_features(wildcards):
     return feature_files(PLAN.system_features(wildcards.system))
 
 
+# The words that a system's network is made for: a detector knows concept words alone.
+def system_words(wildcards):
+    return PLAN.words(wildcards.system)
+
+
 def teacher_model(wildcards):
     teacher = PLAN.config.systems[wildcards.system].teacher
     return [] if teacher is None else model_files([teacher])

@@ -11,7 +11,7 @@ rule train:
     input:
         training=LAYOUT.dialogs("training"),
         validation=LAYOUT.dialogs("validation"),
-        vocabulary=LAYOUT.vocabulary,
+        vocabulary=system_words,
         features=system_features,
         teacher=teacher_model,
         start=started_model,

@@ -13,7 +13,7 @@ from pipeline.files import write_json
 from pipeline.layout import Layout
 
 if TYPE_CHECKING:
-    from pipeline.tasks.describe import Fold
+    from pipeline.config.folds import Fold
 
 
 def describe(config: Config, name: str, split: str, fold: "Fold | None") -> None:

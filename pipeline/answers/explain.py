@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.networks.attention import HISTORY, QUESTION
+from pipeline.networks.attention import CONCEPTS, HISTORY, QUESTION
 from pipeline.networks.base import Generator
 from pipeline.networks.inputs import Inputs
 from pipeline.vocabulary import END
@@ -18,6 +18,7 @@ from pipeline.vocabulary.words import Vocabulary
 
 END_WORD = "<eos>"
 NO_HISTORY = "(nothing said before)"
+NO_WORDS = "(no word found)"
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,17 @@ def explanation(
     description: str,
     said: Sequence[str],
     times: Mapping[str, NDArray[np.float64]],
+    concepts: Sequence[str] = (),
 ) -> Explanation:
     """Where ``network`` looks while it says ``answer`` to the one turn in ``inputs``.
 
     description: in front of the question, "" where the network sees none. said: the pairs before, as texts. times: by
-    feature, the centres of its steps' windows, seconds; a feature that is not in it has no step.
+    feature, the centres of its steps' windows, seconds; a feature that is not in it has no step. concepts: the words
+    that were detected in the video.
     """
     found = word_weights(network, inputs, tuple(vocabulary.encode(answer)))
     texts = {QUESTION: (*description.split(), *question.split()), HISTORY: tuple(said) or (NO_HISTORY,)}
+    texts[CONCEPTS] = tuple(concepts) or (NO_WORDS,)
     modalities = []
     for name, weights in found.attention.items():
         steps = texts.get(name)

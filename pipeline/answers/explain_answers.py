@@ -105,7 +105,10 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
             described = dataset.description("model", place)
             answer = answers[dialog.video_id, turn]
             question = dialog.turns[turn].question
-            explained.append(explanation(network, vocabulary, inputs, question, answer, described, said, times))
+            found_words = dataset.words("model", place)
+            explained.append(
+                explanation(network, vocabulary, inputs, question, answer, described, said, times, found_words)
+            )
         clip = read_clip(files[dialog.video_id], config.media)
         found.append(
             {"video": dialog.video_id, "clip": clip_values(clip), "answers": [_explanation(each) for each in explained]}

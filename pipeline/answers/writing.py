@@ -22,7 +22,9 @@ from pipeline.networks.base import Generator, Network
 from pipeline.progress import log, progress
 from pipeline.systems.answering import load_answering
 from pipeline.systems.system import view_of
+from pipeline.tasks.registry import task_of
 from pipeline.versions import STAGES
+from pipeline.vocabulary.concepts import read_words
 from pipeline.vocabulary.words import Vocabulary
 
 Key = tuple[str, int]
@@ -74,7 +76,7 @@ def open_system(config: Config, name: str, test_set: str) -> Opened:
             "both; lower the first"
         )
     layout, device = Layout(config.results), resolve_device(config.device)
-    vocabulary = Vocabulary.read(layout.vocabulary)
+    vocabulary = read_words(task_of(config, name).words(layout))
     system = load_answering(config, name, vocabulary, device)
     view = view_of(config, name, "test", [test_set])
     stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}

@@ -80,20 +80,23 @@ class Conversation:
         return Reply(answer, tuple(unknown), explained)
 
     def _inputs(self, question: str) -> Inputs:
+        batch = self._dataset(question).batch([(0, [len(self.turns)])], with_targets=False)
+        return batch.to(self.device).views["model"]
+
+    def _dataset(self, question: str) -> DialogDataset:
         dialog = Dialog(VIDEO, "", self.description, (*self.turns, Turn(question, UNDISCLOSED)))
-        view = self.answerer.view
-        dataset = DialogDataset([dialog], self.answerer.vocabulary, self.features, {"model": view})
-        return dataset.batch([(0, [len(self.turns)])], with_targets=False).to(self.device).views["model"]
+        return DialogDataset([dialog], self.answerer.vocabulary, self.features, {"model": self.answerer.view})
 
     def _explanation(self, question: str, answer: str, inputs: Inputs) -> Explanation:
-        seen = self.answerer.view
+        seen, dataset = self.answerer.view, self._dataset(question)
         return explanation(
             self.answerer.system.generator,
             self.answerer.vocabulary,
             inputs,
             question,
             answer,
-            self.description if seen.description != "none" else "",
+            dataset.description("model", 0),
             [f"{turn.question} {turn.answer}" for turn in self.turns] if seen.history else (),
             {name: feature.times for name, feature in self.features.items()},
+            dataset.words("model", 0),
         )

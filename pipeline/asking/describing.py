@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from pipeline.answers.search import search
-from pipeline.asking.system import Answerer, open_describer
+from pipeline.asking.detecting import with_words
+from pipeline.asking.system import Answerer, open_describer, open_detector
 from pipeline.asking.video import (
     VIDEO,
     VideoFeature,
@@ -43,11 +44,16 @@ def describe(config: Config, video: Path, system: str | None, count: int) -> Non
     device = resolve_device(config.device)
     check_video(video)
     describer = open_describer(config, system, device)
-    check_features(config, describer.dims)
-    features = video_features(video, config, describer.dims)
+    detector = None if describer.detector is None else open_detector(config, describer.detector, device)
+    dims = {**({} if detector is None else detector.dims), **describer.dims}
+    check_features(config, dims)
+    features = video_features(video, config, dims)
     warn_of_other_settings(config, features)
+    if detector is not None:
+        describer = with_words(describer, {detector.name: detector}, features, device)
     settings = config.answers_of(describer.name)
-    found = sentences(describer, features, settings.model_copy(update={"n_best": max(count, 1)}), device)
+    own = {name: features[name] for name in describer.dims}
+    found = sentences(describer, own, settings.model_copy(update={"n_best": max(count, 1)}), device)
     log(f"{video.name}: described after {time.monotonic() - began:.1f} s")
     for sentence in found[:count]:
         print(f"{sentence.score:.3f}\t" if count > 1 else "", shown(sentence.text), sep="", flush=True)

@@ -10,15 +10,17 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from pipeline.config import TEST_SETS, Config, Description
-from pipeline.config.systems import Manual
-from pipeline.dataset.views import View
+from pipeline.config.systems import CONCEPTS, Manual
+from pipeline.dataset.views import Shown, View
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.systems.answering import load_answering
 from pipeline.systems.info import Measured, read_info
 from pipeline.systems.system import INFO, WORDS, LoadedSystem
+from pipeline.tasks.registry import TASKS
 from pipeline.texts.typed import Number, read_typed
+from pipeline.vocabulary.concepts import read_words
 from pipeline.vocabulary.words import Vocabulary
 
 DECIDES = "CIDEr"
@@ -33,7 +35,10 @@ class _Scored(TypedDict):
 
 @dataclass(frozen=True)
 class Answerer:
-    """A trained system: its network, its words, what it sees at test, and whose description it is told."""
+    """A trained system: its network, its words, what it sees at test, and whose description it is told.
+
+    detector: the system whose concept words it sees; None where it sees none.
+    """
 
     name: str
     label: str
@@ -41,6 +46,7 @@ class Answerer:
     vocabulary: Vocabulary
     view: View
     told: Description
+    detector: str | None = None
 
     @property
     def dims(self) -> dict[str, int]:
@@ -61,7 +67,7 @@ def open_answerer(config: Config, name: str | None, described: bool, device: tor
         raise UserError(f"system {chosen!r} is not in the configuration ({', '.join(config.systems)})")
     entry = config.systems[chosen]
     if not entry.asked:
-        raise UserError(f"--system {chosen}: it describes videos and answers nothing: `avsd describe`")
+        raise UserError(f"--system {chosen}: it answers nothing, it {TASKS[entry.task].does}")
     if described and entry.told("test") == "none":
         others = [other for other in trained_systems(config) if config.systems[other].told("test") != "none"]
         instead = f"choose --system {' or '.join(others)}" if others else "no trained system does"
@@ -78,6 +84,11 @@ def open_describer(config: Config, name: str | None, device: torch.device) -> An
     if not config.systems[chosen].describes:
         raise UserError(f"--system {chosen}: it describes nothing; name one with task: describe")
     return _open(config, chosen, device)
+
+
+def open_detector(config: Config, name: str, device: torch.device) -> Answerer:
+    """The detecting system ``name``. Raises `UserError` where it is not trained."""
+    return _open(config, name, device)
 
 
 def open_finder(config: Config, name: str | None, device: torch.device) -> Answerer:
@@ -101,14 +112,17 @@ def _open(config: Config, chosen: str, device: torch.device) -> Answerer:
     folder = Layout(config.results).model(config.trained(chosen)[0])
     if not (folder / INFO).is_file():
         raise UserError(_untrained(config, f"{folder}: {chosen} has no trained model there"))
-    vocabulary = Vocabulary.read(folder / WORDS)
+    vocabulary = read_words(folder / WORDS)
     system = load_answering(config, chosen, vocabulary, device)
     features = tuple(feature for feature in system.info["feature_dims"] if feature not in entry.without)
     told = entry.told("test")
     # Whatever it is at test, here it is a text: the user's, a file's, or what a describer says of the video.
     description: Manual = "none" if told == "none" else "summary"
-    view = View(features, description, system.info["history"] and "history" not in entry.without, entry.asked)
-    return Answerer(chosen, entry.label, system, vocabulary, view, told)
+    words = None if CONCEPTS in entry.without else config.trained(chosen)[1].shown()
+    # The words are those that the detector finds in the video, then and there.
+    seen = None if words is None else Shown({}, words.k, words.place)
+    view = View(features, description, system.info["history"] and "history" not in entry.without, entry.asked, seen)
+    return Answerer(chosen, entry.label, system, vocabulary, view, told, None if words is None else words.system)
 
 
 def trained_systems(config: Config) -> list[str]:

@@ -18,6 +18,7 @@ LOSSES: dict[str, tuple[str, ...]] = {
     "lambda_representation": ("rep", "rep_ce"),
     "temperature": ("st", "st_context", "joint"),
     "lambda_hard": ("st", "st_context", "joint"),
+    "lambda_concepts": ("concepts",),
     "margin": ("ranking",),
     "l2": ("ranking", "blank"),
     "label_smoothing": ("ce", "joint", "rep_ce"),
@@ -161,3 +162,9 @@ def _network(config: Config, name: str) -> dict[str, Any]:
         "features": list(system.features),
         **system.made_of(),
     }
+
+
+def concept_values(config: Config) -> dict[str, Any]:
+    """Settings that the concept words depend on beside the training dialogs and the vocabulary."""
+    values = config.concepts.model_dump(mode="json")
+    return {"concepts": {**values, **{key: sorted(set(values[key])) for key in ("texts", "classes", "leave_out")}}}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pipeline.config.frame_features import MappedFeature
 from pipeline.config.needs import waiting_for_itself
 from pipeline.config.places import meant
-from pipeline.config.systems import REPRESENTING, DescribedBy, System
+from pipeline.config.systems import CONCEPTS, REPRESENTING, DescribedBy, System
 from pipeline.names import listed
 from pipeline.networks.reserved import can_name_an_input
 from pipeline.networks.sizes import SIZES, CaptionerSizes
@@ -34,9 +34,8 @@ def check(config: "Config") -> None:
     _check_order(config)
     _known("matching.run", config.matching.run, config.systems, "systems")
     for name in config.matching.run:
-        task = config.systems[name].task
-        if config.systems[name].needs == "generate":
-            raise ValueError(f"matching.run: {name!r} compares nothing (task: {task}); name it in run")
+        if config.systems[name].describes:
+            raise ValueError(f"matching.run: {name!r} describes videos, which has no table there; name it in run")
     for name in (*config.run, *config.matching.run):
         _check_without(config, name)
         _check_readings(config, name)
@@ -58,7 +57,10 @@ def _check_order(config: "Config") -> None:
     name, other = circle[0], circle[1 % len(circle)]
     system = config.systems[name]
     start = None if system.init_from is None else system.init_from.system
-    key = {start: "init_from.system", system.teacher: "teacher"}.get(other, "description.train.system")
+    words = system.shown()
+    read = [] if words is None else [reading.system for reading in words.readings("training")]
+    otherwise = "concepts.system" if other in read else "description.train.system"
+    key = {start: "init_from.system", system.teacher: "teacher"}.get(other, otherwise)
     raise ValueError(f"systems.{name}.{key}: its training would wait for itself ({listed([*circle, name])})")
 
 
@@ -100,6 +102,19 @@ def _check_inputs(config: "Config", name: str) -> None:
         raise ValueError(f"systems.{name}.history: {trained.network} has no encoder for the dialog so far")
     if trained.asked and not kind.takes_question:
         raise ValueError(f"systems.{name}.network: {trained.network} reads no question: it goes with task: describe")
+    words = trained.shown()
+    attended = words is not None and words.place == "modality"
+    reads = config.sizes(model).takes_concepts
+    if attended and not (reads or kind.attends_concepts):
+        able = listed(each for each, sizes in SIZES.items() if sizes.attends_concepts)
+        raise ValueError(
+            f"systems.{name}.concepts.place: {trained.network} attends to no concept words ({able} does); give question"
+        )
+    if reads and not attended:
+        raise ValueError(
+            f"systems.{name}.network: {trained.network} reads concept words, and the entry shows it none; give "
+            "concepts {system: a detector}, or sizes {semantic: false}"
+        )
 
 
 def _check_grid(config: "Config", name: str) -> None:
@@ -133,7 +148,7 @@ def _check_loss(config: "Config", name: str, system: System) -> None:
 
 def _check_without(config: "Config", name: str) -> None:
     trained = config.trained(name)[1]
-    inputs = (*trained.features, *(["history"] if trained.asked else []))
+    inputs = (*trained.features, *(["history"] if trained.asked else []), *([CONCEPTS] if trained.shown() else []))
     for lost in config.systems[name].without:
         if lost not in inputs:
             raise ValueError(f"systems.{name}.without: {lost!r} is not an input of the model ({listed(inputs)})")
@@ -150,3 +165,13 @@ def _check_readings(config: "Config", name: str) -> None:
         other = config.systems[told.system]
         if not other.describes or other.model is not None:
             raise ValueError(f"{key}: {told.system!r} does not describe videos; name a system with task: describe")
+    words = config.trained(name)[1].shown()
+    if words is None:
+        return
+    key = f"systems.{config.trained(name)[0]}.concepts"
+    _known(f"{key}.system", [words.system], config.systems, "systems")
+    detector = config.systems[words.system]
+    if not detector.detects or detector.model is not None:
+        raise ValueError(f"{key}.system: {words.system!r} detects no words; name a system with task: detect")
+    if words.k > detector.written:
+        raise ValueError(f"{key}.k: {words.k}, but {words.system!r} writes {detector.written} words (its k)")

@@ -1,4 +1,4 @@
-"""The section `matching`: systems that compare sentences with videos, and what they are tested on."""
+"""The section `matching`: systems beside the run that compare sentences with videos, or read concept words."""
 
 from typing import Annotated
 
@@ -12,9 +12,13 @@ Distractors = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class Matching(Section):
-    """Choosing, retrieving and filling: `snakemake matching` makes these systems beside the run, and tables of them."""
+    """Choosing, retrieving, filling, detecting: `snakemake matching` makes these beside the run, and tables of them."""
 
-    run: tuple[Name, ...] = Field((), description="systems of the tasks choose, retrieve and fill; empty: none")
+    run: tuple[Name, ...] = Field(
+        (),
+        description="systems of the tasks choose, retrieve, fill and detect, and others that are to stand beside those "
+        "that see concept words; empty: none",
+    )
     distractors: Distractors = Field(
         4, description="wrong answers beside the right one, of other dialogs (99 as Visual Dialog has it)"
     )

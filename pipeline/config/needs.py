@@ -4,7 +4,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from pipeline.config.base import LEARNED_FROM
-from pipeline.config.systems import Reading
+from pipeline.config.readings import Reading
+from pipeline.config.systems import CONCEPTS, DescribedBy
 
 if TYPE_CHECKING:
     from pipeline.config.root import Config
@@ -39,7 +40,7 @@ def waiting_for_itself(config: "Config") -> list[str]:
 
 
 def _read(config: "Config", name: str) -> list[str]:
-    """Its teacher, what it starts from, and who describes the videos it learns from, to it or to its teacher."""
+    """Its teacher, what it starts from, and who writes about the videos it learns from, for it or for its teacher."""
     system = config.systems[name]
     start = None if system.init_from is None else system.init_from.system
     read = [other for other in (system.teacher, start) if other is not None]
@@ -53,3 +54,14 @@ def read_in_training(config: "Config", name: str) -> list[Reading]:
     seen = [system, *([] if system.teacher is None else [config.systems[system.teacher]])]
     read = [reading for each in seen for split in LEARNED_FROM for reading in each.readings("train", split)]
     return list(dict.fromkeys(read))
+
+
+def read_at_test(config: "Config", name: str, test_set: str) -> list[Reading]:
+    """What a system reads of what others have written when it writes for a test set.
+
+    One that answers with another's model is told what its own entry says, and shown the words that model learned with.
+    """
+    own, (_, trained) = config.systems[name], config.trained(name)
+    told, words = own.told("test"), trained.shown()
+    read = told.readings(test_set) if isinstance(told, DescribedBy) else []
+    return read if words is None or CONCEPTS in own.without else [*read, *words.readings(test_set)]

@@ -14,17 +14,18 @@ from pydantic import (
 )
 
 from pipeline.config.answers import Answers, Report, Scoring
+from pipeline.config.concepts import ConceptWords
 from pipeline.config.corpus import Captions, Corpus, Dialogs, Vocabulary, in_data_folder
 from pipeline.config.distilled import Distillation, with_distillation
 from pipeline.config.features import Feature
 from pipeline.config.fitting import check
-from pipeline.config.folds import with_folds
+from pipeline.config.folds import ANSWER, with_folds
 from pipeline.config.frame_features import FrameFeature
 from pipeline.config.matching import Matching
 from pipeline.config.media import Media
-from pipeline.config.needs import needed
+from pipeline.config.needs import needed, read_at_test
 from pipeline.config.seeds import with_seeds
-from pipeline.config.systems import ANSWER, SizesOfOne, System, check_sizes
+from pipeline.config.systems import SizesOfOne, System, check_sizes
 from pipeline.config.training import Training
 from pipeline.names import MadePlace, Name, Place, check_apart, shortened
 from pipeline.networks.sizes import SIZES, Sizes
@@ -80,6 +81,7 @@ class Config(Section):
     media: Media = Field(Media(), description="decoding")
     features: dict[Name, Feature] = Field({}, description="feature definitions by name")
     vocabulary: Vocabulary = Field(Vocabulary(), description="words and ids")
+    concepts: ConceptWords = Field(ConceptWords(), description="words that systems with `task: detect` look for")
     networks: dict[Name, SizesOfOne] = Field({}, description="sizes by network, for all systems of it")
     training: Training = Field(Training(), description="the loop")
     systems: dict[Name, Entry] = Field({}, description="systems by name")
@@ -88,7 +90,7 @@ class Config(Section):
     )
     matching: Matching = Field(
         Matching(),
-        description="systems that choose, retrieve and fill, `snakemake matching`, and what they are tested on",
+        description="systems beside the run, `snakemake matching`, and what those that choose are tested on",
     )
     answers: Answers = Field(Answers(), description="beam search")
     scoring: Scoring = Field(Scoring(), description="metrics")
@@ -138,7 +140,7 @@ class Config(Section):
     def descriptions(self) -> frozenset[str]:
         """Description fields whose words are counted: of `vocabulary`, and any that `run`, or what it needs, reads."""
         trained = [self.trained(name)[0] for name in self.run]
-        described = [reading.system for name in self.run for reading in self.systems[name].readings("test", "trial")]
+        described = [reading.system for name in self.run for reading in read_at_test(self, name, "trial")]
         others = [other for name in (*trained, *described) for other in needed(self, name)]
         systems = [self.systems[name] for name in (*self.run, *trained, *described, *others)]
         used: frozenset[str] = frozenset().union(*(system.counted() for system in systems))

@@ -2,33 +2,28 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from pipeline.config.answers import Answers
 from pipeline.config.base import TEST_SETS, Folds, Overrides, Seeds, TestSet
-from pipeline.config.folds import FOLDS, fold_name
+from pipeline.config.concepts import DetectedBy
+from pipeline.config.folds import ANSWER, FOLDS
+from pipeline.config.readings import Reading, unseen
 from pipeline.config.starts import InitFrom
 from pipeline.config.training import Training
 from pipeline.names import Name, Place, Text
 from pipeline.networks.sizes import SIZES, Ability
 from pipeline.section import Section
 
-
-class Reading(NamedTuple):
-    """What a system reads of another one: what that has written for a split."""
-
-    system: str
-    split: str
-
-
 Loss = Literal["ce", "st", "st_context", "joint"]
 """Losses of systems that answer."""
 REPRESENTING = ("rep", "rep_ce")
 """Losses that compare representations; their students start from their teacher where it fits: all but the adaptor."""
-UNTAUGHT = ("ce", "ranking", "blank")
-"""Losses without a teacher: cross entropy of words, the hinge over pairs, cross entropy of the word at a blank."""
+UNTAUGHT = ("ce", "ranking", "blank", "concepts")
+"""Losses without a teacher: cross entropy of words, the hinge over pairs, cross entropy of the word at a blank, and
+binary cross entropies of concept words."""
 Manual = Literal["none", "summary", "caption", "both"]
 """A person's description of the video, or none."""
 
@@ -59,10 +54,7 @@ class DescribedUnseen(DescribedBy):
 
     def readings(self, split: str) -> list[Reading]:
         """What is read: of training videos a part from each of the describers."""
-        if self.in_sample or split != "training":
-            return super().readings(split)
-        names = [fold_name(self.system, number, self.folds) for number in range(1, self.folds + 1)]
-        return [Reading(name, split) for name in names]
+        return unseen(self.system, split, self.folds, self.in_sample)
 
 
 SizesOfOne = Annotated[dict[str, Any], Overrides(*SIZES.values())]
@@ -86,8 +78,8 @@ class SystemDescription(Section):
     test: Manual | File | DescribedBy = Field("none", description="at test, likewise; {system: NAME}: a describer's")
 
 
-ANSWER = "answer"
-"""The task of an entry that names none."""
+CONCEPTS = "concepts"
+"""What `without` calls the words that a detector has found."""
 
 
 def check_sizes(network: str, sizes: dict[str, Any], *place: str) -> None:
@@ -116,6 +108,8 @@ class System(Section):
     """Whether it writes sentences about videos that nobody asked for."""
     finds: ClassVar[bool] = False
     """Whether it tells which video a text is about."""
+    detects: ClassVar[bool] = False
+    """Whether it says which concept words a video shows."""
     needs: ClassVar[Ability] = "generate"
     """What its network must be able to do."""
 
@@ -138,7 +132,7 @@ class System(Section):
         False, description="answer with all seeds of `model` at once: the mean of their probabilities at every word"
     )
     without: tuple[Name, ...] = Field(
-        (), description="inputs taken away at test (features, or `history`): what does the model use them for?"
+        (), description="inputs taken away at test (features, `history`, `concepts`): what does the model use them for?"
     )
     training: Annotated[dict[str, Any], Overrides(Training)] = Field(
         {}, description="overrides of the training section"
@@ -152,14 +146,24 @@ class System(Section):
     seed_of: Name | None = Field(None, description="the entry that this one is a further seed of (written by `seeds`)")
     row: Text | None = Field(None, description="the paper's row it stands beside in the tables; null: report only")
 
+    @property
+    def written(self) -> int:
+        """Concept words that it writes of each video."""
+        return 0
+
     def told(self, when: Literal["train", "test"]) -> Description:  # noqa: ARG002, entries that are told something read it
         """The description that stands in front of what it is asked."""
         return "none"
 
+    def shown(self) -> DetectedBy | None:
+        """Whose concept words its network sees, in training and at test."""
+        return None
+
     def readings(self, when: Literal["train", "test"], split: str) -> list[Reading]:
         """What it reads, of ``split``, that other systems have written."""
-        told = self.told(when)
-        return told.readings(split) if isinstance(told, DescribedBy) else []
+        told, words = self.told(when), self.shown()
+        described = told.readings(split) if isinstance(told, DescribedBy) else []
+        return [*described, *([] if words is None else words.readings(split))]
 
     def looks_back(self) -> bool:
         """Whether it sees the dialog so far."""

@@ -44,6 +44,9 @@ class Training(Section):
         5e-4, ge=0, le=1e6, description="weight of the squared weights, which the losses ranking and blank have besides"
     )
     lambda_representation: float = Field(1.0, ge=0, le=1e6, description="weight of L_rep in the losses rep and rep_ce")
+    lambda_concepts: float = Field(
+        1.0, ge=0, le=1e6, description="weight of L_con, the loss concepts: binary cross entropies of concept words"
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="of the hard targets in training; 0: none")
     average: float = Field(
         0.0,

@@ -12,7 +12,7 @@ from torch import Tensor
 from pipeline.corpus.dialogs import UNDISCLOSED, Dialog
 from pipeline.dataset.batch import Batch
 from pipeline.dataset.features import FeatureReader, Store, missing
-from pipeline.dataset.views import Describer, View
+from pipeline.dataset.views import Describer, View, shown_words
 from pipeline.errors import UserError
 from pipeline.networks.inputs import Inputs
 from pipeline.tensors import Sequences
@@ -51,7 +51,8 @@ class DialogDataset:
     """Dialogs as batches for one or two networks.
 
     views: by role, what each network sees. stores: every feature in the views. missing: by feature, videos without
-    it: they have no step of it; more than ``max_missing`` of all is a `UserError`, as it is for automatic descriptions.
+    it: they have no step of it; more than ``max_missing`` of all is a `UserError`, as it is for automatic descriptions
+    and concept words.
     Texts are tokenised once; features are read when a batch needs them, and ``cache_bytes`` of them kept.
     """
 
@@ -71,6 +72,8 @@ class DialogDataset:
         self.missing = {name: missing(name, stores[name], video_ids, max_missing) for name in names}
         self._readers = {name: FeatureReader(stores[name], cache_bytes // len(names)) for name in names}
         self._describer = Describer(self.views.values(), dialogs, max_missing)
+        shown = {role: view.concepts for role, view in self.views.items() if view.concepts is not None}
+        self._words = {role: shown_words(concepts, dialogs, max_missing) for role, concepts in shown.items()}
         self._vocabulary = vocabulary
         self._tokens: list[_Tokens | None] = [None] * len(dialogs)
 
@@ -87,8 +90,15 @@ class DialogDataset:
         return [len(turn.answer.split()) for turn in self.dialogs[dialog].turns]
 
     def description(self, role: str, dialog: int) -> str:
-        """The text that stands in front of a dialog's questions in the view of ``role``."""
-        return self._describer.text(self.views[role].description, self.dialogs[dialog])
+        """What stands in front of a dialog's questions in the view of ``role``: concept words, a description."""
+        text = self._describer.text(self.views[role].description, self.dialogs[dialog])
+        concepts = self.views[role].concepts
+        in_front = () if concepts is None or concepts.place == "modality" else self.words(role, dialog)
+        return " ".join([*in_front, text]) if in_front else text
+
+    def words(self, role: str, dialog: int) -> Sequence[str]:
+        """The concept words that are shown of a dialog's video in the view of ``role``, the most likely first."""
+        return self._words.get(role, {}).get(self.dialogs[dialog].video_id, ())
 
     def batch(self, picks: Sequence[tuple[int, Sequence[int] | None]], with_targets: bool = True) -> Batch:
         """A batch of ``picks``: a dialog's index and which of its turns, None for all.
@@ -115,15 +125,23 @@ class DialogDataset:
                 history=history if view.history else no_history,
                 features={name: features[name] for name in view.features},
                 dialog=dialog,
+                concepts=self._concepts(role, [index for index, _ in chosen]),
             )
         targets = self._targets(rows, tokens) if with_targets else None
         return Batch(views, targets, tuple((self.dialogs[index].video_id, turn) for index, turn in rows))
+
+    def _concepts(self, role: str, dialogs: Sequence[int]) -> Sequences | None:
+        """(B, K) the concept words that are a modality of the view of ``role``; None where none are."""
+        concepts = self.views[role].concepts
+        if concepts is None or concepts.place == "question":
+            return None
+        return sequences([self._vocabulary.encode(" ".join(self.words(role, index))) for index in dialogs])
 
     def _tokenised(self, index: int) -> _Tokens:
         tokens = self._tokens[index]
         if tokens is None:
             dialog = self.dialogs[index]
-            texts = {role: self._describer.text(view.description, dialog) for role, view in self.views.items()}
+            texts = {role: self.description(role, index) for role in self.views}
             tokens = self._tokens[index] = _Tokens(dialog, self._vocabulary, texts)
         return tokens
 

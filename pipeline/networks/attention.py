@@ -1,7 +1,7 @@
 """The attention network of the student-teacher paper (Hori et al., Interspeech 2019; docs/architecture.md).
 
 Legend: T turns, N rows of a search, B videos, L steps of a modality, W words of all answers, V vocabulary, H decoder
-units, G context vector, K modalities: question, features, history.
+units, G context vector, K modalities: question, features, history, concept words.
 
 >>> from pipeline.tensors import FeatureSequences
 >>> network = AttentionNetwork(AttentionSizes(context=6), 11, {"i3d_rgb": 8}, history=True).eval()
@@ -28,7 +28,7 @@ from torch.nn import functional
 from pipeline.networks.base import Decoded, Generator, Prediction
 from pipeline.networks.inputs import Inputs
 from pipeline.networks.parts.additive import Memory, MultimodalAttention, attend_hypotheses
-from pipeline.networks.parts.encoders import FeatureProjection, HistoryEncoder, Steps, WordEncoder
+from pipeline.networks.parts.encoders import FeatureProjection, HistoryEncoder, Steps, WordEncoder, WordProjection
 from pipeline.networks.parts.lstm import LSTM
 from pipeline.networks.parts.lstm_step import Layer
 from pipeline.networks.parts.packing import Packing
@@ -38,7 +38,7 @@ from pipeline.networks.parts.words import WordScores, bridge, embedding
 from pipeline.networks.sizes import AttentionSizes
 from pipeline.tensors import Sequences, TensorGroup
 
-QUESTION, HISTORY = "question", "history"
+QUESTION, HISTORY, CONCEPTS = "question", "history", "concepts"
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,9 @@ class AttentionNetwork(Generator):
 
     Without a question, as a network that describes a video is (``question``), the features are all its modalities, and
     s_0 is a linear map of the means of their projected steps.
+
+    With ``concepts`` the words that were detected in the video are one more modality: a step each, tanh of a linear map
+    of its embedding, which is the decoder's, as wide as that.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class AttentionNetwork(Generator):
         feature_dims: Mapping[str, int],
         history: bool,
         question: bool = True,
+        concepts: bool = False,
     ) -> None:
         super().__init__()
         self.standard = Standardisation(feature_dims) if sizes.standardise else None
@@ -99,6 +103,9 @@ class AttentionNetwork(Generator):
                 vocabulary_size, words, sizes.history_hidden, sizes.history_layers, True, dropout
             )
             widths[HISTORY] = self.history.outputs
+        self.concepts = WordProjection(sizes.embedding, sizes.embedding) if concepts else None
+        if concepts:
+            widths[CONCEPTS] = sizes.embedding
         self.attention = MultimodalAttention(widths, hidden, sizes.attention, sizes.context)
         self.start_state = nn.Linear(started_from, 2 * sizes.decoder_layers * hidden)
         self.embedding = embedding(vocabulary_size, sizes.embedding, tied) if shared is None else shared
@@ -128,6 +135,11 @@ class AttentionNetwork(Generator):
         if self.history is not None:
             steps, _ = self.history(inputs.pairs, inputs.history)
             memories[HISTORY] = self.attention.remember(HISTORY, steps)
+        if self.concepts is not None:
+            memories[CONCEPTS] = self.attention.nothing(len(inputs.dialog))
+            if inputs.concepts is not None:
+                steps = self.concepts(inputs.concepts, self.embedding, self.dropout)
+                memories[CONCEPTS] = self.attention.remember(CONCEPTS, steps).select(inputs.dialog)
         # The cell adds up over words: it keeps full precision where automatic mixed precision is on.
         start = self.start_state(torch.cat(first, 1)).to(self.attention.score.dtype)
         hidden, cell = start.view(len(start), len(self.decoder.forwards), -1).chunk(2, 2)

@@ -42,11 +42,13 @@ from pipeline.tensors import Sequences, TensorGroup
 class Decoded:
     """Teacher-forced outputs over the W real words, row by row (turn 0's words and its `<eos>`, then turn 1's ...).
 
-    logits: (W, V), before the softmax of eq. 3. context: (W, G), g_i of eq. 7.
+    logits: (W, V), before the softmax of eq. 3. context: (W, G), g_i of eq. 7. penalty: (T,) what a regularised network
+    adds to the loss of each turn's words together, already weighted; None of others.
     """
 
     logits: Tensor
     context: Tensor
+    penalty: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Inputs(TensorGroup):
     history: (T, J) int64 on the host, the pairs before each turn, oldest first, -1 where there are fewer; J may be 0.
     features: by name, (B, L, D): a dialog's video once for all its turns.
     dialog: (T,) int64, the dialog (0..B-1) of each turn.
+    concepts: (B, K) word ids of concepts that each dialog's video shows, most likely first; None where the view has
+        none.
     """
 
     questions: Sequences
@@ -41,3 +43,4 @@ class Inputs(TensorGroup):
     history: Tensor = field(metadata=ON_HOST)
     features: dict[str, FeatureSequences]
     dialog: Tensor
+    concepts: Sequences | None = None

@@ -27,7 +27,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.networks.matching import Filler, Matcher
-from pipeline.networks.parts.alignment import aligned
+from pipeline.networks.parts.alignment import aligned, shown
+from pipeline.networks.parts.cutting import blanks_of, last_words
 from pipeline.networks.parts.dense import Dense
 from pipeline.networks.parts.gated_convolutions import SMALLEST, GatedConvolutions
 from pipeline.networks.parts.lstm import LSTM
@@ -36,7 +37,6 @@ from pipeline.networks.parts.semantic_tensor import SemanticTensor, real_cells
 from pipeline.networks.parts.standard import Standardisation
 from pipeline.networks.sizes import JSFusionFillSizes, JSFusionSizes
 from pipeline.tensors import ON_HOST, FeatureSequences, Sequences, TensorGroup, sent_to
-from pipeline.vocabulary import BLANK
 
 
 @dataclass(frozen=True)
@@ -139,18 +139,18 @@ class _JSFusion(nn.Module):
         widths = (width, *sizes.readout, top)
         self.readout = nn.Sequential(*(Dense(*pair) for pair in pairwise(widths)))
 
-    def videos(self, features: Mapping[str, FeatureSequences], count: int | None = None) -> Encoded:
+    def videos(
+        self,
+        features: Mapping[str, FeatureSequences],
+        count: int | None = None,
+        concepts: Sequences | None = None,  # noqa: ARG002, it reads none
+    ) -> Encoded:
         """Features side by side on one clock, D1v of every step; of a network without features nothing."""
         if self.video is None:
             assert count is not None
             none = self.embedding.weight.new_zeros(count, 1, 0)
             return Encoded(none, torch.ones(count, dtype=torch.int64), none.squeeze(1))
-        if not features:
-            # Videos of which nothing is shown: one of their features, without a step.
-            name, dims = next(iter(self.dims.items()))
-            assert count is not None
-            values = self.embedding.weight.new_zeros(count, 1, dims)
-            features = {name: FeatureSequences(values, torch.zeros(count, dtype=torch.int64))}
+        features = shown(features, self.dims, self.embedding.weight, count or 0)
         scaled = features if self.standard is None else self.standard.scaled(features)
         steps = aligned(scaled, self.dims, self.sizes.steps)
         encoded: Encoded = self.video(steps.values, steps.lengths)
@@ -158,14 +158,13 @@ class _JSFusion(nn.Module):
 
     def texts(self, sentences: Sequences) -> Encoded:
         """D1w of every word. An empty sentence is one `<pad>`."""
-        ids, lengths, _ = self._cut(sentences, torch.zeros(0))
+        ids, lengths, _ = last_words(sentences, self.sizes.words, torch.zeros(0))
         encoded: Encoded = self.text(self.embedding(ids), lengths)
         return encoded
 
     def texts_with_blank(self, sentences: Sequences) -> Encoded:
         """D1w of every word, and of the one at the blank."""
-        blanks = (sentences.ids.cpu() == BLANK).logical_and(_mask(sentences)).int().argmax(1)
-        ids, lengths, blanks = self._cut(sentences, blanks)
+        ids, lengths, blanks = last_words(sentences, self.sizes.words, blanks_of(sentences))
         encoded: Encoded = self.text(self.embedding(ids), lengths, blanks)
         if self.blank_only:
             return Encoded(encoded.blank.unsqueeze(1), torch.ones_like(lengths), encoded.blank)
@@ -193,20 +192,6 @@ class _JSFusion(nn.Module):
             return cells.sum((2, 3)) / counts.unsqueeze(1)
         (real,) = sent_to(cells.device, real_cells(rows, columns, *cells.shape[2:]))
         return cells.masked_fill(~real.unsqueeze(1), -torch.inf).amax((2, 3))
-
-    def _cut(self, sentences: Sequences, blanks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids (S, M), lengths and blanks of sentences cut to their last `words`, but not the blank off."""
-        starts = (sentences.lengths - self.sizes.words).clamp(min=0)
-        if len(blanks):
-            starts = starts.minimum(blanks)
-        lengths = (sentences.lengths - starts).clamp(1, self.sizes.words)
-        longest = int(lengths.max()) if len(lengths) else 1
-        places = starts.unsqueeze(1) + torch.arange(longest)
-        real = places < sentences.lengths.unsqueeze(1)
-        (places, real) = sent_to(sentences.ids.device, places.clamp(max=sentences.ids.shape[1] - 1), real.long())
-        # Chosen, not multiplied: what pads a sentence need be no word.
-        ids = torch.where(real > 0, sentences.ids.gather(1, places), 0)
-        return ids, lengths, blanks - starts if len(blanks) else blanks
 
 
 class JSFusionNetwork(_JSFusion, Matcher):
@@ -256,7 +241,3 @@ class JSFusionFiller(_JSFusion, Filler):
             joined = joined / 2 if self.blank_only else joined
         logits: Tensor = self.output(joined)
         return logits
-
-
-def _mask(sentences: Sequences) -> Tensor:
-    return torch.arange(sentences.ids.shape[1]) < sentences.lengths.unsqueeze(1)

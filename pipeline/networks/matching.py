@@ -20,11 +20,23 @@ torch.Size([4])
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from torch import Tensor
 
 from pipeline.networks.base import Network
 from pipeline.tensors import FeatureSequences, Sequences, TensorGroup
+
+
+class Scored(NamedTuple):
+    """What pairs are scored, and what learning from them costs.
+
+    scores: (P,) of `Matcher.match`, or (P, V) of `Filler.fill`. penalty: (P,) what a regularised network adds to each
+    pair's loss, already weighted; None of others.
+    """
+
+    scores: Tensor
+    penalty: Tensor | None = None
 
 
 class Comparing(Network, ABC):
@@ -35,8 +47,17 @@ class Comparing(Network, ABC):
         """Everything about S sentences that no video changes, a row each."""
 
     @abstractmethod
-    def videos(self, features: Mapping[str, FeatureSequences], count: int | None = None) -> TensorGroup:
-        """Everything about B videos that no sentence changes, a row each. count: B, where every feature is missing."""
+    def videos(
+        self,
+        features: Mapping[str, FeatureSequences],
+        count: int | None = None,
+        concepts: Sequences | None = None,
+    ) -> TensorGroup:
+        """Everything about B videos that no sentence changes, a row each.
+
+        count: B, where every feature is missing. concepts: (B, K) word ids of concepts that each video shows, most
+        likely first, for networks that read them (`Sizes.takes_concepts`).
+        """
 
 
 class Matcher(Comparing):
@@ -45,6 +66,10 @@ class Matcher(Comparing):
     @abstractmethod
     def match(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:
         """Scores (P,) of pairs, the higher the better: row i of ``texts`` with row i of ``videos``."""
+
+    def scored(self, texts: TensorGroup, videos: TensorGroup) -> Scored:
+        """Scores (P,) of `match`, and the penalty of a network that has one."""
+        return Scored(self.match(texts, videos))
 
     @abstractmethod
     def looks(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:
@@ -60,3 +85,7 @@ class Filler(Comparing):
     @abstractmethod
     def fill(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:
         """Scores (P, V) of every word, before the softmax, of row i of ``texts`` beside row i of ``videos``."""
+
+    def scored(self, texts: TensorGroup, videos: TensorGroup) -> Scored:
+        """Scores (P, V) of `fill`, and the penalty of a network that has one."""
+        return Scored(self.fill(texts, videos))

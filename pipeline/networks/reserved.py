@@ -6,7 +6,7 @@ under theirs. A test compares the list with torch.
 
 import re
 
-INPUTS = frozenset({"question", "history"})
+INPUTS = frozenset({"question", "history", "concepts"})
 """Inputs that are no features."""
 TORCH = frozenset((
     "T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "clear",

@@ -7,7 +7,8 @@ single entries.
 300
 >>> {name: sizes.takes_history for name, sizes in SIZES.items()}
 {'attention': True, 'naive_fusion': True, 'hierarchical': False, 'captioner': False, 'jsfusion': False, \
-'jsfusion_fill': False}
+'jsfusion_fill': False, 'tracing': False, 'temporal': False, 'ct_san': False, 'ct_san_fill': False, \
+'ct_san_choose': False, 'ct_san_find': False}
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,63 +18,33 @@ from pydantic import Field, model_validator
 
 from pipeline import packages
 from pipeline.names import Name
-from pipeline.section import Section
+from pipeline.networks.concept_sizes import (
+    CTSANChooseSizes,
+    CTSANFillSizes,
+    CTSANFindSizes,
+    CTSANSizes,
+    DetectorSizes,
+    SemanticSizes,
+    TemporalSizes,
+    TracingSizes,
+)
+from pipeline.networks.sizing import DEEPEST, LONGEST, WIDEST, Ability, GeneratorSizes, Sizes, Width
 
 if TYPE_CHECKING:
     from pipeline.networks.base import Generator
 
-WIDEST = 65_536
-"""Units of a layer."""
-DEEPEST = 100
-"""Layers on one another."""
-LONGEST = 10_000
-"""Steps of a video, words of a sentence."""
-Width = Annotated[int, Field(gt=0, le=WIDEST)]
-Ability = Literal["generate", "match", "fill"]
-"""To say something word by word; to score how well a sentence and a video fit; to name a missing word."""
-
-
-class Sizes(Section):
-    """Base of every network's sizes: immutable, unknown keys refused.
-
-    can: what the network can do, which a system's task asks for.
-    takes_history: whether the network has an encoder for the dialog so far; without, a system needs `history: false`.
-    takes_question: whether it reads the question and the description in front of it; without, it sees features alone.
-
-    A network that looks at places has a field `grid`, the rows and columns of the maps it reads (`parts.maps.as_maps`),
-    which is compared with what is known of its features. To any other a step is a vector, that of a map too.
-    """
-
-    can: ClassVar[Ability] = "generate"
-    takes_history: ClassVar[bool] = True
-    takes_question: ClassVar[bool] = True
-
-    standardise: bool = Field(
-        False, description="features less the training videos' mean, over their deviation (the paper does not say)"
-    )
-
-    @property
-    def context_size(self) -> int:
-        """G, the size of the context vector, which teacher and student must have alike to be compared."""
-        raise NotImplementedError
-
-    def of_features(self, features: Iterable[str]) -> Self:  # noqa: ARG002, those with a size a feature read it
-        """Sizes that build the same network of ``features``, with nothing said of other features."""
-        return self
-
-
-class GeneratorSizes(Sizes):
-    """Sizes of networks that say something word by word."""
-
-    tie_weights: bool = Field(
-        False,
-        description="the output layer's weights are the decoder's embedding, behind a linear layer where widths differ",
-    )
-    share_embeddings: bool = Field(False, description="question, history and decoder share one embedding")
+__all__ = [
+    "DEEPEST", "LONGEST", "SIZES", "WIDEST", "Ability", "AttentionSizes", "CTSANChooseSizes", "CTSANFillSizes",
+    "CTSANFindSizes", "CTSANSizes", "CaptionerSizes", "DetectorSizes", "GeneratorSizes", "HierarchicalSizes",
+    "JSFusionFillSizes", "JSFusionSizes", "NaiveFusionSizes", "PackageSizes", "SemanticSizes", "Sizes",
+    "TemporalSizes", "TracingSizes", "Width",
+]  # fmt: skip
 
 
 class AttentionSizes(GeneratorSizes):
     """The attention network of the student-teacher paper (section 4)."""
+
+    attends_concepts: ClassVar[bool] = True
 
     embedding: int = Field(200, gt=0, le=WIDEST, description="word embedding of question, history and decoder")
     question_hidden: int = Field(256, gt=0, le=WIDEST, description="question BLSTM, units per direction")
@@ -262,6 +233,12 @@ _OWN: dict[str, type[Sizes]] = {
     "captioner": CaptionerSizes,
     "jsfusion": JSFusionSizes,
     "jsfusion_fill": JSFusionFillSizes,
+    "tracing": TracingSizes,
+    "temporal": TemporalSizes,
+    "ct_san": CTSANSizes,
+    "ct_san_fill": CTSANFillSizes,
+    "ct_san_choose": CTSANChooseSizes,
+    "ct_san_find": CTSANFindSizes,
 }
 SIZES: dict[str, type[Sizes]] = {**_OWN, **packages.brought(packages.NETWORKS, _OWN, PackageSizes)}
 """By the network's name."""

@@ -4,8 +4,9 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.config import CHALLENGE, Config, TestSet
-from pipeline.config.needs import needed, read_in_training
-from pipeline.config.systems import Reading
+from pipeline.config.needs import needed, read_at_test, read_in_training
+from pipeline.config.readings import Reading
+from pipeline.config.systems import CONCEPTS
 from pipeline.corpus.sentences import TARGETS, reference_name
 from pipeline.layout import Layout
 from pipeline.tasks.registry import TASKS
@@ -35,7 +36,7 @@ class Jobs:
 
     def read_at_test(self, name: str, test_set: str) -> list[Reading]:
         """What a system reads of what others have written when it writes for a test set."""
-        return self.config.systems[name].readings("test", test_set)
+        return read_at_test(self.config, name, test_set)
 
     @cached_property
     def written(self) -> list[tuple[str, str]]:
@@ -83,6 +84,10 @@ class Jobs:
     def gathered(self) -> list[str]:
         """Features gathered from the user's npy files."""
         return [name for name in self.features if self.config.features[name].npy is not None]
+
+    def words(self, name: str) -> Path:
+        """The file of the words that a system's network is made for."""
+        return TASKS[self.config.systems[name].task].words(self.layout)
 
     def system_features(self, name: str) -> list[str]:
         """Features a trained system's training or answering reads: its own and its teacher's."""
@@ -159,11 +164,11 @@ class Jobs:
 
     @property
     def matching_tables(self) -> list[str]:
-        """Tables of systems that compare sentences with videos: one a task and test set."""
-        compared = [(self.config.systems[name], test_set) for name, test_set in self.answered]
-        return list(
-            dict.fromkeys(f"{entry.task}_{test_set}" for entry, test_set in compared if entry.needs != "generate")
-        )
+        """Tables of systems beside the run, one a task and test set; of those that answer, one with concept words."""
+        entries = [(self.config.systems[name], test_set) for name, test_set in self.answered]
+        compared = [f"{entry.task}_{test_set}" for entry, test_set in entries if entry.needs != "generate"]
+        shown = [f"{CONCEPTS}_{test_set}" for entry, test_set in entries if entry.asked and entry.needs == "generate"]
+        return list(dict.fromkeys([*compared, *shown]))
 
     @property
     def gpu(self) -> int | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.config.dependence import (
     answering_entries,
+    concept_values,
     corpus_values,
     feature_values,
     media_values,
@@ -19,9 +20,10 @@ from pipeline.config.dependence import (
     trained_entry,
     training_values,
 )
+from pipeline.config.folds import ANSWER
 from pipeline.config.media import Limits
-from pipeline.config.systems import ANSWER
 from pipeline.plan.files import Files
+from pipeline.plan.jobs import Jobs
 from pipeline.plan.pretraining import pretraining
 
 MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos", "videos_recursive")
@@ -56,6 +58,10 @@ class Settings(Files):
         said = {**system.kind(), "label": system.label, **system.tested_with()}
         captions = None if system.init_from is None else system.init_from.captions
         return said if captions is None else {**said, "init_from": {"captions": captions}}
+
+    def concept_settings(self) -> str:
+        """For `avsd concepts`: which words are taken."""
+        return _json(concept_values(self.config))
 
     def scene_settings(self) -> str:
         """For `avsd corpus scenes`."""
@@ -131,7 +137,10 @@ class Settings(Files):
         for key, names in (("distillation", config.distilled), ("matching", config.matching.run)):
             if config.run != names:
                 del values[key]
-                _leave_out(values["systems"], set(names) - {*config.run, *self.trained})
+                beside = Jobs(config.model_copy(update={"run": names})).trained
+                _leave_out(values["systems"], {*names, *beside} - {*config.run, *self.trained})
+        if not any(config.systems[name].detects for name in self.trained):
+            del values["concepts"]
         if "distillation" not in values and config.distillation is not None:
             _leave_out(values["features"], set(config.distillation.reduced()) - set(self.features))
         return _json(values)

@@ -1,4 +1,4 @@
-"""`avsd matching`: the tables of systems that choose, retrieve and fill blanks, and a page of them."""
+"""`avsd matching`: tables of systems that choose, retrieve, fill, detect, and read what was detected; their page."""
 
 import hashlib
 from collections import Counter
@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.config import Config
+from pipeline.config.systems import CONCEPTS
 from pipeline.corpus.candidates import read_candidates
 from pipeline.corpus.dialogs import read_dialogs
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
 from pipeline.report import blanks_paper
 from pipeline.report.blanks import fillings
+from pipeline.report.concepts import answered_table, detected_table, words_found
 from pipeline.report.experiment import write_experiment
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
@@ -40,19 +42,27 @@ def write_matching(config: Config) -> None:
     config: that of `plan.matching.beside`.
     """
     page, tables = Layout(config.results).matching, matching_tables(config)
-    write_experiment(config, page, tables, questions=questions(config), fillings=fillings(config))
+    write_experiment(
+        config, page, tables, questions=questions(config), fillings=fillings(config), words=words_found(config)
+    )
 
 
 def matching_tables(config: Config) -> list[FigureTable]:
-    """A table for each task and test set, with what chance, or the commonest word, would reach below the systems."""
+    """A table for each task and test set, with what chance, or the commonest word, would have as its last rows; and one
+    of the systems that answer, with concept words and without.
+    """
     jobs, tables = Jobs(config), []
     for name in jobs.matching_tables:
         task, _, test_set = name.rpartition("_")
+        if task == CONCEPTS:
+            tables.append(answered_table(config, test_set))
+            continue
         systems = [
             system for system, written in jobs.answered if written == test_set and config.systems[system].task == task
         ]
         scores = {system: read_scores(config, system, test_set) for system in systems}
-        tables.append(_table(config, task, test_set, scores))
+        table = detected_table(config, test_set, scores) if task == "detect" else _table(config, task, test_set, scores)
+        tables.append(table)
     return tables
 
 

@@ -50,6 +50,7 @@ class Info(Measured):
     feature_dims: dict[str, Count]
     history: bool
     question: bool = True
+    concepts: bool = False
     vocabulary: _Words
     weights: Hash
 

@@ -18,6 +18,7 @@ from pipeline.layout import Layout
 from pipeline.networks.base import Network
 from pipeline.networks.parts.words import WordScores
 from pipeline.systems.system import WEIGHTS, WORDS, read_weights
+from pipeline.vocabulary.concepts import read_words
 from pipeline.vocabulary.words import Vocabulary
 
 
@@ -81,7 +82,7 @@ def _read(folder: Path) -> tuple[dict[str, Tensor], Vocabulary]:
     for file in (WEIGHTS, WORDS):
         if not (folder / file).is_file():
             raise UserError(f"{folder}: no {file}, so no trained model to start from (init_from)")
-    return read_weights(folder), Vocabulary.read(folder / WORDS)
+    return read_weights(folder), read_words(folder / WORDS)
 
 
 def _by_word(network: nn.Module) -> Iterator[str]:

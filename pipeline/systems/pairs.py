@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pipeline.dataset.pairs import Pairs, Queries
 from pipeline.halving import Halving
-from pipeline.networks.matching import Matcher
+from pipeline.networks.matching import Matcher, Scored
 from pipeline.progress import progress
 from pipeline.tensors import FeatureSequences, Sequences, TensorGroup, full_precision
 
@@ -35,11 +35,17 @@ class Side:
     lengths: Sequence[int]
 
 
-def row_scores(network: Matcher, batch: Pairs) -> Tensor:
-    """Scores (R, L) of a batch's pairs, each sentence and each video encoded once; in full precision."""
+def row_scored(network: Matcher, batch: Pairs) -> Scored:
+    """Scores (R, L) of a batch's pairs in full precision, with their penalties; each side is encoded once."""
     texts, videos = network.texts(batch.texts), network.videos(batch.features, int(batch.video_rows.max()) + 1)
     rows, columns = batch.text_rows.flatten(), batch.video_rows.flatten()
-    return full_precision(network.match(texts.select(rows), videos.select(columns))).view(batch.text_rows.shape)
+    scored = network.scored(texts.select(rows), videos.select(columns))
+    return scored._replace(scores=full_precision(scored.scores).view(batch.text_rows.shape))
+
+
+def row_scores(network: Matcher, batch: Pairs) -> Tensor:
+    """Scores (R, L) of a batch's pairs."""
+    return row_scored(network, batch).scores
 
 
 @torch.no_grad()

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from pipeline.config import Config, network_sizes
 from pipeline.config.dependence import training_values
-from pipeline.config.systems import Manual, System, plain
-from pipeline.dataset.views import View
+from pipeline.config.systems import CONCEPTS, Manual, System, plain
+from pipeline.dataset.views import Shown, View
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_json, write_text
 from pipeline.inert import shown
@@ -64,10 +64,12 @@ def view_of(config: Config, name: str, when: Literal["train", "test"], splits: S
     """
     own, (_, trained) = config.systems[name], config.trained(name)
     if when == "train":
-        return View(trained.features, told(config, trained, "train", splits), trained.looks_back(), trained.asked)
+        description, concepts = told(config, trained, "train", splits), shown_of(config, trained, splits)
+        return View(trained.features, description, trained.looks_back(), trained.asked, concepts)
     features = tuple(feature for feature in trained.features if feature not in own.without)
     description = told(config, own, "test", splits)
-    return View(features, description, trained.looks_back() and "history" not in own.without, trained.asked)
+    concepts = None if CONCEPTS in own.without else shown_of(config, trained, splits)
+    return View(features, description, trained.looks_back() and "history" not in own.without, trained.asked, concepts)
 
 
 def told(
@@ -80,7 +82,17 @@ def told(
     if isinstance(description, Path):
         return (description,)
     layout = Layout(config.results)
-    return tuple(layout.answers(*reading) for split in splits for reading in entry.readings(when, split))
+    return tuple(layout.answers(*reading) for split in splits for reading in description.readings(split))
+
+
+def shown_of(config: Config, entry: System, splits: Sequence[str]) -> Shown | None:
+    """The concept words that the network of an entry sees: files of other systems; None where it sees none."""
+    concepts = entry.shown()
+    if concepts is None:
+        return None
+    layout = Layout(config.results)
+    paths = tuple(layout.answers(*reading) for split in splits for reading in concepts.readings(split))
+    return Shown(paths, concepts.k, concepts.place)
 
 
 def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping[str, int]) -> Network:
@@ -92,8 +104,20 @@ def build(config: Config, name: str, vocabulary_size: int, feature_dims: Mapping
     assert trained.network is not None
     dims = {feature: feature_dims[feature] for feature in trained.features}
     return build_network(
-        trained.network, config.sizes(trained_name), vocabulary_size, dims, trained.looks_back(), trained.asked
+        trained.network,
+        config.sizes(trained_name),
+        vocabulary_size,
+        dims,
+        trained.looks_back(),
+        trained.asked,
+        attends_concepts(trained),
     )
+
+
+def attends_concepts(entry: System) -> bool:
+    """Whether concept words are a modality of the entry's network."""
+    words = entry.shown()
+    return words is not None and words.place == "modality"
 
 
 def parameters(network: torch.nn.Module) -> int:
@@ -170,6 +194,7 @@ def _info(
         "feature_dims": {feature: feature_dims[feature] for feature in system.features},
         "history": system.looks_back(),
         "question": system.asked,
+        "concepts": attends_concepts(system),
         "description": {"train": plain(system.told("train")), "test": plain(system.told("test"))},
         "loss": system.loss,
         "teacher": system.teacher,
@@ -294,7 +319,13 @@ def _described(folder: Path, info: Mapping[str, Any], words: int) -> Network:
     try:
         sizes = network_sizes(info["network"], info["sizes"])
         return build_network(
-            info["network"], sizes, words, info["feature_dims"], info["history"], info.get("question", True)
+            info["network"],
+            sizes,
+            words,
+            info["feature_dims"],
+            info["history"],
+            info.get("question", True),
+            info.get("concepts", False),
         )
     except (ValueError, RuntimeError) as error:
         said = str(error)

@@ -8,6 +8,7 @@ from pydantic import Field
 from pipeline.config.systems import Description, Loss, System, SystemDescription, plain
 from pipeline.scoring.names import METRICS
 from pipeline.tasks.base import Task
+from pipeline.tasks.shown import ShownConcepts
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.vocabulary.words import Vocabulary
 
 
-class AnswerSystem(System):
+class AnswerSystem(ShownConcepts):
     """A system that answers questions about a video in a dialog about it."""
 
     asked: ClassVar[bool] = True
@@ -34,12 +35,12 @@ class AnswerSystem(System):
         return self.description.train if when == "train" else self.description.test
 
     def on_captions(self) -> dict[str, Any]:
-        """Nothing is told: each caption is an answer."""
-        return {"description": SystemDescription()}
+        """Nothing is told or shown: each caption is an answer."""
+        return {"description": SystemDescription(), "concepts": None}
 
     def made_of(self) -> dict[str, Any]:
-        """Whether the network has an encoder for the dialog so far."""
-        return {"history": self.history}
+        """Whether the network has an encoder for the dialog so far, and sees concept words."""
+        return {"history": self.history, **super().made_of()}
 
     def learned_from(self) -> dict[str, Any]:
         """What is told in training."""

@@ -5,6 +5,7 @@ A task's module is light. What a part of it needs (torch, METEOR's Java) is impo
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pipeline.config.systems import System
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.dataset.dialogs import Examples
     from pipeline.dataset.features import Store
     from pipeline.dataset.views import View
+    from pipeline.layout import Layout
     from pipeline.networks.base import Network
     from pipeline.scoring.request import Request
     from pipeline.training.learner import Learning
@@ -37,6 +39,12 @@ class Task(ABC):
     metrics: ClassVar[tuple[str, ...]]
     sentences: ClassVar[bool] = True
     title: ClassVar[str] = ""
+
+    # ---- words ----------------------------------------------------------------------------------------------------
+
+    def words(self, layout: "Layout") -> Path:
+        """The file of the words that a network is made for: the vocabulary, unless a task says otherwise."""
+        return layout.vocabulary
 
     # ---- examples -------------------------------------------------------------------------------------------------
 

@@ -1,16 +1,16 @@
 """Describing a video: a sentence from its features alone."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.base import Folds
+from pipeline.config.folds import Fold
 from pipeline.config.systems import System, fields_of
 from pipeline.corpus.sentences import Target, reference_name
 from pipeline.scoring.names import METRICS
-from pipeline.section import Section
 from pipeline.tasks.base import Task
+from pipeline.tasks.shown import ShownConcepts
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -24,14 +24,7 @@ if TYPE_CHECKING:
 Loss = Literal["ce", "rep", "rep_ce"]
 
 
-class Fold(Section):
-    """A part of the training videos that a system does not learn from, so that it can describe them unseen."""
-
-    number: Annotated[int, Field(ge=1, le=100)] = Field(description="which part, counted from 1")
-    of: Folds = Field(description="how many parts there are")
-
-
-class DescribeSystem(System):
+class DescribeSystem(ShownConcepts):
     """A system that writes a sentence about a video: it is asked nothing and sees no dialog."""
 
     describes: ClassVar[bool] = True
@@ -56,8 +49,8 @@ class DescribeSystem(System):
         return frozenset(fields_of(self.target))
 
     def on_captions(self) -> dict[str, Any]:
-        """It writes them; no part of another corpus's videos is left out."""
-        return {"target": "captions", "fold": None}
+        """It writes them; no part of another corpus's videos is left out, and nobody has found words in them."""
+        return {"target": "captions", "fold": None, "concepts": None}
 
     def learned_from(self) -> dict[str, Any]:
         """The sentences."""

@@ -10,9 +10,10 @@ import torch
 
 from pipeline.config import Config
 from pipeline.config.dependence import taught_entry, trained_entry, training_values
+from pipeline.corpus import detected
 from pipeline.corpus.descriptions import read_all
 from pipeline.corpus.dialogs import Dialog
-from pipeline.dataset.views import View
+from pipeline.dataset.views import Shown, View
 from pipeline.layout import Layout
 from pipeline.systems.initial import start_folder
 from pipeline.systems.system import WORDS, weights_hash
@@ -20,7 +21,7 @@ from pipeline.tasks.registry import task_of
 from pipeline.training.materials import Materials
 from pipeline.training.state import Settings
 from pipeline.versions import STAGES
-from pipeline.vocabulary.words import Vocabulary
+from pipeline.vocabulary.concepts import read_words
 
 PLACE = ("device", "precision")
 """Where a state was made: it goes on in the like place only, while a finished model is good anywhere."""
@@ -58,7 +59,7 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
         values["weights of the teacher"] = weights_hash(Layout(config.results).model(teacher))
     if (start := start_folder(config, name)) is not None:
         values["weights of init_from"] = weights_hash(start)
-        values["words of init_from"] = Vocabulary.read(start / WORDS).hash
+        values["words of init_from"] = read_words(start / WORDS).hash
     return {key: _flat(value) for key, value in values.items()}
 
 
@@ -72,13 +73,15 @@ def _named(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _seen(role: str, entry: Mapping[str, Any], view: View, video_ids: Sequence[str]) -> dict[str, Any]:
-    """What a network sees; a file of descriptions counts by its content, what another system wrote by its sentences."""
+    """What a network sees; a file of descriptions counts by its content, what others wrote by its sentences, words."""
     values = {key: value for key, value in entry.items() if key not in _OTHERWISE}
     if "description" in values:
         told = values["description"]["train"]
         if not isinstance(told, str):
             told = _sentences_hash(view.description, video_ids)
         values["description"] = _file_hash(Path(told)) if told.endswith(".json") else told
+    if view.concepts is not None:
+        values["concepts"] = [view.concepts.place, view.concepts.k, _words_hash(view.concepts, video_ids)]
     return {f"{role}.{key}": value for key, value in values.items()}
 
 
@@ -100,6 +103,13 @@ def _sentences_hash(described: str | tuple[Path, ...], video_ids: Sequence[str])
     sentences = read_all(described)
     told = [[video_id, sentences.get(video_id, "")] for video_id in sorted(set(video_ids))]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _words_hash(shown: Shown, video_ids: Sequence[str]) -> str:
+    assert not isinstance(shown.source, Mapping)
+    words = detected.read_all(shown.source, shown.k)
+    found = [[video_id, list(words.get(video_id, ()))] for video_id in sorted(set(video_ids))]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
 
 def _file_hash(path: Path) -> str:

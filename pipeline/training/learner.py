@@ -17,6 +17,7 @@ from pipeline.training.losses import (
     Terms,
     context_error,
     cross_entropy,
+    penalties,
     real_words,
     representation_error,
     soft_cross_entropy,
@@ -78,6 +79,8 @@ class Learner(Learning):
     entropy on hard targets (`student_ce`, never smoothed) is monitored or, with ``hard_targets``, learned from besides.
     The context error is monitored under `st` where both networks' context vectors have the same size.
 
+    A network that regularises its attention adds `attention`, whatever the loss.
+
     The network sees the batch's view "model", the teacher "teacher".
     """
 
@@ -130,7 +133,7 @@ class Learner(Learning):
         student: Decoded = self.model(batch.views["model"], batch.targets)
         words = real_words(batch.targets)
         if self.teacher is None:
-            return Losses({"ce": cross_entropy(student, words, self.label_smoothing)}, {})
+            return Losses({"ce": cross_entropy(student, words, self.label_smoothing), **penalties(student)}, {})
         if self.loss == "joint":
             terms, soft = self._joint(self.teacher, student, batch, words), None
         else:
@@ -138,6 +141,7 @@ class Learner(Learning):
             terms = {"st": soft_cross_entropy(student, soft, self.temperature)}
             if self.loss == "st_context":
                 terms["context"] = context_error(student, soft)
+        terms.update(penalties(student))
         if self.hard_targets:
             terms["student_ce"] = cross_entropy(student, words)
         with torch.no_grad():

@@ -18,7 +18,7 @@ from pipeline.tensors import Sequences, full_precision, length_mask, sent_to
 
 Terms = dict[str, Tensor]
 """Scalar loss terms by name: `ce` (hard targets), `st` (soft targets), `context` (context vectors), `rep`
-(representations), `student_ce`."""
+(representations), `student_ce`, `attention`."""
 
 
 class Losses(NamedTuple):
@@ -44,6 +44,14 @@ def cross_entropy(decoded: Decoded, words: Tensor, smoothing: float = 0.0) -> Te
     smoothing: share of each target's probability that is spread over the whole vocabulary.
     """
     return functional.cross_entropy(full_precision(decoded.logits), words, label_smoothing=smoothing)
+
+
+def penalties(decoded: Decoded) -> Terms:
+    """`attention`: what a network adds to the loss by itself, of all turns, over their words; empty of others.
+
+    A mean over words as the other terms are, so that the shares of a batch, in any split, add up.
+    """
+    return {} if decoded.penalty is None else {"attention": decoded.penalty.sum() / len(decoded.logits)}
 
 
 def soft_cross_entropy(student: Decoded, teacher: Decoded, temperature: float = 1.0) -> Tensor:

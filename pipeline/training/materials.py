@@ -16,6 +16,7 @@ from pipeline.systems.system import view_of
 from pipeline.tasks.base import Task
 from pipeline.tasks.registry import task_of
 from pipeline.training.split import Split
+from pipeline.vocabulary.concepts import read_words
 from pipeline.vocabulary.words import Vocabulary
 
 VALIDATION_CACHE_BYTES = 1 << 28
@@ -47,7 +48,7 @@ def gather(config: Config, name: str) -> Materials:
     views = {"model": view_of(config, name, "train", LEARNED_FROM)}
     if teacher is not None:
         views["teacher"] = view_of(config, teacher, "train", LEARNED_FROM)
-    vocabulary = Vocabulary.read(layout.vocabulary)
+    vocabulary = read_words(task.words(layout))
     dialogs = {split: _read(layout.dialogs(split), task, entry, split) for split in LEARNED_FROM}
     stores = _stores(layout, views)
     training = task.examples(entry, dialogs["training"], vocabulary, stores, views)

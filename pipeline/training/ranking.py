@@ -13,7 +13,7 @@ from pipeline.dataset.pairs import Pairs, Queries
 from pipeline.halving import Halving
 from pipeline.networks.matching import Matcher
 from pipeline.ranks import ranks
-from pipeline.systems.pairs import row_scores, score_queries
+from pipeline.systems.pairs import row_scored, row_scores, score_queries
 from pipeline.training.learner import Learning
 from pipeline.training.losses import Losses
 from pipeline.training.measure import Measure
@@ -37,12 +37,15 @@ class RankingLearner(Learning):
         self.train()
 
     def forward(self, batch: Pairs) -> Losses:
-        """`rank` and `l2`, scalars."""
-        scores = row_scores(self.model, batch)
+        """`rank` and `l2`, and of a network with a penalty `attention`, its mean over the pairs: scalars."""
+        scores, penalty = row_scored(self.model, batch)
         squares = torch.stack([weights.square().sum() for weights in self.learning()]).sum()
         with torch.no_grad():
             right = (scores[:, 1:] < scores[:, :1]).all(1).to(scores.dtype).mean()
-        return Losses({"rank": hinge(scores, self.margin), "l2": self.l2 * squares}, {"right": right})
+        terms = {"rank": hinge(scores, self.margin), "l2": self.l2 * squares}
+        if penalty is not None:
+            terms["attention"] = penalty.mean()
+        return Losses(terms, {"right": right})
 
 
 def hinge(scores: Tensor, margin: float) -> Tensor:

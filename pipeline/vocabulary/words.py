@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline.corpus.dialogs import Dialog
 from pipeline.errors import UserError
@@ -57,7 +58,11 @@ class Vocabulary:
     @classmethod
     def read(cls, path: Path) -> "Vocabulary":
         """Read what `write` wrote; a file of another layout, or changed since, is a `UserError` that names it."""
-        content = read_json(path)
+        return cls.of(read_json(path), path)
+
+    @classmethod
+    def of(cls, content: Any, path: Path) -> "Vocabulary":
+        """The content of the file ``path``, as `read` takes it."""
         words = content.get("words") if isinstance(content, dict) else None
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise UserError(f"{path}: not a vocabulary; expected words (a list of texts)")

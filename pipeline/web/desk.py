@@ -13,7 +13,7 @@ from pipeline.asking.conversation import Conversation, Reply
 from pipeline.asking.opening import Party, converse, gather
 from pipeline.asking.system import Answerer, choose, open_answerer, trained_systems
 from pipeline.config import Config
-from pipeline.config.systems import DescribedBy
+from pipeline.config.needs import read_at_test
 from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs
 from pipeline.corpus.videos import find_videos
 from pipeline.devices import resolve_device
@@ -251,10 +251,10 @@ class Desk:
 
 
 def answering(config: Config) -> list[str]:
-    """The trained systems that answer; one that another describes the video to, if that one is trained too."""
+    """The trained systems that answer; one that reads what another says of the video, if that is trained too."""
     trained = trained_systems(config)
-    told = {name: config.systems[name].told("test") for name in trained if config.systems[name].asked}
-    return [name for name, by in told.items() if not isinstance(by, DescribedBy) or by.system in trained]
+    asked = [name for name in trained if config.systems[name].asked]
+    return [name for name in asked if all(read.system in trained for read in read_at_test(config, name, "trial"))]
 
 
 def checked(text: str, what: str) -> str:

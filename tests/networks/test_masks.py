@@ -7,8 +7,10 @@ import torch
 
 from pipeline.networks.base import Decoded, Generator
 from pipeline.networks.inputs import Inputs
-from pipeline.networks.sizes import SIZES
+from pipeline.networks.registry import build_network
+from pipeline.networks.sizes import SIZES, AttentionSizes
 from pipeline.tensors import FeatureSequences, Sequences
+from tests.networks.conftest import DIMS, SMALL, VOCABULARY
 
 NO_PAIR = Sequences(torch.zeros(0, 1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64))
 
@@ -174,3 +176,41 @@ def test_a_question_without_words_leaves_the_other_turns_alone(case, build, make
     kept = torch.repeat_interleave(torch.tensor([True, False, True, False, True]), targets.lengths)
     torch.testing.assert_close(lacking[kept], whole[kept])
     assert not torch.allclose(lacking[~kept], whole[~kept], atol=1e-3)
+
+
+def test_concept_words_have_no_padding_and_missing_ones_give_no_nan(make_inputs):
+    torch.manual_seed(2)
+    network = build_network("attention", AttentionSizes(**SMALL["attention"]), VOCABULARY, DIMS, True, concepts=True)
+    network.double().eval()
+    inputs, targets = make_inputs()
+    few = replace(inputs, concepts=Sequences(torch.tensor([[5, 8, 4], [6, 0, 0]]), torch.tensor([3, 1])))
+    dirty = replace(few, concepts=soil(few.concepts, 10**6))
+    clean, gradients = outcome(network, few, targets)
+    other, dirty_gradients = outcome(network, dirty, targets)
+    torch.testing.assert_close(other.logits, clean.logits, rtol=0.0, atol=1e-12)
+    for key, gradient in gradients.items():
+        torch.testing.assert_close(dirty_gradients[key], gradient, rtol=1e-9, atol=1e-12, msg=key)
+    assert gradients["concepts.linear.weight"].abs().max() > 0
+    # Taken away, or none found, is the same: c of the modality is zero.
+    none = replace(inputs, concepts=Sequences(torch.zeros(2, 1, dtype=torch.int64), torch.tensor([0, 0])))
+    without, empty = network(inputs, targets), network(none, targets)
+    assert torch.isfinite(without.logits).all()
+    torch.testing.assert_close(empty.logits, without.logits, rtol=0.0, atol=1e-12)
+    assert not torch.allclose(clean.logits, without.logits)
+    # The order of the words says nothing: attention has none.
+    turned = replace(few, concepts=Sequences(torch.tensor([[4, 5, 8], [6, 0, 0]]), torch.tensor([3, 1])))
+    torch.testing.assert_close(network(turned, targets).logits, clean.logits, rtol=0.0, atol=1e-12)
+
+
+def test_a_search_step_sees_the_concept_words(make_inputs):
+    torch.manual_seed(2)
+    network = build_network("attention", AttentionSizes(**SMALL["attention"]), VOCABULARY, DIMS, True, concepts=True)
+    network.double().eval()
+    inputs, _ = make_inputs()
+    seen = replace(inputs, concepts=Sequences(torch.tensor([[5, 8, 4], [6, 0, 0]]), torch.tensor([3, 1])))
+    encoded = network.encode(seen)
+    prediction = network.predict(encoded, network.start(encoded))
+    shares = prediction.attention["concepts"]
+    assert shares.shape == (5, 3)
+    torch.testing.assert_close(shares.sum(1), torch.ones(5, dtype=torch.float64))
+    assert (shares[3:, 1:] == 0).all() and (shares[3:, 0] == 1).all()

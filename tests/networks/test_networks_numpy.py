@@ -1,6 +1,7 @@
 """The networks against plain NumPy, written from their equations, one turn and one word at a time."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -165,16 +166,21 @@ def ready(network: Generator) -> Moments:
         {"share_embeddings": True, "question_layers": 1},
     ],
 )
-def test_attention_network(changes: dict[str, Any], make_inputs: Maker) -> None:
+@pytest.mark.parametrize("concepts", [False, True])
+def test_attention_network(changes: dict[str, Any], concepts: bool, make_inputs: Maker) -> None:
     torch.manual_seed(3)
     sizes = AttentionSizes.model_validate({
         "embedding": 5, "question_hidden": 3, "history_hidden": 4, "projection": {"i3d_rgb": 7, "vggish": 3},
         "attention": 4, "context": 6, "decoder_hidden": 5, "dropout": 0.5, **changes,
     })  # fmt: skip
-    network = build_network("attention", sizes, 11, DIMS, history=True)
+    network = build_network("attention", sizes, 11, DIMS, history=True, concepts=concepts)
+    assert isinstance(network, Generator)
     moments, weights = ready(network), Weights(network)
     inputs, targets = make_inputs()
-    names = ["question", "i3d_rgb", "vggish", "history"]
+    names = ["question", "i3d_rgb", "vggish", "history", *(["concepts"] if concepts else [])]
+    if concepts:  # Three words of the first video, one of the second.
+        detected = Sequences(torch.tensor([[4, 9, 6], [7, 0, 0]]), torch.tensor([3, 1]))
+        inputs = replace(inputs, concepts=detected)
     logits, contexts = [], []
     for turn in range(5):
         question = weights.words("question.embedding", tokens(inputs.questions, turn))
@@ -183,6 +189,11 @@ def test_attention_network(changes: dict[str, Any], make_inputs: Maker) -> None:
             weight, bias = weights(f"features.{name}.linear.weight"), weights(f"features.{name}.linear.bias")
             h[name] = [np.tanh(weight @ x + bias) for x in feature_of(inputs, name, turn, moments)]
         h["history"] = history_of(weights, inputs, turn, True)
+        if concepts:
+            W, b = weights("concepts.linear.weight"), weights("concepts.linear.bias")
+            h["concepts"] = [
+                np.tanh(W @ a + b) for a in weights.words("embedding", tokens(detected, [0, 0, 0, 1, 1][turn]))
+            ]
         start = weights("start_state.weight") @ final(h["question"], True) + weights("start_state.bias")
         s, cell = (list(part) for part in np.split(start.reshape(-1, 10), 2, axis=1))  # h_0 beside c_0 of every layer.
         for word in tokens(targets, turn):

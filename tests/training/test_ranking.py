@@ -158,6 +158,7 @@ def test_a_filler_learns_its_sentences_by_heart(mode: str) -> None:
 
 Project = Callable[..., Config]
 NETWORK = {**SMALL, "standardise": True, "readout": [16, 16, 16]}
+SAYS = {"label": "s", "task": "describe", "network": "attention", "features": ["i3d_rgb"]}
 CHOOSER: dict[str, Any] = {
     "label": "Chooser", "task": "choose", "network": "jsfusion", "features": ["i3d_rgb", "vggish"], "choices": 4,
     "training": {"epochs": 2, "batch_turns": 5},
@@ -300,7 +301,7 @@ def test_wrong_pairs_are_new_in_each_batch_and_the_same_in_each_validation(proje
         ({"systems": {"chooser": {**CHOOSER, "loss": "ce"}}}, r"systems\.chooser\.loss"),
         ({"systems": {"chooser": {**CHOOSER, "teacher": "plain"}}}, "teacher goes with every loss but"),
         ({"systems": {"chooser": {**CHOOSER, "query": "summary"}}}, r"systems\.chooser\.query"),
-        ({"matching": {"run": ["plain"]}}, r"matching\.run: 'plain' compares nothing"),
+        ({"matching": {"run": ["says"]}, "systems": {"says": SAYS}}, r"matching\.run: 'says' describes videos"),
         ({"matching": {"run": ["nobody"]}}, r"matching\.run: 'nobody' is not in systems"),
         ({"networks": {"jsfusion": {"tie_weights": True}}}, "tie_weights"),
     ],

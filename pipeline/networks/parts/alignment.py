@@ -38,6 +38,19 @@ def aligned(features: Mapping[str, FeatureSequences], dims: Mapping[str, int], m
     return FeatureSequences(torch.cat(parts, 2), lengths)
 
 
+def shown(
+    features: Mapping[str, FeatureSequences], dims: Mapping[str, int], like: Tensor, count: int
+) -> Mapping[str, FeatureSequences]:
+    """``features``; where there is none, ``count`` videos that have no step of the first feature of ``dims``.
+
+    like: gives type and device.
+    """
+    if features:
+        return features
+    name, width = next(iter(dims.items()))
+    return {name: FeatureSequences(like.new_zeros(count, 1, width), torch.zeros(count, dtype=torch.int64))}
+
+
 def _at(sequences: FeatureSequences, lengths: Tensor, steps: int) -> Tensor:
     """(B, N, D): a feature at the middles of ``lengths`` (B,) even parts of each video; zero behind them."""
     own = sequences.lengths.unsqueeze(1)

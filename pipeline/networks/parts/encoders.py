@@ -18,6 +18,9 @@ Three turns of a dialog, whose history is nothing, pair 0, and both pairs: 1 + 1
 >>> videos = FeatureSequences(torch.ones(2, 5, 8), torch.tensor([5, 0]))
 >>> FeatureProjection(8, 3)(videos).values.shape
 torch.Size([5, 3])
+
+>>> WordProjection(4, 3)(sentences, nn.Embedding(11, 4), nn.Dropout(0.5)).values.shape
+torch.Size([4, 3])
 """
 
 from typing import NamedTuple
@@ -131,3 +134,17 @@ class FeatureProjection(nn.Module):
         """Projected steps of every video, real ones only."""
         packing = Packing.of(features.lengths, features.values.shape[1], features.values.device)
         return Steps(torch.tanh(self.linear(packing.pack(features.values))), packing)
+
+
+class WordProjection(nn.Module):
+    """Words without an order, embedded, through one layer with tanh: the concept words of a video as a modality."""
+
+    def __init__(self, embedding: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(embedding, outputs)
+
+    def forward(self, words: Sequences, table: nn.Embedding, dropout: nn.Module) -> Steps:
+        """A step for every real word. table: the embedding they are looked up in, behind it ``dropout``."""
+        packing = Packing.of(words.lengths, words.ids.shape[1], words.ids.device)
+        embedded = dropout(table(packing.pack(words.ids)))
+        return Steps(torch.tanh(self.linear(embedded)), packing)
