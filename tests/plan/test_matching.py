@@ -25,7 +25,8 @@ def default(*files: str, **changes: Any) -> Plan:
 
 def test_the_default_run_has_none_of_it() -> None:
     plan, without = default(), default(matching={"distractors": 99}, systems={"chooser": {"choices": 3}})
-    assert not {"chooser", "chooser_blind", "retriever", "retriever_without_sound"} & {*plan.trained, *plan.config.run}
+    own = {"chooser", "chooser_blind", "retriever", "retriever_without_sound", "filler", "filler_blind", "detector"}
+    assert not own & {*plan.trained, *plan.config.run}
     assert plan.report_settings() == without.report_settings()
     assert plan.vocabulary_settings() == without.vocabulary_settings()
     assert plan.tables == without.tables
@@ -36,7 +37,8 @@ def test_the_default_run_has_none_of_it() -> None:
 
 
 def test_it_has_nothing_but_its_systems() -> None:
-    plan = default(matching={"run": ["chooser", "chooser_blind", "retriever", "retriever_without_sound"]})
+    compared = ["chooser", "chooser_blind", "retriever", "retriever_without_sound", "filler", "filler_blind"]
+    plan = default(matching={"run": compared})
     made = plan.matching
     assert made is not None
     assert made.trained == ["retriever", "chooser", "filler", "filler_blind"]  # the chooser starts from the retriever
