@@ -2,6 +2,7 @@
 
 Legend: B videos, L steps, R rows, C columns, D channels.
 
+>>> import torch
 >>> steps = torch.arange(12.0).view(1, 1, 12)
 >>> as_maps(steps, (2, 3)).shape
 torch.Size([1, 1, 2, 3, 2])
