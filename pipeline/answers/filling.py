@@ -49,6 +49,7 @@ def fill(config: Config, name: str, test_set: str, text: BlankText, history: boo
         blanks=asked.blanks,
         text=text,
         history=history,
+        concepts=opened.view.concepts,
     )
     found = likeliest(opened, examples)
     blanks = [

@@ -36,7 +36,10 @@ def choose(config: Config, name: str, test_set: str, history: bool) -> None:
     path = layout.references(reference_name(test_set))
     candidates = read_candidates(path)
     dialogs = _known(read_dialogs(layout.dialogs(test_set)), candidates, path)
-    examples = Choices(dialogs, opened.vocabulary, opened.stores, opened.view.features, 2, history=history)
+    view = opened.view
+    examples = Choices(
+        dialogs, opened.vocabulary, opened.stores, view.features, 2, history=history, concepts=view.concepts
+    )
     scores = candidate_scores(opened, examples, {key: found.answers for key, found in candidates.items()})
     turns = [{"image_id": video, "turn": turn, "scores": scores[video, turn]} for video, turn in candidates]
     write_json(
@@ -98,7 +101,10 @@ def retrieve(config: Config, name: str, test_set: str, kind: Query, pool: int) -
     chosen = set(first((dialog.video_id for dialog in dialogs), pool, "pool"))
     dialogs = [dialog for dialog in dialogs if dialog.video_id in chosen]
     texts = [query(dialog, kind) for dialog in dialogs]
-    queries = Queries(dialogs, opened.vocabulary, opened.stores, opened.view.features, 2, queries=texts)
+    view = opened.view
+    queries = Queries(
+        dialogs, opened.vocabulary, opened.stores, view.features, 2, queries=texts, concepts=view.concepts
+    )
     network, began, title = opened.network.eval(), time.monotonic(), f"{name}: {test_set} pairs"
     assert isinstance(network, Matcher)
     scores = score_queries(network, queries, opened.device, title)

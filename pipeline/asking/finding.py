@@ -1,7 +1,7 @@
 """`avsd find`: the videos of a folder that a text fits best, by a trained matcher."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from pipeline.asking.cache import Cache
-from pipeline.asking.system import Answerer, open_finder
+from pipeline.asking.detecting import with_words
+from pipeline.asking.system import Answerer, open_detector, open_finder
 from pipeline.asking.video import VIDEO, VideoFeature, check_features, video_features
 from pipeline.asking.words import as_in_corpus, unknown_words
 from pipeline.config import Config
@@ -52,7 +53,9 @@ def find(config: Config, text: str, folder: Path, recursive: bool, system: str |
     if not videos.files:
         raise UserError(f"{folder}: no video in this folder")
     finder = open_finder(config, system, device)
-    check_features(config, finder.dims)
+    detector = None if finder.detector is None else open_detector(config, finder.detector, device)
+    dims = {**({} if detector is None else detector.dims), **finder.dims}
+    check_features(config, dims)
     wanted = as_in_corpus(text, finder.vocabulary)
     if not wanted:
         raise UserError("no text: say what the video is to show")
@@ -60,8 +63,8 @@ def find(config: Config, text: str, folder: Path, recursive: bool, system: str |
         log(f"not in the vocabulary of {finder.name}: {', '.join(unknown)}")
     if config.corpus.source == "scenes":
         log(f"{finder.name} has learned from generated scenes: of other videos it knows next to nothing")
-    features = _features(config, finder, list(videos.files.values()))
-    found = best(finder, wanted, features, device)
+    features = _features(config, dims, list(videos.files.values()))
+    found = best(finder, wanted, features, device, detector)
     log(f"{folder}: {len(found)} videos searched after {time.monotonic() - began:.1f} s")
     for each in found[:count]:
         minutes, seconds = divmod(each.seconds, 60)
@@ -69,16 +72,36 @@ def find(config: Config, text: str, folder: Path, recursive: bool, system: str |
 
 
 @torch.no_grad()
-def best(finder: Answerer, text: str, videos: dict[Path, Features], device: torch.device) -> list[Found]:
-    """All ``videos``, the best first. Raises `UserError` when a score is not a finite number."""
+def best(
+    finder: Answerer,
+    text: str,
+    videos: dict[Path, Features],
+    device: torch.device,
+    detector: Answerer | None = None,
+) -> list[Found]:
+    """All ``videos``, the best first. Raises `UserError` when a score is not a finite number.
+
+    detector: of whose concept words the finder sees some.
+    """
     network, found = finder.system.network, []
     assert isinstance(network, Matcher)
     for path, features in videos.items():
         dialog = Dialog(VIDEO, "", "", ())
-        queries = Queries([dialog], finder.vocabulary, features, finder.view.features, 2, max_missing=1, queries=[text])
+        shown = finder if detector is None else with_words(finder, {detector.name: detector}, features, device)
+        queries = Queries(
+            [dialog],
+            finder.vocabulary,
+            features,
+            finder.view.features,
+            2,
+            max_missing=1,
+            queries=[text],
+            concepts=shown.view.concepts,
+        )
+        concepts = queries.concepts([VIDEO])
         texts = network.texts(queries.encoded([text]).to(device))
         seen = {name: each.to(device) for name, each in queries.features([VIDEO]).items()}
-        encoded = network.videos(seen, 1)
+        encoded = network.videos(seen, 1, None if concepts is None else concepts.to(device))
         score = float(network.match(texts, encoded)[0])
         if not np.isfinite(score):
             raise UserError(f"{path}: its score is not a finite number; check the weights of model and features")
@@ -95,15 +118,15 @@ def _seconds(features: Features, shares: np.ndarray) -> float:
     return float(np.interp(place, np.arange(len(times)), times))
 
 
-def _features(config: Config, finder: Answerer, paths: Sequence[Path]) -> dict[Path, Features]:
+def _features(config: Config, dims: Mapping[str, int], paths: Sequence[Path]) -> dict[Path, Features]:
     """Of each video that can be read, what the network sees of it: kept from before, or computed now and kept."""
     cache, found = Cache(Layout(config.results).found, config, KEPT_BYTES), dict[Path, Features]()
     refused: UserError | None = None
     for path in progress(paths, len(paths), "features", "videos"):
         try:
             content = file_sha256(path)
-            kept = {name: cache.feature(content, name) for name in finder.dims}
-            lacking = {name: dims for name, dims in finder.dims.items() if kept[name] is None}
+            kept = {name: cache.feature(content, name) for name in dims}
+            lacking = {name: size for name, size in dims.items() if kept[name] is None}
             made = video_features(path, config, lacking) if lacking else {}
         except UserError as error:
             log(f"warning: {path.name} is left out: {error}")

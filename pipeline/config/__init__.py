@@ -6,6 +6,7 @@ docs/configuration.md are generated from these models, and a test fails when the
 
 from pipeline.config.answers import OTHER_NAMES, Answers, Filter, Report, Scoring
 from pipeline.config.base import CHALLENGE, SPLITS, TEST_SETS, Split, TestSet
+from pipeline.config.concepts import ConceptWords, DetectedBy
 from pipeline.config.corpus import Captions, Corpus, Dialogs, SceneCounts, Scenes, Vocabulary
 from pipeline.config.distilled import Distillation
 from pipeline.config.feature_base import Inputs, Reduce
@@ -36,9 +37,11 @@ __all__ = [
     "Answers",
     "CNN10Feature",
     "Captions",
+    "ConceptWords",
     "Config",
     "Corpus",
     "Description",
+    "DetectedBy",
     "Dialogs",
     "Distillation",
     "Feature",

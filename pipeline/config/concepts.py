@@ -13,11 +13,6 @@ from pipeline.section import Section
 About = Literal["summary", "caption", "both", "captions", "answers"]
 """Texts about a video: a person's description of it, or the answers of its dialog."""
 WordClass = Literal["noun", "verb", "adjective", "adverb"]
-AUXILIARIES = (
-    "be", "am", "is", "are", "was", "were", "been", "being", "'s", "'m", "'re", "do", "does", "did", "done", "doing",
-    "have", "has", "had", "having", "can", "could", "will", "would", "may", "might", "must", "shall", "should",
-)  # fmt: skip
-"""Forms of be, do and have, and modal verbs: they stand in what is said of any video."""
 Detected = Annotated[int, Field(ge=1, le=1000)]
 """Concept words of a video."""
 
@@ -32,7 +27,9 @@ class ConceptWords(Section):
     )
     min_count: int = Field(2, ge=1, le=1_000_000, description="a word must occur this often in these texts")
     leave_out: tuple[Text, ...] = Field(
-        AUXILIARIES, description="words that are not taken: forms of be, do, have, and modal verbs"
+        (),
+        description="words that are not taken; forms of be, do and have, modal verbs and numbers have none of the "
+        "classes anyway",
     )
 
 

@@ -32,6 +32,7 @@ class Blanked(TensorGroup):
 
     texts: (S, words), `BLANK` where a word is missing. words: (S,) ids of these; `<unk>` for one of no vocabulary.
     features: by name, (B, steps, dims). video_rows: (S,) on the host, each sentence's video. keys: (video id, turn).
+    concepts: (B, K) the words that were detected in each video, where they are shown.
     """
 
     texts: Sequences
@@ -39,6 +40,7 @@ class Blanked(TensorGroup):
     features: dict[str, FeatureSequences]
     video_rows: Tensor = field(metadata=ON_HOST)
     keys: tuple[tuple[str, int], ...]
+    concepts: Sequences | None = None
 
 
 class _Sentences(RowExamples):
@@ -63,6 +65,7 @@ class _Sentences(RowExamples):
             self.features([self.dialogs[video].video_id for video in videos]),
             torch.tensor(rows, dtype=torch.int64),
             tuple((self.dialogs[dialog].video_id, turn) for dialog, turn, _ in asked),
+            self.concepts([self.dialogs[video].video_id for video in videos]),
         )
 
     def _ids(self, dialog: int, turn: int, sentence: str) -> list[int]:

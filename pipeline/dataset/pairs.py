@@ -16,6 +16,7 @@ from torch import Tensor
 from pipeline.corpus.dialogs import Dialog
 from pipeline.dataset.dialogs import sequences
 from pipeline.dataset.features import FeatureReader, Store, missing
+from pipeline.dataset.views import Shown, shown_words
 from pipeline.errors import UserError
 from pipeline.tensors import ON_HOST, FeatureSequences, Sequences, TensorGroup
 from pipeline.vocabulary.words import Vocabulary
@@ -30,6 +31,7 @@ class Pairs(TensorGroup):
 
     texts: (S, words). features: by name, (B, steps, dims). text_rows, video_rows: (R, L) on the host, the sentence and
     the video of each pair; the first of a row is the right one. keys: (video id, row of its dialog) of every row.
+    concepts: (B, K) the words that were detected in each video, where they are shown.
     """
 
     texts: Sequences
@@ -37,13 +39,14 @@ class Pairs(TensorGroup):
     text_rows: Tensor = field(metadata=ON_HOST)
     video_rows: Tensor = field(metadata=ON_HOST)
     keys: tuple[tuple[str, int], ...]
+    concepts: Sequences | None = None
 
 
 class RowExamples(ABC):
     """Dialogs as rows of texts beside their videos (`dataset.dialogs.Examples`).
 
     Features are read when a batch needs them, and ``cache_bytes`` of them kept; more than ``max_missing`` of the videos
-    without one is a `UserError`.
+    without one is a `UserError`. concepts: the words of each video that are shown.
     """
 
     def __init__(
@@ -54,8 +57,10 @@ class RowExamples(ABC):
         features: Sequence[str],
         max_missing: float = 0.05,
         cache_bytes: int = 1 << 30,
+        concepts: Shown | None = None,
     ) -> None:
         self.dialogs, self.vocabulary = dialogs, vocabulary
+        self._words = None if concepts is None else shown_words(concepts, dialogs, max_missing)
         video_ids = [dialog.video_id for dialog in dialogs]
         for name in features:
             missing(name, stores[name], video_ids, max_missing)
@@ -81,6 +86,12 @@ class RowExamples(ABC):
         """Texts as ids (S, words)."""
         return sequences([self.vocabulary.encode(text) for text in texts])
 
+    def concepts(self, video_ids: Sequence[str]) -> Sequences | None:
+        """Concept words of videos (B, K); None where none are shown."""
+        if self._words is None:
+            return None
+        return self.encoded([" ".join(self._words.get(video_id, ())) for video_id in video_ids])
+
     def features(self, video_ids: Sequence[str]) -> dict[str, FeatureSequences]:
         """Features of videos, by name."""
         return {name: reader.batch(video_ids) for name, reader in self._readers.items()}
@@ -98,8 +109,9 @@ class PairExamples(RowExamples):
         choices: int,
         max_missing: float = 0.05,
         cache_bytes: int = 1 << 30,
+        concepts: Shown | None = None,
     ) -> None:
-        super().__init__(dialogs, vocabulary, stores, features, max_missing, cache_bytes)
+        super().__init__(dialogs, vocabulary, stores, features, max_missing, cache_bytes, concepts)
         self.choices = choices
 
     @abstractmethod
@@ -123,6 +135,7 @@ class PairExamples(RowExamples):
             torch.tensor(text_rows, dtype=torch.int64),
             torch.tensor(video_rows, dtype=torch.int64),
             tuple((self.dialogs[dialog].video_id, row) for dialog, row in rows),
+            self.concepts([self.dialogs[video].video_id for video in videos]),
         )
 
 

@@ -37,7 +37,8 @@ class Side:
 
 def row_scored(network: Matcher, batch: Pairs) -> Scored:
     """Scores (R, L) of a batch's pairs in full precision, with their penalties; each side is encoded once."""
-    texts, videos = network.texts(batch.texts), network.videos(batch.features, int(batch.video_rows.max()) + 1)
+    count = int(batch.video_rows.max()) + 1
+    texts, videos = network.texts(batch.texts), network.videos(batch.features, count, batch.concepts)
     rows, columns = batch.text_rows.flatten(), batch.video_rows.flatten()
     scored = network.scored(texts.select(rows), videos.select(columns))
     return scored._replace(scores=full_precision(scored.scores).view(batch.text_rows.shape))
@@ -51,10 +52,10 @@ def row_scores(network: Matcher, batch: Pairs) -> Tensor:
 @torch.no_grad()
 def score_queries(network: Matcher, queries: Queries, device: torch.device, title: str) -> Tensor:
     """(S, B): the score of each text of ``queries`` with each of its videos."""
-    videos = [
-        encoded_videos(network, queries.features([queries.dialogs[place].video_id for place in places]), places, device)
-        for places in _parts(range(len(queries.dialogs)))
-    ]
+    videos = []
+    for places in _parts(range(len(queries.dialogs))):
+        ids = [queries.dialogs[place].video_id for place in places]
+        videos.append(encoded_videos(network, queries.features(ids), places, device, queries.concepts(ids)))
     order = sorted(range(len(queries.queries)), key=lambda place: len(queries.queries[place].split()))
     texts = [
         encoded_texts(network, queries.encoded([queries.queries[place] for place in places]), places, device)
@@ -64,13 +65,18 @@ def score_queries(network: Matcher, queries: Queries, device: torch.device, titl
 
 
 def encoded_videos(
-    network: Matcher, features: Mapping[str, FeatureSequences], places: Sequence[int], device: torch.device
+    network: Matcher,
+    features: Mapping[str, FeatureSequences],
+    places: Sequence[int],
+    device: torch.device,
+    concepts: Sequences | None = None,
 ) -> Side:
-    """The videos of these features, on ``device``."""
+    """The videos of these features, and these concept words where they are shown, on ``device``."""
     count = len(places)
     lengths = torch.stack([torch.ones(count, dtype=torch.int64), *(each.lengths for each in features.values())]).amax(0)
     sent = {name: each.to(device) for name, each in features.items()}
-    return Side(places, network.videos(sent, count), lengths.tolist())
+    words = None if concepts is None else concepts.to(device)
+    return Side(places, network.videos(sent, count, words), lengths.tolist())
 
 
 def encoded_texts(network: Matcher, sentences: Sequences, places: Sequence[int], device: torch.device) -> Side:

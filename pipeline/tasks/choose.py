@@ -58,9 +58,16 @@ class Choose(Matching):
         from pipeline.dataset.pairs import Choices
 
         assert isinstance(entry, ChooseSystem)
-        features = views["model"].features
+        view = views["model"]
         return Choices(
-            dialogs, vocabulary, stores, features, entry.choices, history=entry.history, cache_bytes=cache_bytes
+            dialogs,
+            vocabulary,
+            stores,
+            view.features,
+            entry.choices,
+            history=entry.history,
+            cache_bytes=cache_bytes,
+            concepts=view.concepts,
         )
 
     def measure(self) -> "Measure":

@@ -11,6 +11,7 @@ from pipeline.corpus.blanks import BlankText, reference_name
 from pipeline.networks.sizes import Ability
 from pipeline.scoring.names import FILLED
 from pipeline.tasks.base import Task
+from pipeline.tasks.shown import ShownConcepts
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.vocabulary.words import Vocabulary
 
 
-class FillSystem(System):
+class FillSystem(ShownConcepts):
     """A system that names the word at the blank of a sentence. Without features it goes by the sentence alone."""
 
     needs: ClassVar[Ability] = "fill"
@@ -44,7 +45,7 @@ class FillSystem(System):
 
     def on_captions(self) -> dict[str, Any]:
         """It fills blanks of them."""
-        return {"text": "captions", "history": False}
+        return {"text": "captions", "history": False, "concepts": None}
 
     def learned_from(self) -> dict[str, Any]:
         """The sentences, and what stands in front."""
@@ -91,14 +92,16 @@ class Fill(Task):
         from pipeline.dataset.blanks import BlankExamples
 
         assert isinstance(entry, FillSystem)
+        view = views["model"]
         return BlankExamples(
             dialogs,
             vocabulary,
             stores,
-            views["model"].features,
+            view.features,
             text=entry.text,
             history=entry.history,
             cache_bytes=cache_bytes,
+            concepts=view.concepts,
         )
 
     def learner(

@@ -8,6 +8,7 @@ from pipeline.config.systems import System
 from pipeline.config.training import Training
 from pipeline.networks.sizes import Ability
 from pipeline.tasks.base import Task
+from pipeline.tasks.shown import ShownConcepts
 
 if TYPE_CHECKING:
     from pipeline.networks.base import Network
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Choices = Annotated[int, Field(ge=2, le=1000)]
 
 
-class MatchingSystem(System):
+class MatchingSystem(ShownConcepts):
     """A system that scores pairs of a text and a video."""
 
     needs: ClassVar[Ability] = "match"

@@ -75,8 +75,17 @@ class Retrieve(Matching):
 
         assert isinstance(entry, RetrieveSystem)
         texts = [query(dialog, entry.query) for dialog in dialogs]
-        features = views["model"].features
-        return Queries(dialogs, vocabulary, stores, features, entry.choices, queries=texts, cache_bytes=cache_bytes)
+        view = views["model"]
+        return Queries(
+            dialogs,
+            vocabulary,
+            stores,
+            view.features,
+            entry.choices,
+            queries=texts,
+            cache_bytes=cache_bytes,
+            concepts=view.concepts,
+        )
 
     def measure(self) -> "Measure":
         """The mean reciprocal rank."""

@@ -14,7 +14,7 @@ from pipeline.dataset.blanks import Blanked
 from pipeline.halving import Halving
 from pipeline.networks.matching import Filler
 from pipeline.ranks import ranks
-from pipeline.systems.blanks import word_scores
+from pipeline.systems.blanks import word_scored, word_scores
 from pipeline.training.learner import Learning
 from pipeline.training.losses import Losses
 from pipeline.training.measure import Measure
@@ -37,13 +37,16 @@ class FillingLearner(Learning):
         self.train()
 
     def forward(self, batch: Blanked) -> Losses:
-        """`blank` and `l2`, scalars."""
-        scores = word_scores(self.model, batch)
+        """`blank` and `l2`, and of a network with a penalty `attention`, its mean over the sentences: scalars."""
+        scores, penalty = word_scored(self.model, batch)
         squares = torch.stack([weights.square().sum() for weights in self.learning()]).sum()
         with torch.no_grad():
             right = (scores.argmax(1) == batch.words).to(scores.dtype).mean()
         lost = functional.nll_loss(scores, batch.words)
-        return Losses({"blank": lost, "l2": self.l2 * squares}, {"right": right})
+        terms = {"blank": lost, "l2": self.l2 * squares}
+        if penalty is not None:
+            terms["attention"] = penalty.mean()
+        return Losses(terms, {"right": right})
 
 
 def rank_among_words(fabric: Fabric, network: nn.Module, split: Split, batch_turns: int) -> float:

@@ -10,8 +10,9 @@ import torch
 
 from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn, read_dialogs
 from pipeline.dataset.dialogs import DialogDataset
-from pipeline.dataset.views import View
+from pipeline.dataset.views import Shown, View
 from pipeline.errors import UserError
+from pipeline.files import write_json
 from pipeline.tensors import Sequences
 from pipeline.vocabulary import END
 from pipeline.vocabulary.words import Vocabulary, build
@@ -184,3 +185,52 @@ def test_automatic_descriptions_stand_in_front(tmp_path: Path, capsys: pytest.Ca
     batch = data.batch([(0, [0]), (1, [0])])
     assert texts(batch.views["model"].questions) == ["c3 c2 <unk> q0", "q0"]
     assert texts(batch.views["teacher"].questions) == ["c1 c2 s1 q0", "c3 q0"]
+
+
+def test_concept_words_beside_and_in_front() -> None:
+    words = {"one": ("c2", "s1", "c1"), "two": ("c3",)}
+    beside, in_front = Shown(words, 2, "modality"), Shown(words, 2, "question")
+    views = {
+        "model": View((), "none", True, concepts=beside),
+        "teacher": View((), "summary", True, concepts=in_front),
+        "plain": PLAIN,
+    }
+    data = dataset(**views)
+    batch = data.batch([(1, [0]), (0, [0, 1])], with_targets=False).views
+    # The words of each video of the batch, in its order, and no more than are shown; rows of a video share them.
+    assert batch["model"].concepts is not None
+    assert texts(batch["model"].concepts) == ["c3", "c2 s1"]
+    assert batch["model"].dialog.tolist() == [0, 1, 1]
+    assert texts(batch["model"].questions) == texts(batch["plain"].questions)
+    assert batch["teacher"].concepts is None and batch["plain"].concepts is None
+    assert texts(batch["teacher"].questions) == ["c3 q0", "c2 s1 s1 q0", "c2 s1 s1 q1 q1"]
+    assert data.words("model", 0) == data.words("teacher", 0) == ("c2", "s1") and data.words("plain", 0) == ()
+    # A video without words has none, and a file that lacks many is refused.
+    few = dataset(model=View((), "none", True, concepts=Shown({"one": ("c1",)}, 2, "modality"))).batch(
+        [(0, [0]), (1, [0])]
+    )
+    assert few.views["model"].concepts is not None
+    assert few.views["model"].concepts.lengths.tolist() == [1, 0]
+
+
+def test_concept_words_of_a_file(tmp_path: Path) -> None:
+    path, other = tmp_path / "found.json", tmp_path / "other.json"
+    vocabulary = [{"word": word, "word_class": "noun"} for word in ("c1", "c2")]
+    content = {
+        "type": "video_concepts",
+        "k": 2,
+        "vocabulary": vocabulary,
+        "concepts": {"one": [["c2", 0.9], ["c1", 0.3]]},
+    }
+    write_json(path, content)
+    write_json(other, {**content, "concepts": {"two": [["c1", 0.6]]}})
+    both = dataset(model=View((), "none", True, concepts=Shown((path, other), 2, "modality")))
+    found = both.batch([(0, [0]), (1, [0])], with_targets=False).views["model"].concepts
+    assert found is not None and texts(found) == ["c2 c1", "c1"]
+    with pytest.raises(UserError, match=r"found\.json: no concept words of 1 of 2 videos \(two\).*detect them"):
+        dataset(model=View((), "none", True, concepts=Shown((path,), 2, "modality")))
+    with pytest.raises(UserError, match="video one is in another file too"):
+        dataset(model=View((), "none", True, concepts=Shown((path, path), 2, "modality")))
+    write_json(other, {**content, "concepts": {"two": [["c1", "high"]]}})
+    with pytest.raises(UserError, match=r"other\.json: concepts\.two.*; expected concept words of videos"):
+        dataset(model=View((), "none", True, concepts=Shown((path, other), 2, "modality")))

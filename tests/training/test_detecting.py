@@ -352,5 +352,33 @@ def test_a_describer_sees_words_too(project: Project) -> None:
     write(config, "says", "trial")
 
 
+def test_systems_that_compare_see_words_too(project: Project) -> None:
+    sizes = {"embedding": 6, "width": 8}
+    finds = {
+        "label": "finds", "task": "retrieve", "network": "ct_san_find", "sizes": sizes, "features": ["i3d_rgb"],
+        "choices": 3, "concepts": {"system": "detector", "k": 2, "folds": 2},
+    }  # fmt: skip
+    hidden = {"label": "hidden", "task": "retrieve", "model": "finds", "without": ["concepts"]}
+    systems = {**CHANGES["systems"], "finds": finds, "finds_hidden": hidden}
+    config = project(changes={**CHANGES, "systems": systems, "run": ["finds", "finds_hidden"]})
+    detectors(config)
+    materials = gather(config, "finds")
+    words = read_all([Layout(config.results).answers(f"detector_fold{part}of2", "training") for part in (1, 2)], 2)
+    batch = materials.training.dataset.batch([(0, None), (4, None)])
+    assert batch.concepts is not None
+    assert batch.concepts.ids[0].tolist() == materials.vocabulary.encode(" ".join(words["t0"]))
+    assert len(batch.concepts.ids) == len(next(iter(batch.features.values())).lengths)
+    train(config, "finds")
+    scores = [json.loads(write(config, name, "trial").read_text())["scores"] for name in ("finds", "finds_hidden")]
+    assert scores[0].keys() == scores[1].keys() and scores[0] != scores[1]
+
+
+def test_a_network_that_reads_words_is_shown_some(project: Project) -> None:
+    finds = {"label": "f", "task": "retrieve", "network": "ct_san_find", "features": ["i3d_rgb"]}
+    with pytest.raises(UserError, match=r"systems\.finds\.network: ct_san_find reads concept words"):
+        project(changes={**CHANGES, "systems": {**CHANGES["systems"], "finds": finds}})
+    project(changes={**CHANGES, "systems": {**CHANGES["systems"], "finds": {**finds, "sizes": {"semantic": False}}}})
+
+
 def test_default_concept_words_are_the_papers() -> None:
     assert (ConceptWords().count, ConceptWords().classes) == (2000, ("noun", "verb", "adjective"))
