@@ -24,6 +24,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "embedding": 5, "question_hidden": 3, "projection": 7, "attention": 4, "context": 6, "decoder_hidden": 4,
     },
     "captioner": {"width": 6},
+    "ct_san": {"embedding": 5, "width": 6},
 }  # fmt: skip
 SHARED = {"tie_weights": True, "share_embeddings": True}
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -37,6 +38,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("captioner", {"standardise": True, "adaptor": True, "adaptor_hidden": 7}),
     ("captioner", {"inject": "init", "layers": 3}),
     ("captioner", {"inject": "concat", "layers": 1, "adaptor": True, "adaptor_residual": True, **SHARED}),
+    ("ct_san", {"standardise": True}),
+    ("ct_san", {"semantic": False, "layers": 1, **SHARED}),
 ]
 VIEWS: list[tuple[str, dict[str, int], bool]] = [
     (name, dims, history)
