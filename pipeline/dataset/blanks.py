@@ -98,8 +98,9 @@ class BlankExamples(_Sentences):
         history: bool,
         **more: Any,
     ) -> None:
-        found = {place: free_sentences(dialog, text, vocabulary.known) for place, dialog in enumerate(dialogs)}
-        kept = [place for place, free in found.items() if free]
+        known = vocabulary.known
+        found = [free_sentences(dialog, text, known) for dialog in dialogs]
+        kept = [place for place, free in enumerate(found) if free]
         if not kept:
             raise UserError(f"no noun, verb or adjective of the vocabulary could be blanked in any {text}")
         super().__init__([dialogs[place] for place in kept], vocabulary, *given, **more)
