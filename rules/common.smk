@@ -299,7 +299,7 @@ def training_settings(wildcards):
 
 
 def trained_model(wildcards):
-    return model_files(PLAN.config.members(wildcards.system))
+    return model_files(PLAN.config.answers_with(wildcards.system))
 
 
 def answer_settings(wildcards):

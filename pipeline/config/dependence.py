@@ -134,11 +134,13 @@ def answering_entries(config: Config, name: str) -> dict[str, dict[str, Any]]:
     own: dict[str, Any] = {**system.tested_with(), "without": sorted(system.without)}
     if model == name:
         return {name: {**own, **_network(config, name)}}
+    rescoring = system.rescored_by()
+    others = {} if rescoring is None else answering_entries(config, rescoring.system)
     if system.ensemble:
         members = {seed: {**_network(config, seed), "seed_of": model} for seed in config.members(name)[1:]}
         own = {**own, **system.kind(), "model": model, "ensemble": True}
-        return {name: own, model: _network(config, model), **members}
-    return {name: {**own, **system.kind(), "model": model}, model: _network(config, model)}
+        return {**others, name: own, model: _network(config, model), **members}
+    return {**others, name: {**own, **system.kind(), "model": model}, model: _network(config, model)}
 
 
 def _network(config: Config, name: str) -> dict[str, Any]:

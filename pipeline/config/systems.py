@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 from pipeline.config.answers import Answers
 from pipeline.config.base import TEST_SETS, Folds, Overrides, Seeds, TestSet
 from pipeline.config.folds import FOLDS, fold_name
+from pipeline.config.rescoring import Rescoring
 from pipeline.config.starts import InitFrom
 from pipeline.config.training import Training
 from pipeline.names import Name, Place, Text
@@ -116,6 +117,8 @@ class System(Section):
     """Whether it writes sentences about videos that nobody asked for."""
     finds: ClassVar[bool] = False
     """Whether it tells which video a text is about."""
+    chooses: ClassVar[bool] = False
+    """Whether it scores answers to a question about a video."""
     needs: ClassVar[Ability] = "generate"
     """What its network must be able to do."""
 
@@ -160,6 +163,14 @@ class System(Section):
         """What it reads, of ``split``, that other systems have written."""
         told = self.told(when)
         return told.readings(split) if isinstance(told, DescribedBy) else []
+
+    def rescored_by(self) -> Rescoring | None:
+        """Who puts the answers that it finds in order again, and how; None: nobody."""
+        return None
+
+    def history_in_front(self) -> bool:
+        """Whether the dialog so far stands in front of the question that it scores answers to, as text."""
+        return False
 
     def looks_back(self) -> bool:
         """Whether it sees the dialog so far."""

@@ -10,6 +10,9 @@ from pipeline.corpus.sentences import TARGETS, reference_name
 from pipeline.layout import Layout
 from pipeline.tasks.registry import TASKS
 
+VALIDATION = "validation"
+"""The split by which a weight is chosen."""
+
 
 class Jobs:
     """Lists of what a configuration asks for. They follow from it alone; no file of the user's is looked at."""
@@ -23,8 +26,8 @@ class Jobs:
         """Systems that are trained: those of `run` and whatever these need, each after what it needs."""
         order: dict[str, None] = {}
         for name in self.config.run:
-            described = [r.system for test_set in self.test_sets for r in self.read_at_test(name, test_set)]
-            for model in [*described, *self.config.members(name)]:
+            read = [r.system for test_set in self.test_sets for r in self.read_at_test(name, test_set)]
+            for model in [model for each in (*read, name) for model in self.config.answers_with(each)]:
                 for each in (*needed(self.config, model), model):
                     order.setdefault(each)
         return list(order)
@@ -34,14 +37,21 @@ class Jobs:
         return read_in_training(self.config, name)
 
     def read_at_test(self, name: str, test_set: str) -> list[Reading]:
-        """What a system reads of what others have written when it writes for a test set."""
-        return self.config.systems[name].readings("test", test_set)
+        """What a system reads of what others have written when it writes for a test set.
+
+        One that rescores has chosen its weight when it wrote for validation.
+        """
+        entry = self.config.systems[name]
+        chosen = [Reading(name, VALIDATION)] if entry.rescored_by() is not None and test_set != VALIDATION else []
+        return [*entry.readings("test", test_set), *chosen]
 
     @cached_property
     def written(self) -> list[tuple[str, str]]:
         """Every system and split that something is written for: what is answered, and what others read."""
         read = [reading for name in self.trained for reading in self.read_in_training(name)]
-        read += [reading for name, test_set in self.answered for reading in self.read_at_test(name, test_set)]
+        at_test = [reading for name, test_set in self.answered for reading in self.read_at_test(name, test_set)]
+        # What one writes for validation, to choose by, may itself read what another writes.
+        read += [*at_test, *(other for reading in at_test for other in self.read_at_test(*reading))]
         return list(dict.fromkeys([*self.answered, *((reading.system, reading.split) for reading in read)]))
 
     def references(self, name: str, test_set: str) -> str:
@@ -85,10 +95,11 @@ class Jobs:
         return [name for name in self.features if self.config.features[name].npy is not None]
 
     def system_features(self, name: str) -> list[str]:
-        """Features a trained system's training or answering reads: its own and its teacher's."""
-        system = self.config.trained(name)[1]
+        """Features a system's training or answering reads: its own, its teacher's, and those of who rescores it."""
+        system, rescoring = self.config.trained(name)[1], self.config.systems[name].rescored_by()
         teacher = () if system.teacher is None else self.config.systems[system.teacher].features
-        return list(dict.fromkeys([*system.features, *teacher]))
+        others = () if rescoring is None else self.config.trained(rescoring.system)[1].features
+        return list(dict.fromkeys([*system.features, *teacher, *others]))
 
     @property
     def video_folder(self) -> Path | None:
@@ -131,8 +142,17 @@ class Jobs:
         return [self.layout.answers(other, test_set)] if other in self.scored(test_set) else []
 
     def compared_with(self, name: str, test_set: str) -> list[Path]:
-        """The answers that those of the system ``name`` are compared with: one file, or none."""
-        trials, own = self.config.scoring.randomisations, self.layout.answers(name, test_set)
+        """The answers that those of the system ``name`` are compared with: one file, or none.
+
+        Those of one that rescores with the answers as they were.
+        """
+        trials, own, entry = (
+            self.config.scoring.randomisations,
+            self.layout.answers(name, test_set),
+            self.config.systems[name],
+        )
+        if entry.rescored_by() is not None and entry.model is not None:
+            return [self.layout.answers(entry.model, test_set)] if trials > 0 else []
         other = self.config.scoring.against
         if other is None or self.references(other, test_set) != self.references(name, test_set):
             return []
@@ -159,11 +179,10 @@ class Jobs:
 
     @property
     def matching_tables(self) -> list[str]:
-        """Tables of systems that compare sentences with videos: one a task and test set."""
+        """Tables of systems that compare sentences with videos, or are rescored by one: one a task and test set."""
         compared = [(self.config.systems[name], test_set) for name, test_set in self.answered]
-        return list(
-            dict.fromkeys(f"{entry.task}_{test_set}" for entry, test_set in compared if entry.needs != "generate")
-        )
+        compared = [pair for pair in compared if pair[0].needs != "generate" or pair[0].rescored_by() is not None]
+        return list(dict.fromkeys(f"{entry.task}_{test_set}" for entry, test_set in compared))
 
     @property
     def gpu(self) -> int | None:

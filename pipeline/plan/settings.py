@@ -111,9 +111,10 @@ class Settings(Files):
         return _json({"training": training_values(self.config, name), **self._with_features(entries)})
 
     def answer_settings(self, name: str) -> str:
-        """For `avsd answer`."""
-        entries = answering_entries(self.config, name)
-        return _json({"answers": self.config.answers_of(name), **self._with_features(entries)})
+        """For `avsd answer`: with the metric's filter where it chooses by its scores."""
+        entries, rescoring = answering_entries(self.config, name), self.config.systems[name].rescored_by()
+        scoring = {} if rescoring is None else {"scoring": {"filter": self.config.scoring.filter}}
+        return _json({"answers": self.config.answers_of(name), **scoring, **self._with_features(entries)})
 
     def score_options(self, name: str) -> str:
         """What `avsd score` must be told of a system's files: nothing of answers."""
@@ -128,10 +129,11 @@ class Settings(Files):
         """For the commands that write tables and pages: everything, but what only a run beside this one has."""
         config = self.config
         values = config.model_dump(exclude=set(MACHINE_KEYS))
-        for key, names in (("distillation", config.distilled), ("matching", config.matching.run)):
+        for key, names in (("distillation", config.distilled), ("matching", config.compared)):
             if config.run != names:
                 del values[key]
-                _leave_out(values["systems"], set(names) - {*config.run, *self.trained})
+                kept = {*config.run, *self.trained}
+                _leave_out(values["systems"], _with_users(values["systems"], set(names) - kept, kept))
         if "distillation" not in values and config.distillation is not None:
             _leave_out(values["features"], set(config.distillation.reduced()) - set(self.features))
         return _json(values)
@@ -154,6 +156,22 @@ def _below(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 def _leave_out(values: dict[str, Any], names: set[str]) -> None:
     for name in names:
         del values[name]
+
+
+def _with_users(entries: Mapping[str, Mapping[str, Any]], names: set[str], kept: set[str]) -> set[str]:
+    """``names``, and all entries but ``kept`` that cannot be without one of them."""
+    found = set(names)
+    while more := {
+        name for name, entry in entries.items() if name not in found | kept and found & set(_named_by(entry))
+    }:
+        found |= more
+    return found
+
+
+def _named_by(entry: Mapping[str, Any]) -> list[str]:
+    inside = [entry.get(key) for key in ("init_from", "rescore")]
+    systems = [each.get("system") for each in inside if isinstance(each, Mapping)]
+    return [name for name in (entry.get("model"), entry.get("teacher"), *systems) if name is not None]
 
 
 def _json(value: Any) -> str:

@@ -1,10 +1,11 @@
 """Answering questions about a video in a dialog about it."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from pipeline.config.rescoring import Rescoring
 from pipeline.config.systems import Description, Loss, System, SystemDescription, plain
 from pipeline.scoring.names import METRICS
 from pipeline.tasks.base import Task
@@ -28,6 +29,9 @@ class AnswerSystem(System):
     history: bool = Field(True, description="whether it sees the dialog so far")
     description: SystemDescription = Field(SystemDescription(), description="in front of the question")
     loss: Loss = Field("ce", description="ce: cross entropy; st: eq. 9; st_context: eq. 10; joint: eq. 11")
+    rescore: Rescoring | None = Field(
+        None, description="let a system that chooses put the n best answers of `model` in order again; null: no"
+    )
 
     def told(self, when: Literal["train", "test"]) -> Description:
         """The description in front of the question."""
@@ -47,11 +51,22 @@ class AnswerSystem(System):
 
     def tested_with(self) -> dict[str, Any]:
         """What is told at test."""
-        return {"description": {"test": plain(self.description.test)}}
+        rescored = {} if self.rescore is None else {"rescore": self.rescore.model_dump(mode="json")}
+        return {"description": {"test": plain(self.description.test)}, **rescored}
+
+    def rescored_by(self) -> Rescoring | None:
+        """Who puts its answers in order again, and how."""
+        return self.rescore
 
     def looks_back(self) -> bool:
         """Whether it sees the dialog so far."""
         return self.history
+
+    @model_validator(mode="after")
+    def _rescores_another(self) -> Self:
+        if self.rescore is not None and self.model is None:
+            raise ValueError("rescore goes with model: it is the answers of another system that are put in order again")
+        return self
 
 
 class Answer(Task):
@@ -78,6 +93,12 @@ class Answer(Task):
 
     def write(self, config: "Config", name: str, test_set: str) -> None:
         """The test set's JSON with the answers filled in."""
+        if config.systems[name].rescored_by() is not None:
+            from pipeline.answers.rescoring import rescore
+            from pipeline.scoring.listed import ciders
+
+            rescore(config, name, test_set, ciders)
+            return
         from pipeline.answers.generate import answer
 
         answer(config, name, test_set)
