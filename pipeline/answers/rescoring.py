@@ -23,11 +23,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict, TypeAdapter, with_config
-from typing_extensions import TypedDict
 
 from pipeline.answers.generate import check_known, searched, write_answers
 from pipeline.answers.matching import candidate_scores
@@ -35,11 +33,11 @@ from pipeline.answers.writing import Key, Opened, open_system
 from pipeline.config import SPLITS, Config
 from pipeline.config.rescoring import Rescoring, Scale
 from pipeline.corpus.dialogs import Dialog, read_dialogs
+from pipeline.corpus.rescored import read_rescored
 from pipeline.dataset.pairs import Choices
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.progress import log
-from pipeline.texts.typed import Number, read_typed
 
 VALIDATION, METRIC = "validation", "CIDEr"
 Judge = Callable[[Sequence[Sequence[str]], Sequence[str], str], list[list[float]]]
@@ -61,23 +59,6 @@ class Spreads:
 
     found: float
     fits: float
-
-
-@with_config(ConfigDict(extra="allow"))
-class _Chosen(TypedDict):
-    weight: Number
-    spreads: dict[Literal["found", "fits"], Number]
-    made_of: dict[str, Any]
-
-
-@with_config(ConfigDict(extra="allow"))
-class _System(TypedDict):
-    rescored: _Chosen
-
-
-@with_config(ConfigDict(extra="allow"))
-class _File(TypedDict):
-    system: _System
 
 
 def rescore(config: Config, name: str, test_set: str, judge: Judge) -> None:
@@ -198,12 +179,11 @@ def _scored(config: Config, opened: Opened, matcher: Opened, by: str, dialogs: S
 
 def _chosen_before(path: Path, name: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
     """What validation has chosen, when it was rescored just so."""
-    advice = f"`avsd answer {name} --test-set {VALIDATION}` first, which chooses the weight"
+    advice = f"run `avsd answer {name} --test-set {VALIDATION}` first, which chooses the weight"
     if not path.is_file():
-        raise UserError(f"{path}: no such file; run {advice}")
-    content = read_typed(path, TypeAdapter(_File), f"the rescored answers of {advice}")
-    chosen = content["system"]["rescored"]
+        raise UserError(f"{path}: no such file; {advice}")
+    chosen = read_rescored(path, advice)
     other = [key for key, value in made_of.items() if chosen["made_of"].get(key) != value]
     if other:
-        raise UserError(f"{path}: written with another value of {', '.join(other)}; run {advice}")
+        raise UserError(f"{path}: written with another value of {', '.join(other)}; {advice}")
     return dict(chosen)

@@ -10,6 +10,7 @@ from pipeline.corpus.dialogs import read_dialogs
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
 from pipeline.report.experiment import write_experiment
+from pipeline.report.rescored import rescored_table
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
 from pipeline.scoring.chosen import read_scores_of
@@ -45,6 +46,9 @@ def matching_tables(config: Config) -> list[FigureTable]:
     jobs, tables = Jobs(config), []
     for name in jobs.matching_tables:
         task, _, test_set = name.rpartition("_")
+        if TASKS[task].sentences:
+            tables.append(rescored_table(config, test_set))
+            continue
         systems = [
             system for system, written in jobs.answered if written == test_set and config.systems[system].task == task
         ]

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config.rescoring import Rescoring
 from pipeline.config.systems import Description, Loss, System, SystemDescription, plain
+from pipeline.errors import UserError
 from pipeline.scoring.names import METRICS
 from pipeline.tasks.base import Task
 
@@ -112,3 +113,21 @@ class Answer(Task):
         from pipeline.scoring.score import score_files
 
         score_files(**request.given())
+
+
+def rescored_entry(config: "Config", name: str, by: str, n: int) -> dict[str, Any]:
+    """An entry that rescores the answers of the system ``name`` as it is tested. `UserError` where it has none."""
+    if name not in config.systems:
+        raise UserError(f"system {name!r} is not in the configuration ({', '.join(config.systems)})")
+    entry = config.systems[name]
+    if not entry.asked or entry.rescored_by() is not None:
+        raise UserError(f"{name}: there are no answers of its own to rescore; name a system with task: answer")
+    return {
+        **entry.tested_with(),
+        "label": f"{entry.label}, rescored by {by}",
+        "model": config.trained(name)[0],
+        "ensemble": entry.ensemble,
+        "without": list(entry.without),
+        "answers": entry.answers,
+        "rescore": {"system": by, "n": n},
+    }
