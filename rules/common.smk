@@ -355,6 +355,11 @@ def score_options(wildcards):
     return PLAN.score_options(wildcards.system)
 
 
+# What candidates are drawn for.
+def drawn_beside(wildcards):
+    return PLAN.drawn_beside(wildcards.test_set)
+
+
 SPICE = [] if PLAN.config.scoring.spice is None else [PLAN.config.scoring.spice]
 
 

@@ -75,7 +75,7 @@ def best(finder: Answerer, text: str, videos: dict[Path, Features], device: torc
     assert isinstance(network, Matcher)
     for path, features in videos.items():
         dialog = Dialog(VIDEO, "", "", ())
-        queries = Queries([dialog], finder.vocabulary, features, finder.view.features, 2, max_missing=1, queries=[text])
+        queries = Queries([dialog], finder.vocabulary, features, finder.view.features, 2, max_missing=1, texts=[[text]])
         texts = network.texts(queries.encoded([text]).to(device))
         seen = {name: each.to(device) for name, each in queries.features([VIDEO]).items()}
         encoded = network.videos(seen, 1)

@@ -42,7 +42,7 @@ def _captions_values(config: Config) -> dict[str, Any]:
     captions = config.captions
     all_given = captions.validation is not None and (captions.test is not None or not captions.tested)
     unread = {"scenes", "shards", "keep_trial_in_validation", *(["holdout"] if all_given else [])}
-    files = {"training", "validation", "test", "ids"}
+    files = {"training", "validation", "test", "ids", "choices"}
     return {
         "corpus": config.corpus.model_dump(mode="json", exclude=unread),
         "captions": captions.model_dump(mode="json", exclude=files),

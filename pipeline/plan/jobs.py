@@ -64,6 +64,11 @@ class Jobs:
         entry = self.config.systems[name]
         return [self.layout.references(each) for each in TASKS[entry.task].reads(entry, test_set)]
 
+    def drawn_beside(self, test_set: str) -> Path:
+        """References of what candidates of a test set are drawn for: answers, or where nothing is asked captions."""
+        captions = self.config.corpus.source == "captions" and self.config.captions.question is None
+        return self.layout.references(reference_name(test_set, "captions") if captions else test_set)
+
     def says(self, name: str) -> bool:
         """Whether the system writes sentences."""
         return TASKS[self.config.systems[name].task].sentences

@@ -71,6 +71,11 @@ class Settings(Files):
         """For `avsd corpus import`."""
         return _json(corpus_values(self.config))
 
+    def published_settings(self) -> str:
+        """For `avsd corpus published`, as its arguments: what stands in front of sentences, and their marks."""
+        captions = self.config.captions
+        return f"--question {shlex.quote(captions.question or '')} --{'' if captions.marks else 'no-'}marks"
+
     def decode_settings(self, feature: str) -> str:
         """For `avsd decode`: of the feature only its network, which says whether it needs frames or sound."""
         settings = {"network": self.config.features[feature].network}

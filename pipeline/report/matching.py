@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.config import Config
 from pipeline.corpus.candidates import read_candidates
-from pipeline.corpus.dialogs import read_dialogs
+from pipeline.corpus.dialogs import read_dialogs, turns_of
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
 from pipeline.report.experiment import write_experiment
@@ -110,7 +110,7 @@ def questions(config: Config) -> list[Question]:
         return []
     candidates = read_candidates(path)
     given = {system: read_scores_of(layout.answers(system, test_set)) for system in systems}
-    asked = {dialog.video_id: dialog.turns for dialog in read_dialogs(layout.dialogs(test_set))}
+    asked = {dialog.video_id: turns_of(dialog) for dialog in read_dialogs(layout.dialogs(test_set))}
     keys = sorted(candidates, key=lambda key: hashlib.sha256(f"{key}".encode()).digest())[:SHOWN]
     found = []
     for key in keys:
@@ -119,7 +119,9 @@ def questions(config: Config) -> list[Question]:
             (text, place == candidates[key].right, tuple(names[system] for system in best if best[system] == place))
             for place, text in enumerate(candidates[key].answers)
         )
-        found.append(Question(key[0], asked[key[0]][key[1]].question, answers))
+        given_with = candidates[key].question
+        question = asked[key[0]][key[1]].question if given_with is None else given_with
+        found.append(Question(key[0], question, answers))
     return found
 
 

@@ -26,6 +26,7 @@ def default(*files: str, **changes: Any) -> Plan:
 def test_the_default_run_has_none_of_it() -> None:
     plan, without = default(), default(matching={"distractors": 99}, systems={"chooser": {"choices": 3}})
     assert not set(plan.config.matching.run) & {*plan.trained, *plan.config.run}
+    assert "rescored" not in plan.report_settings()
     assert plan.report_settings() == without.report_settings()
     assert plan.vocabulary_settings() == without.vocabulary_settings()
     assert plan.tables == without.tables
@@ -39,9 +40,12 @@ def test_it_has_nothing_but_its_systems() -> None:
     plan = default()
     made = plan.matching
     assert made is not None
-    assert made.trained == ["retriever", "chooser"]  # which starts from the retriever
+    # The chooser starts from the retriever; the last one's answers are rescored.
+    assert made.trained == ["retriever", "chooser", "ours_none_none"]
     assert made.features == ["i3d_rgb", "i3d_flow", "vggish"]
-    assert made.matching_tables == ["choose_trial", "retrieve_trial", "choose_official", "retrieve_official"]
+    assert set(made.matching_tables) == {
+        *("choose_trial", "retrieve_trial", "answer_trial", "choose_official", "retrieve_official")
+    }
     layout = plan.layout
     assert made.references_read("chooser", "trial") == [layout.references("trial.candidates")]
     assert made.references_read("retriever", "trial") == []
@@ -74,3 +78,12 @@ def test_words_that_are_not_counted_are_named() -> None:
     with pytest.raises(UserError, match=r"matching\.run: words of caption are not counted"):
         plan.checked_matching()
     default(systems={"retriever": {"query": "dialog"}}).checked_matching()
+
+
+def test_an_entry_that_needs_one_left_out_is_left_out_of_the_reports_settings() -> None:
+    """One that nobody runs, but that is rescored by the chooser, which only the other run has."""
+    other = {"label": "other", "model": "jst", "rescore": {"system": "chooser_blind"}}
+    plan = default(systems={"other": other})
+    systems = load([plan.report_settings(), plan.machine()]).systems
+    assert "jst" in systems and not systems.keys() & {"other", "chooser", "chooser_blind", "rescored"}
+    assert plan.report_settings() == default().report_settings()
