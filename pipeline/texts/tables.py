@@ -31,7 +31,8 @@ def numbered_rows(text: str, source: str, dialect: str | type[csv.Dialect]) -> l
 
     ``source`` names it in errors.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), dialect=dialect)
+    # Strict: a quotation mark that is never closed would take the rest of the file into its cell.
+    reader = csv.reader(io.StringIO(text, newline=""), dialect=dialect, strict=True)
     try:
         return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
