@@ -4,6 +4,7 @@ Heavy imports stay inside the commands, so that `--help` answers at once.
 """
 
 import sys
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -204,12 +205,39 @@ def answer(
     {video id: sentence} under `descriptions`, both by beam search; of a system that chooses the scores of the
     candidates in `corpus/references/TEST_SET.candidates.json`, of one that retrieves those of all videos for each text,
     of one that fills blanks the likeliest words for each of `corpus/references/TEST_SET.blanks.TEXT.json`.
-    Describing systems also describe the videos of `training` and `validation`.
+    Describing systems also describe the videos of `training` and `validation`. A system that rescores answers
+    `validation` first, where it chooses its weight.
     """
     settings = load(config)
     if system not in settings.systems:
         raise UserError(f"system {system!r} is not in the configuration ({', '.join(settings.systems)})")
     task_of(settings, system).write(settings, system, _split(test_set))
+
+
+@app.command()
+def rescore(
+    system: Annotated[str, typer.Argument(help="System of the configuration whose answers are put in order again.")],
+    by: Annotated[str, typer.Option(help="System with `task: choose` that has a say in it.")],
+    test_set: Annotated[str, typer.Option(help="trial or official.")],
+    n: Annotated[int, typer.Option(min=2, max=1000, help="Answers of each turn's search.")] = 20,
+    config: Configuration = DEFAULT,
+) -> None:
+    """Rescore the n best answers of a trained system by a trained chooser; validation says how much say it has.
+
+    The score of an answer is w (log P + bonus) + (1 - w) fit, both divided by how much they spread; w, of 0, 0.1 ... 1,
+    is the one by which the answers to the validation dialogs have the highest mean CIDEr. The log has the curve.
+
+    **Writes** `answers/SYSTEM_by_BY/validation.json`, with weight and curve under `system`, and
+    `answers/SYSTEM_by_BY/TEST_SET.json`: as `avsd answer` does for an entry with `rescore`, which has more settings.
+
+        avsd rescore ours_none_none --by chooser --test-set trial
+    """
+    from pipeline.tasks.answer import rescored_entry
+
+    name, entry = f"{system}_by_{by}", rescored_entry(load(config), system, by, n)
+    settings = load([*config, dumps({"systems": {name: entry}})])
+    for split in ("validation", _split(test_set)):
+        task_of(settings, name).write(settings, name, split)
 
 
 @app.command()

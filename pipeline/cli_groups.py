@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.config import load
+from pipeline.config import TEST_SETS, load
+from pipeline.errors import UserError
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Dialogs in and out: the generated corpus, import, statistics.")
 features_app = typer.Typer(no_args_is_help=True, help="Feature shards: look inside, verify, export, import.")
@@ -111,6 +112,36 @@ def corpus_blanks(
     from pipeline.vocabulary.words import Vocabulary
 
     draw_and_write(dialogs, references, training, Vocabulary.read(vocabulary).known, check_text(text), seed, out)
+
+
+@corpus_app.command("published")
+def corpus_published(
+    test: Annotated[Path, typer.Argument(help="LSMDC's or MSR-VTT's file of questions, or of texts and their videos.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The corpus folder: RESULTS/corpus.")],
+    name: Annotated[str, typer.Option(help="The test set that it becomes.")] = "test",
+    question: Annotated[str, typer.Option(help="What stands in front of every sentence, as in the training.")] = "",
+    marks: Annotated[bool, typer.Option(help="Whether punctuation stays.")] = False,
+) -> None:
+    """Turn a test that others have published into the files that this project's tasks read.
+
+    **Questions** (five sentences, one of them right) become the candidates of a test set,
+    `references/NAME.candidates.json`, for `task: choose`; **texts**, each about one video, become the test set itself,
+    `NAME.json` and `references/NAME.captions.json`, for `task: retrieve` with `query: captions`.
+
+    **Layouts**, told apart by the first line: LSMDC's `LSMDC16_multiple_choice_*.csv`,
+    `LSMDC16_challenge_1000_publictect.csv`, `LSMDC16_annos_*.csv` and `LSMDC16_paraphrased_*.txt`; tables of JSFusion's
+    authors with a line of names (`key`, `vid_key` or `video_id`; `sentence` or `description`, or `a1` ... `a5` and
+    `answer`), such as `MSRVTT_JSFUSION_test.csv`; JSON of questions, such as `msrvtt_mc_test.jsonl`.
+
+    The first line that is not as its layout has it is an error: nothing is left out of a test.
+
+        avsd corpus published LSMDC16_multiple_choice_test_randomized.csv --out results-captions/corpus
+    """
+    from pipeline.corpus.published.writing import write_published
+
+    if name not in TEST_SETS:
+        raise UserError(f"--name: {name!r} is none of {', '.join(TEST_SETS)}")
+    write_published(test, out, name, question, marks)
 
 
 @corpus_app.command("stats")

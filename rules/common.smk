@@ -305,7 +305,7 @@ def training_settings(wildcards):
 
 
 def trained_model(wildcards):
-    return model_files(PLAN.config.members(wildcards.system))
+    return model_files(PLAN.config.answers_with(wildcards.system))
 
 
 def answer_settings(wildcards):
@@ -359,6 +359,11 @@ def paraphrases_option(wildcards):
 
 def score_options(wildcards):
     return PLAN.score_options(wildcards.system)
+
+
+# What candidates are drawn for.
+def drawn_beside(wildcards):
+    return PLAN.drawn_beside(wildcards.test_set)
 
 
 SPICE = [] if PLAN.config.scoring.spice is None else [PLAN.config.scoring.spice]

@@ -2,29 +2,55 @@
 # trained, write and are scored by the rules of all others, and only when this target is asked for.
 
 
-# Candidate answers, once for all systems that choose.
-rule candidates:
-    input:
-        dialogs=LAYOUT.dialogs("{test_set}"),
-        references=LAYOUT.references("{test_set}"),
-    output:
-        candidates=LAYOUT.references("{test_set}.candidates"),
-    log:
-        LOGS / "candidates" / "{test_set}.log",
-    conda:
-        environment("envs/corpus.yaml")
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
-    params:
-        distractors=PLAN.config.matching.distractors,
-        seed=PLAN.config.matching.seed,
-        version=STAGES["corpus"],
-    message:
-        "Drawing candidate answers for {wildcards.test_set}"
-    shell:
-        "avsd corpus candidates {input.dialogs:q} --references {input.references:q}"
-        " --distractors {params.distractors} --seed {params.seed} --out {output.candidates:q} 2> {log:q}"
+# Candidate answers, once for all systems that choose: drawn, or those that others have published.
+if PLAN.published is None:
+
+    rule candidates:
+        input:
+            dialogs=LAYOUT.dialogs("{test_set}"),
+            references=drawn_beside,
+        output:
+            candidates=LAYOUT.references("{test_set}.candidates"),
+        log:
+            LOGS / "candidates" / "{test_set}.log",
+        conda:
+            environment("envs/corpus.yaml")
+        resources:
+            mem_mb=growing(1000),
+            runtime=growing(10),
+        params:
+            distractors=PLAN.config.matching.distractors,
+            seed=PLAN.config.matching.seed,
+            version=STAGES["corpus"],
+        message:
+            "Drawing candidate answers for {wildcards.test_set}"
+        shell:
+            "avsd corpus candidates {input.dialogs:q} --references {input.references:q}"
+            " --distractors {params.distractors} --seed {params.seed} --out {output.candidates:q} 2> {log:q}"
+
+else:
+
+    rule published:
+        input:
+            published=PLAN.published,
+        output:
+            candidates=LAYOUT.references("{test_set}.candidates"),
+        log:
+            LOGS / "candidates" / "{test_set}.log",
+        conda:
+            environment("envs/corpus.yaml")
+        resources:
+            mem_mb=growing(1000),
+            runtime=growing(10),
+        params:
+            folder=subpath(output.candidates, ancestor=2),
+            settings=PLAN.published_settings(),
+            version=STAGES["corpus"],
+        message:
+            "Reading published candidates for {wildcards.test_set}"
+        shell:
+            "avsd corpus published {input.published:q} --out {params.folder:q} --name {wildcards.test_set}"
+            " {params.settings} 2> {log:q}"
 
 
 # Blanks, once for all systems that fill them.

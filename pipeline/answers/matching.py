@@ -9,8 +9,8 @@ import torch
 
 from pipeline.answers.writing import Opened, open_system
 from pipeline.config import TEST_SETS, Config
-from pipeline.corpus.candidates import Candidates, read_candidates, reference_name
-from pipeline.corpus.dialogs import Dialog, read_dialogs
+from pipeline.corpus.candidates import Candidates, dialogs_of, read_candidates, reference_name
+from pipeline.corpus.dialogs import Dialog, read_dialogs, turns_of
 from pipeline.corpus.queries import Query, query
 from pipeline.corpus.references import Key
 from pipeline.corpus.splits import first
@@ -30,13 +30,20 @@ PAIRS = 400
 
 
 def choose(config: Config, name: str, test_set: str, history: bool) -> None:
-    """Score the candidates of a test set's turns with the system ``name``, and write the scores in their order."""
+    """Score the candidates of a test set's turns with the system ``name``, and write the scores in their order.
+
+    Those of a published test stand by themselves: no dialog of the test set is read.
+    """
     _check(test_set)
     layout, opened = Layout(config.results), open_system(config, name, test_set)
     path = layout.references(reference_name(test_set))
     candidates = read_candidates(path)
-    dialogs = _known(read_dialogs(layout.dialogs(test_set)), candidates, path)
-    view = opened.view
+    if alone := any(each.question is not None for each in candidates.values()):
+        dialogs = dialogs_of(candidates)
+    else:
+        dialogs = _known(read_dialogs(layout.dialogs(test_set)), candidates, path)
+    # Questions of a published test have no dialog in front of them, whatever the system has learned from.
+    history, view = history and not alone, opened.view
     examples = Choices(
         dialogs, opened.vocabulary, opened.stores, view.features, 2, history=history, concepts=view.concepts
     )
@@ -100,11 +107,9 @@ def retrieve(config: Config, name: str, test_set: str, kind: Query, pool: int) -
         raise UserError(f"{layout.dialogs(test_set)}: no dialog has a {kind}, so there is nothing to search by")
     chosen = set(first((dialog.video_id for dialog in dialogs), pool, "pool"))
     dialogs = [dialog for dialog in dialogs if dialog.video_id in chosen]
-    texts = [query(dialog, kind) for dialog in dialogs]
+    texts = [[query(dialog, kind)] for dialog in dialogs]
     view = opened.view
-    queries = Queries(
-        dialogs, opened.vocabulary, opened.stores, view.features, 2, queries=texts, concepts=view.concepts
-    )
+    queries = Queries(dialogs, opened.vocabulary, opened.stores, view.features, 2, texts=texts, concepts=view.concepts)
     network, began, title = opened.network.eval(), time.monotonic(), f"{name}: {test_set} pairs"
     assert isinstance(network, Matcher)
     scores = score_queries(network, queries, opened.device, title)
@@ -122,7 +127,7 @@ def _check(test_set: str) -> None:
 
 def _known(dialogs: Sequence[Dialog], candidates: Mapping[Key, Candidates], path: Path) -> list[Dialog]:
     """The dialogs that have candidates; `UserError` for a turn of the candidates that is not in them."""
-    turns = {dialog.video_id: len(dialog.turns) for dialog in dialogs}
+    turns = {dialog.video_id: len(turns_of(dialog)) for dialog in dialogs}
     for video, turn in candidates:
         if turn >= turns.get(video, 0):
             raise UserError(f"{path}: dialog {video}, turn {turn}: not in the test set; draw the candidates again")

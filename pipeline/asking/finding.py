@@ -95,7 +95,7 @@ def best(
             finder.view.features,
             2,
             max_missing=1,
-            queries=[text],
+            texts=[[text]],
             concepts=shown.view.concepts,
         )
         concepts = queries.concepts([VIDEO])

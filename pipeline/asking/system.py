@@ -68,6 +68,8 @@ def open_answerer(config: Config, name: str | None, described: bool, device: tor
     entry = config.systems[chosen]
     if not entry.asked:
         raise UserError(f"--system {chosen}: it answers nothing, it {TASKS[entry.task].does}")
+    if entry.rescored_by() is not None:
+        raise UserError(f"--system {chosen}: it rescores answers of a test set (`avsd answer`); ask {entry.model}")
     if described and entry.told("test") == "none":
         others = [other for other in trained_systems(config) if config.systems[other].told("test") != "none"]
         instead = f"choose --system {' or '.join(others)}" if others else "no trained system does"
@@ -126,9 +128,10 @@ def _open(config: Config, chosen: str, device: torch.device) -> Answerer:
 
 
 def trained_systems(config: Config) -> list[str]:
-    """Systems of the configuration whose model is in the results folder, in its order."""
+    """Systems of the configuration whose model is in the results folder, none that needs another's too."""
     layout = Layout(config.results)
-    return [name for name in config.systems if (layout.model(config.trained(name)[0]) / INFO).is_file()]
+    alone = [name for name, entry in config.systems.items() if entry.rescored_by() is None]
+    return [name for name in alone if (layout.model(config.trained(name)[0]) / INFO).is_file()]
 
 
 def choose(config: Config, described: bool) -> str:

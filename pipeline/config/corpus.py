@@ -63,6 +63,11 @@ class Captions(Section):
     ids: Place | None = Field(
         None, description="How2's ids of `training`, where that is a text file of sentences alone"
     )
+    choices: Place | None = Field(
+        None,
+        description="sentences to choose from that others have published, LSMDC's or MSR-VTT's: what is asked of the "
+        "test set instead of candidates drawn here; their videos are taken out of training and validation",
+    )
     tested: bool = Field(True, description="whether there is a test set; false: a pretraining, whose test videos go")
     question: Text | None = Field(
         None, description="what each sentence answers in a turn of its own, for systems that answer; null: no turns"

@@ -48,7 +48,7 @@ def _captions_values(config: Config) -> dict[str, Any]:
     captions = config.captions
     all_given = captions.validation is not None and (captions.test is not None or not captions.tested)
     unread = {"scenes", "shards", "keep_trial_in_validation", *(["holdout"] if all_given else [])}
-    files = {"training", "validation", "test", "ids"}
+    files = {"training", "validation", "test", "ids", "choices"}
     return {
         "corpus": config.corpus.model_dump(mode="json", exclude=unread),
         "captions": captions.model_dump(mode="json", exclude=files),
@@ -145,11 +145,13 @@ def answering_entries(config: Config, name: str) -> dict[str, dict[str, Any]]:
     own: dict[str, Any] = {**system.tested_with(), "without": sorted(system.without)}
     if model == name:
         return {name: {**own, **_network(config, name)}}
+    rescoring = system.rescored_by()
+    others = {} if rescoring is None else answering_entries(config, rescoring.system)
     if system.ensemble:
         members = {seed: {**_network(config, seed), "seed_of": model} for seed in config.members(name)[1:]}
         own = {**own, **system.kind(), "model": model, "ensemble": True}
-        return {name: own, model: _network(config, model), **members}
-    return {name: {**own, **system.kind(), "model": model}, model: _network(config, model)}
+        return {**others, name: own, model: _network(config, model), **members}
+    return {**others, name: {**own, **system.kind(), "model": model}, model: _network(config, model)}
 
 
 def _network(config: Config, name: str) -> dict[str, Any]:

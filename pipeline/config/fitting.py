@@ -28,6 +28,7 @@ def check(config: "Config") -> None:
                     "'_', a letter in front, and no name that the network or torch has itself"
                 )
         _check_start(name, system)
+        _check_rescoring(config, name, system)
         _check_inputs(config, name)
         _check_grid(config, name)
         _check_loss(config, name, system)
@@ -80,6 +81,18 @@ def _check_others(config: "Config", name: str, system: System) -> None:
             raise ValueError(f"systems.{name}.ensemble: {other!r} has one seed; give it several (seeds)")
         if key == "teacher" and found.teacher is not None:
             raise ValueError(f"systems.{name}.teacher: {other!r} is itself a student")
+
+
+def _check_rescoring(config: "Config", name: str, system: System) -> None:
+    """Whether what puts answers in order again can score them."""
+    rescoring = system.rescored_by()
+    if rescoring is None:
+        return
+    key = f"systems.{name}.rescore.system"
+    _known(key, [rescoring.system], config.systems, "systems")
+    if not config.systems[rescoring.system].chooses:
+        task = config.systems[rescoring.system].task
+        raise ValueError(f"{key}: {rescoring.system!r} scores no answers (task: {task}); name one with task: choose")
 
 
 def _check_start(name: str, system: System) -> None:

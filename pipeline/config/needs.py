@@ -10,6 +10,9 @@ from pipeline.config.systems import CONCEPTS, DescribedBy
 if TYPE_CHECKING:
     from pipeline.config.root import Config
 
+VALIDATION = "validation"
+"""The split by which a weight is chosen."""
+
 
 def needed(config: "Config", name: str) -> list[str]:
     """Systems whose models the training of ``name`` needs, directly or not, each after those it needs itself."""
@@ -60,8 +63,14 @@ def read_at_test(config: "Config", name: str, test_set: str) -> list[Reading]:
     """What a system reads of what others have written when it writes for a test set.
 
     One that answers with another's model is told what its own entry says, and shown the words that model learned with.
+    One that rescores has chosen its weight when it wrote for validation; its matcher is shown words too.
     """
     own, (_, trained) = config.systems[name], config.trained(name)
-    told, words = own.told("test"), trained.shown()
+    told, words, rescoring = own.told("test"), trained.shown(), own.rescored_by()
     read = told.readings(test_set) if isinstance(told, DescribedBy) else []
-    return read if words is None or CONCEPTS in own.without else [*read, *words.readings(test_set)]
+    if words is not None and CONCEPTS not in own.without:
+        read += words.readings(test_set)
+    if rescoring is not None:
+        read += read_at_test(config, rescoring.system, test_set)
+        read += [] if test_set == VALIDATION else [Reading(name, VALIDATION)]
+    return list(dict.fromkeys(read))

@@ -130,6 +130,18 @@ class Config(Section):
         seeds = [other for other, system in self.systems.items() if system.seed_of == model]
         return [model, *seeds] if self.systems[name].ensemble else [model]
 
+    def answers_with(self, name: str) -> list[str]:
+        """The systems whose trained models are read to write with ``name``: its `members`, and who rescores them."""
+        rescoring = self.systems[name].rescored_by()
+        return [*self.members(name), *([] if rescoring is None else self.members(rescoring.system))]
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The systems of `matching.run`, in front of each that rescores the one whose answers it takes."""
+        before = {name: self.systems[name].model for name in self.matching.run if self.systems[name].rescored_by()}
+        named = (each for name in self.matching.run for each in (before.get(name), name) if each is not None)
+        return tuple(dict.fromkeys(named))
+
     @property
     def distilled(self) -> tuple[str, ...]:
         """The systems of the distilled captioner's experiment, each with its further seeds."""
@@ -139,7 +151,7 @@ class Config(Section):
 
     def descriptions(self) -> frozenset[str]:
         """Description fields whose words are counted: of `vocabulary`, and any that `run`, or what it needs, reads."""
-        trained = [self.trained(name)[0] for name in self.run]
+        trained = [model for name in self.run for model in self.answers_with(name)]
         described = [reading.system for name in self.run for reading in read_at_test(self, name, "trial")]
         others = [other for name in (*trained, *described) for other in needed(self, name)]
         systems = [self.systems[name] for name in (*self.run, *trained, *described, *others)]

@@ -2,8 +2,8 @@
 
 An entry with `seeds: 3` stands for itself and two more, NAME_s2 and NAME_s3, that differ in `training.seed` alone: the
 entry's own, and the numbers after it. A student's seeds learn from their teacher's seeds where it has as many, what
-starts from another system (`init_from`) does so from its seeds likewise, and what answers with another system's model
-(`model`) does so with its seeds. `run` names the entry; its seeds follow it there.
+starts from another system (`init_from`) or is rescored by one (`rescore`) does so by its seeds likewise, and what
+answers with another system's model (`model`) does so with its seeds. `run` names the entry; its seeds follow it there.
 
 >>> entry = {"label": "Ours", "network": "attention", "seeds": 2}
 >>> student = {"label": "Student", "network": "attention", "loss": "st", "teacher": "ours", "seeds": 2}
@@ -22,6 +22,8 @@ from pipeline.config.base import MOST_ENTRIES, Seed, Seeds, entries, mapping, nu
 
 OTHERS = ("teacher", "model")
 """Keys of an entry that name another entry, whose seeds it goes with."""
+INSIDE = ("init_from", "rescore")
+"""Keys whose `system` does."""
 FIRST = 1
 """`training.seed` where none is given."""
 _SEEDS, _SEED = TypeAdapter(Seeds), TypeAdapter(Seed)
@@ -77,9 +79,10 @@ def _entry(values: dict[str, Any], name: Any, seed: int, counts: dict[Any, int])
             entry[key] = seed_name(other, seed)
         elif key == "model":
             raise ValueError(f"systems.{name}.seeds: {counts[name]}, but {other!r} has {_count(counts, other)} seeds")
-    start = mapping(entry.get("init_from"))
-    if start.get("system") is not None and _count(counts, start["system"]) >= seed:
-        entry["init_from"] = {**start, "system": seed_name(start["system"], seed)}
+    for key in INSIDE:
+        named = mapping(entry.get(key))
+        if named.get("system") is not None and _count(counts, named["system"]) >= seed:
+            entry[key] = {**named, "system": seed_name(named["system"], seed)}
     training = mapping(entry.get("training", {}))
     first = number(_SEED, training.get("seed", mapping(values.get("training", {})).get("seed", FIRST)))
     if "model" not in entry and training is entry.get("training", training) and first is not None:

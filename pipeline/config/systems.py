@@ -11,6 +11,7 @@ from pipeline.config.base import TEST_SETS, Folds, Overrides, Seeds, TestSet
 from pipeline.config.concepts import DetectedBy
 from pipeline.config.folds import ANSWER, FOLDS
 from pipeline.config.readings import Reading, unseen
+from pipeline.config.rescoring import Rescoring
 from pipeline.config.starts import InitFrom
 from pipeline.config.training import Training
 from pipeline.names import Name, Place, Text
@@ -110,6 +111,8 @@ class System(Section):
     """Whether it tells which video a text is about."""
     detects: ClassVar[bool] = False
     """Whether it says which concept words a video shows."""
+    chooses: ClassVar[bool] = False
+    """Whether it scores answers to a question about a video."""
     needs: ClassVar[Ability] = "generate"
     """What its network must be able to do."""
 
@@ -164,6 +167,14 @@ class System(Section):
         told, words = self.told(when), self.shown()
         described = told.readings(split) if isinstance(told, DescribedBy) else []
         return [*described, *([] if words is None else words.readings(split))]
+
+    def rescored_by(self) -> Rescoring | None:
+        """Who puts the answers that it finds in order again, and how; None: nobody."""
+        return None
+
+    def history_in_front(self) -> bool:
+        """Whether the dialog so far stands in front of the question that it scores answers to, as text."""
+        return False
 
     def looks_back(self) -> bool:
         """Whether it sees the dialog so far."""

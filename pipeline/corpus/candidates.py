@@ -5,15 +5,16 @@ turn gets depends on the seed, the turn and the answers there are, not on the or
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, read_dialogs
+from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn, read_dialogs, turns_of
 from pipeline.corpus.references import Key, read_references
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -24,16 +25,22 @@ TYPE = "answer_candidates"
 
 @dataclass(frozen=True)
 class Candidates:
-    """What there is to choose from at a turn. right: the place of the right answer among ``answers``."""
+    """What there is to choose from at a turn. right: the place of the right answer among ``answers``.
+
+    question: of a test that others have published, what stands in front of each, "" where nothing does; such a turn
+    belongs to no dialog. None: that of the turn itself.
+    """
 
     answers: tuple[str, ...]
     right: int
+    question: str | None = None
 
 
 @with_config(ConfigDict(extra="allow"))
 class _Turn(TypedDict):
     image_id: Annotated[str, Field(max_length=200)]
     turn: Annotated[int, Field(ge=0)]
+    question: NotRequired[str]
     candidates: Annotated[list[str], Field(min_length=2)]
     right: Annotated[int, Field(ge=0)]
 
@@ -41,6 +48,7 @@ class _Turn(TypedDict):
 @with_config(ConfigDict(extra="allow"))
 class _File(TypedDict):
     type: Literal["answer_candidates"]
+    published: NotRequired[str]
     turns: Annotated[list[_Turn], Field(min_length=1)]
 
 
@@ -58,11 +66,11 @@ def draw(
     where the other dialogs have too few different answers.
     """
     # A dictionary is a set that keeps its order; sorted, so that the order of the file does not matter.
-    given = {dialog.video_id: sorted({turn.answer for turn in dialog.turns} - {UNDISCLOSED}) for dialog in dialogs}
+    given = {dialog.video_id: sorted({turn.answer for turn in turns_of(dialog)} - {UNDISCLOSED}) for dialog in dialogs}
     everything = sorted({(text, video) for video, texts in given.items() for text in texts})
     found = {}
     for dialog in dialogs:
-        for place, turn in enumerate(dialog.turns):
+        for place, turn in enumerate(turns_of(dialog)):
             key = (dialog.video_id, place)
             known = references.get(key, ())
             if not known:
@@ -100,21 +108,42 @@ def _distractors(
 def write_candidates(dialogs: Path, references: Path, distractors: int, seed: int, out: Path) -> None:
     """Draw from dialogs in the challenge's JSON and their references, and write them (JSON)."""
     read = read_dialogs(dialogs)
-    questions = {(dialog.video_id, place): turn.question for dialog in read for place, turn in enumerate(dialog.turns)}
+    questions = {(each.video_id, place): turn.question for each in read for place, turn in enumerate(turns_of(each))}
     drawn = draw(read, read_references(references), distractors, seed)
+    if not drawn:
+        raise UserError(f"{references}: no reference of a turn of {dialogs}; nothing to choose")
+    _write(out, drawn, questions, {"seed": seed, "distractors": distractors})
+
+
+def write_given(
+    out: Path, given: Iterable[tuple[str, Sequence[str], int]], question: str, source: str
+) -> dict[Key, Candidates]:
+    """Write questions of a published test: video, what there is to choose from, and the place of the right one.
+
+    A video's are counted from 0. question: what stands in front of each sentence, "" where nothing does. source: the
+    file's name.
+    """
+    counts: Counter[str] = Counter()
+    found: dict[Key, Candidates] = {}
+    for video, answers, right in given:
+        found[video, counts[video]] = Candidates(tuple(answers), right, question)
+        counts[video] += 1
+    _write(out, found, dict.fromkeys(found, question), {"published": source})
+    return found
+
+
+def _write(out: Path, found: Mapping[Key, Candidates], questions: Mapping[Key, str], about: Mapping[str, Any]) -> None:
     turns = [
         {
             "image_id": key[0],
             "turn": key[1],
             "question": questions[key],
-            "candidates": list(found.answers),
-            "right": found.right,
+            "candidates": list(each.answers),
+            "right": each.right,
         }
-        for key, found in drawn.items()
+        for key, each in found.items()
     ]
-    if not turns:
-        raise UserError(f"{references}: no reference of a turn of {dialogs}; nothing to choose")
-    write_json(out, {"type": TYPE, "version": "0.1", "seed": seed, "distractors": distractors, "turns": turns})
+    write_json(out, {"type": TYPE, "version": "0.1", **about, "turns": turns})
 
 
 def read_candidates(path: Path) -> dict[Key, Candidates]:
@@ -127,5 +156,17 @@ def read_candidates(path: Path) -> dict[Key, Candidates]:
             raise UserError(
                 f"{path}: dialog {key[0]}, turn {key[1]}: stands twice, or `right` is none of its candidates"
             )
-        found[key] = Candidates(tuple(turn["candidates"]), turn["right"])
+        question = turn.get("question", "") if "published" in content else None
+        found[key] = Candidates(tuple(turn["candidates"]), turn["right"], question)
     return found
+
+
+def dialogs_of(candidates: Mapping[Key, Candidates]) -> list[Dialog]:
+    """The turns of a published test as if a dialog had them; `UserError` where a video's are not counted from 0."""
+    turns: dict[str, list[Turn]] = {}
+    for (video, turn), each in sorted(candidates.items()):
+        own = turns.setdefault(video, [])
+        if turn != len(own):
+            raise UserError(f"published candidates: video {video}: question {len(own)} is missing; import them again")
+        own.append(Turn(each.question or "", each.answers[each.right]))
+    return [Dialog(video, "", "", tuple(own)) for video, own in turns.items()]

@@ -41,6 +41,15 @@ class Dialog:
     captions: tuple[str, ...] = ()
 
 
+def turns_of(dialog: Dialog) -> tuple[Turn, ...]:
+    """What is said about a dialog's video: its turns, or where nothing is asked its captions, to no question.
+
+    >>> turns_of(Dialog("v1", "", "", (), ("a cat",)))
+    (Turn(question='', answer='a cat'),)
+    """
+    return dialog.turns or tuple(Turn("", caption) for caption in dialog.captions)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A dialog as a file has it: question and answers of each turn, several answers where the file gives a list."""

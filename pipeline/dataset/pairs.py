@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.corpus.dialogs import Dialog
+from pipeline.corpus.dialogs import Dialog, turns_of
 from pipeline.dataset.dialogs import sequences
 from pipeline.dataset.features import FeatureReader, Store, missing
 from pipeline.dataset.views import Shown, shown_words
@@ -142,38 +142,41 @@ class PairExamples(RowExamples):
 class Choices(PairExamples):
     """A turn is a row: its video with its question and the right answer, and with the question and wrong ones.
 
-    history: whether the dialog so far stands in front of the question.
+    history: whether the dialog so far stands in front of the question. Where nothing is asked about a video, as in a
+    corpus of captions, each of these answers no question, and none of them is another's history.
     """
 
     def __init__(self, *given: Any, history: bool, **further: Any) -> None:
         super().__init__(*given, **further)
         self.history = history
+        self.turns = [turns_of(dialog) for dialog in self.dialogs]
 
     def rows(self, dialog: int) -> int:
         """Turns."""
-        return len(self.dialogs[dialog].turns)
+        return len(self.turns[dialog])
 
     def pairs(self, rows: Sequence[tuple[int, int]], generator: random.Random) -> list[list[tuple[str, int]]]:
         """Wrong answers are those of turns of other dialogs, in so far as they read otherwise."""
         found = []
         for dialog, turn in rows:
-            right = self.dialogs[dialog].turns[turn].answer
+            right = self.turns[dialog][turn].answer
             answers = [right, *self._wrong(dialog, right, generator)]
             found.append([(self.text(dialog, turn, answer), dialog) for answer in answers])
         return found
 
     def text(self, dialog: int, turn: int, answer: str) -> str:
         """What is compared with the video: the dialog so far where it is seen, the question, an answer."""
-        turns = self.dialogs[dialog].turns
-        said = [f"{each.question} {each.answer}" for each in turns[:turn]] if self.history else []
-        return " ".join([*said, turns[turn].question, answer])
+        turns = self.turns[dialog]
+        so_far = turns[:turn] if self.history and self.dialogs[dialog].turns else ()
+        said = [f"{each.question} {each.answer}" for each in so_far]
+        return " ".join(text for text in (*said, turns[turn].question, answer) if text)
 
     def _wrong(self, dialog: int, right: str, generator: random.Random) -> list[str]:
         """Where hardly any other answer reads otherwise, one stands there several times."""
         chosen: dict[str, None] = {}
         for _ in range(20 * self.choices):
             other = generator.randrange(len(self.dialogs))
-            text = generator.choice(self.dialogs[other].turns).answer
+            text = generator.choice(self.turns[other]).answer
             if other != dialog and text != right:
                 chosen.setdefault(text)
             if len(chosen) == self.choices - 1:
@@ -187,30 +190,31 @@ class Choices(PairExamples):
 
 
 class Queries(PairExamples):
-    """A dialog is a row: a text about its video with that one, and with other videos, those of the batch first.
+    """A text is a row: with the video that it is about, and with other videos, those of the batch first.
 
-    queries: of each dialog, the text.
+    texts: of each dialog, those about its video, at least one. What is searched by is the first, `queries`.
     """
 
-    def __init__(self, *given: Any, queries: Sequence[str], **further: Any) -> None:
+    def __init__(self, *given: Any, texts: Sequence[Sequence[str]], **further: Any) -> None:
         super().__init__(*given, **further)
-        self.queries = queries
+        self.texts = texts
+        self.queries = [each[0] for each in texts]
 
-    def rows(self, dialog: int) -> int:  # noqa: ARG002, each has one
-        """One."""
-        return 1
+    def rows(self, dialog: int) -> int:
+        """Texts."""
+        return len(self.texts[dialog])
 
     def pairs(self, rows: Sequence[tuple[int, int]], generator: random.Random) -> list[list[tuple[str, int]]]:
         """Where there are fewer other videos than wanted, rows are shorter."""
-        own = [dialog for dialog, _ in rows]
+        own = list(dict.fromkeys(dialog for dialog, _ in rows))
         count = min(self.choices, len(self.dialogs))
         found = []
-        for dialog in own:
+        for dialog, row in rows:
             others = [other for other in own if other != dialog]
             generator.shuffle(others)
             while len(others) < count - 1:
                 other = generator.randrange(len(self.dialogs))
                 if other != dialog and other not in others:
                     others.append(other)
-            found.append([(self.queries[dialog], video) for video in (dialog, *others[: count - 1])])
+            found.append([(self.texts[dialog][row], video) for video in (dialog, *others[: count - 1])])
         return found

@@ -39,6 +39,11 @@ class Files(Jobs):
         return {**self.dialog_files(), **captions}
 
     @property
+    def published(self) -> Path | None:
+        """The user's file of published sentences to choose from; None where candidates are drawn."""
+        return self.caption_files().get("choices")
+
+    @property
     def truth(self) -> list[Path]:
         """Ground truth of the dialogs, where there is one: generated scenes have it."""
         return [self.layout.scenes / "truth.json"] if self.config.corpus.source == "scenes" else []

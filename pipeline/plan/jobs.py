@@ -24,8 +24,8 @@ class Jobs:
         """Systems that are trained: those of `run` and whatever these need, each after what it needs."""
         order: dict[str, None] = {}
         for name in self.config.run:
-            described = [r.system for test_set in self.test_sets for r in self.read_at_test(name, test_set)]
-            for model in [*described, *self.config.members(name)]:
+            read = [r.system for test_set in self.test_sets for r in self.read_at_test(name, test_set)]
+            for model in [model for each in (*read, name) for model in self.config.answers_with(each)]:
                 for each in (*needed(self.config, model), model):
                     order.setdefault(each)
         return list(order)
@@ -42,7 +42,9 @@ class Jobs:
     def written(self) -> list[tuple[str, str]]:
         """Every system and split that something is written for: what is answered, and what others read."""
         read = [reading for name in self.trained for reading in self.read_in_training(name)]
-        read += [reading for name, test_set in self.answered for reading in self.read_at_test(name, test_set)]
+        at_test = [reading for name, test_set in self.answered for reading in self.read_at_test(name, test_set)]
+        # What one writes for validation, to choose by, may itself read what another writes.
+        read += [*at_test, *(other for reading in at_test for other in self.read_at_test(*reading))]
         return list(dict.fromkeys([*self.answered, *((reading.system, reading.split) for reading in read)]))
 
     def references(self, name: str, test_set: str) -> str:
@@ -54,6 +56,11 @@ class Jobs:
         """Files of references that the system reads to write for a test set: candidates, not what is right."""
         entry = self.config.systems[name]
         return [self.layout.references(each) for each in TASKS[entry.task].reads(entry, test_set)]
+
+    def drawn_beside(self, test_set: str) -> Path:
+        """References of what candidates of a test set are drawn for: answers, or where nothing is asked captions."""
+        captions = self.config.corpus.source == "captions" and self.config.captions.question is None
+        return self.layout.references(reference_name(test_set, "captions") if captions else test_set)
 
     def says(self, name: str) -> bool:
         """Whether the system writes sentences."""
@@ -90,10 +97,11 @@ class Jobs:
         return TASKS[self.config.systems[name].task].words(self.layout)
 
     def system_features(self, name: str) -> list[str]:
-        """Features a trained system's training or answering reads: its own and its teacher's."""
-        system = self.config.trained(name)[1]
+        """Features a system's training or answering reads: its own, its teacher's, and those of who rescores it."""
+        system, rescoring = self.config.trained(name)[1], self.config.systems[name].rescored_by()
         teacher = () if system.teacher is None else self.config.systems[system.teacher].features
-        return list(dict.fromkeys([*system.features, *teacher]))
+        others = () if rescoring is None else self.config.trained(rescoring.system)[1].features
+        return list(dict.fromkeys([*system.features, *teacher, *others]))
 
     @property
     def video_folder(self) -> Path | None:
@@ -136,8 +144,17 @@ class Jobs:
         return [self.layout.answers(other, test_set)] if other in self.scored(test_set) else []
 
     def compared_with(self, name: str, test_set: str) -> list[Path]:
-        """The answers that those of the system ``name`` are compared with: one file, or none."""
-        trials, own = self.config.scoring.randomisations, self.layout.answers(name, test_set)
+        """The answers that those of the system ``name`` are compared with: one file, or none.
+
+        Those of one that rescores with the answers as they were.
+        """
+        trials, own, entry = (
+            self.config.scoring.randomisations,
+            self.layout.answers(name, test_set),
+            self.config.systems[name],
+        )
+        if entry.rescored_by() is not None and entry.model is not None:
+            return [self.layout.answers(entry.model, test_set)] if trials > 0 else []
         other = self.config.scoring.against
         if other is None or self.references(other, test_set) != self.references(name, test_set):
             return []
@@ -164,11 +181,15 @@ class Jobs:
 
     @property
     def matching_tables(self) -> list[str]:
-        """Tables of systems beside the run, one a task and test set; of those that answer, one with concept words."""
+        """Tables of systems beside the run: one a task and test set of those that do not say anything themselves; of
+        those that answer one with concept words and without, and one of those that are rescored.
+        """
         entries = [(self.config.systems[name], test_set) for name, test_set in self.answered]
         compared = [f"{entry.task}_{test_set}" for entry, test_set in entries if entry.needs != "generate"]
-        shown = [f"{CONCEPTS}_{test_set}" for entry, test_set in entries if entry.asked and entry.needs == "generate"]
-        return list(dict.fromkeys([*compared, *shown]))
+        said = [(entry, test_set) for entry, test_set in entries if entry.asked and entry.needs == "generate"]
+        rescored = [f"{entry.task}_{test_set}" for entry, test_set in said if entry.rescored_by() is not None]
+        shown = any(entry.shown() is not None for entry, _ in said)
+        return list(dict.fromkeys([*compared, *rescored, *(f"{CONCEPTS}_{test_set}" for _, test_set in said if shown)]))
 
     @property
     def gpu(self) -> int | None:

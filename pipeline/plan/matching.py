@@ -19,7 +19,7 @@ def beside(config: Config) -> Config:
     if not config.matching.run:
         raise UserError("matching.run: empty, so there is nothing to make; configs/matching.yaml names some")
     changes = {
-        "run": config.matching.run,
+        "run": config.compared,
         "extract": (),
         "scoring": config.scoring.model_copy(update={"against": None}),
         "report": config.report.model_copy(update={"explain": None}),

@@ -77,6 +77,11 @@ class Settings(Files):
         """For `avsd corpus import`."""
         return _json(corpus_values(self.config))
 
+    def published_settings(self) -> str:
+        """For `avsd corpus published`, as its arguments: what stands in front of sentences, and their marks."""
+        captions = self.config.captions
+        return f"--question {shlex.quote(captions.question or '')} --{'' if captions.marks else 'no-'}marks"
+
     def decode_settings(self, feature: str) -> str:
         """For `avsd decode`: of the feature only its network, which says whether it needs frames or sound."""
         settings = {"network": self.config.features[feature].network}
@@ -117,9 +122,10 @@ class Settings(Files):
         return _json({"training": training_values(self.config, name), **self._with_features(entries)})
 
     def answer_settings(self, name: str) -> str:
-        """For `avsd answer`."""
-        entries = answering_entries(self.config, name)
-        return _json({"answers": self.config.answers_of(name), **self._with_features(entries)})
+        """For `avsd answer`: with the metric's filter where it chooses by its scores."""
+        entries, rescoring = answering_entries(self.config, name), self.config.systems[name].rescored_by()
+        scoring = {} if rescoring is None else {"scoring": {"filter": self.config.scoring.filter}}
+        return _json({"answers": self.config.answers_of(name), **scoring, **self._with_features(entries)})
 
     def score_options(self, name: str) -> str:
         """What `avsd score` must be told of a system's files: nothing of answers."""
@@ -134,11 +140,12 @@ class Settings(Files):
         """For the commands that write tables and pages: everything, but what only a run beside this one has."""
         config = self.config
         values = config.model_dump(exclude=set(MACHINE_KEYS))
-        for key, names in (("distillation", config.distilled), ("matching", config.matching.run)):
+        for key, names in (("distillation", config.distilled), ("matching", config.compared)):
             if config.run != names:
                 del values[key]
                 beside = Jobs(config.model_copy(update={"run": names})).trained
-                _leave_out(values["systems"], {*names, *beside} - {*config.run, *self.trained})
+                kept = {*config.run, *self.trained}
+                _leave_out(values["systems"], _with_users(values["systems"], {*names, *beside} - kept, kept))
         if not any(config.systems[name].detects for name in self.trained):
             del values["concepts"]
         if "distillation" not in values and config.distillation is not None:
@@ -163,6 +170,22 @@ def _below(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 def _leave_out(values: dict[str, Any], names: set[str]) -> None:
     for name in names:
         del values[name]
+
+
+def _with_users(entries: Mapping[str, Mapping[str, Any]], names: set[str], kept: set[str]) -> set[str]:
+    """``names``, and all entries but ``kept`` that cannot be without one of them."""
+    found = set(names)
+    while more := {
+        name for name, entry in entries.items() if name not in found | kept and found & set(_named_by(entry))
+    }:
+        found |= more
+    return found
+
+
+def _named_by(entry: Mapping[str, Any]) -> list[str]:
+    inside = [entry.get(key) for key in ("init_from", "rescore", "concepts")]
+    systems = [each.get("system") for each in inside if isinstance(each, Mapping)]
+    return [name for name in (entry.get("model"), entry.get("teacher"), *systems) if name is not None]
 
 
 def _json(value: Any) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config import Config
+from pipeline.config.systems import System
 from pipeline.corpus.detected import read_detected
 from pipeline.corpus.references import read_references
 from pipeline.layout import Layout
@@ -66,11 +67,7 @@ def _shown(found: Scores, key: str) -> dict[str, float]:
 def answered_table(config: Config, test_set: str) -> FigureTable:
     """Systems that answer, with concept words and without: their scores and, on scenes, right answers by category."""
     names, jobs = display_names(config), Jobs(config)
-    systems = [
-        name
-        for name, written in jobs.answered
-        if written == test_set and config.systems[name].asked and config.systems[name].needs == "generate"
-    ]
+    systems = [name for name, written in jobs.answered if written == test_set and _answers(config.systems[name])]
     scores = {name: read_scores(config, name, test_set) for name in systems}
     known = {name: found for name, found in scores.items() if found}
     parts = {name: found["grounded"] or {} for name, found in known.items()}
@@ -94,6 +91,11 @@ def answered_table(config: Config, test_set: str) -> FigureTable:
     title = f"Answers with concept words and without, {test_set}"
     notes = tuple(_notes(config, known))
     return FigureTable(f"matching_concepts_{test_set}", "", title, columns, tuple(rows), notes)
+
+
+def _answers(entry: System) -> bool:
+    """Whether its answers are its own: what a matcher makes of them stands in another table."""
+    return entry.asked and entry.needs == "generate" and entry.rescored_by() is None
 
 
 def _right(parts: Mapping[str, Mapping[str, Any]], key: str | None = None) -> dict[str, float | None]:

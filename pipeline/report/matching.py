@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pipeline.config import Config
 from pipeline.config.systems import CONCEPTS
 from pipeline.corpus.candidates import read_candidates
-from pipeline.corpus.dialogs import read_dialogs
+from pipeline.corpus.dialogs import read_dialogs, turns_of
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
 from pipeline.report import blanks_paper
 from pipeline.report.blanks import fillings
 from pipeline.report.concepts import answered_table, detected_table, words_found
 from pipeline.report.experiment import write_experiment
+from pipeline.report.rescored import rescored_table
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
 from pipeline.scoring.chosen import read_scores_of
@@ -54,8 +55,8 @@ def matching_tables(config: Config) -> list[FigureTable]:
     jobs, tables = Jobs(config), []
     for name in jobs.matching_tables:
         task, _, test_set = name.rpartition("_")
-        if task == CONCEPTS:
-            tables.append(answered_table(config, test_set))
+        if task == CONCEPTS or TASKS[task].sentences:
+            tables.append((answered_table if task == CONCEPTS else rescored_table)(config, test_set))
             continue
         systems = [
             system for system, written in jobs.answered if written == test_set and config.systems[system].task == task
@@ -141,7 +142,7 @@ def questions(config: Config) -> list[Question]:
         return []
     candidates = read_candidates(path)
     given = {system: read_scores_of(layout.answers(system, test_set)) for system in systems}
-    asked = {dialog.video_id: dialog.turns for dialog in read_dialogs(layout.dialogs(test_set))}
+    asked = {dialog.video_id: turns_of(dialog) for dialog in read_dialogs(layout.dialogs(test_set))}
     keys = sorted(candidates, key=lambda key: hashlib.sha256(f"{key}".encode()).digest())[:SHOWN]
     found = []
     for key in keys:
@@ -150,7 +151,9 @@ def questions(config: Config) -> list[Question]:
             (text, place == candidates[key].right, tuple(names[system] for system in best if best[system] == place))
             for place, text in enumerate(candidates[key].answers)
         )
-        found.append(Question(key[0], asked[key[0]][key[1]].question, answers))
+        given_with = candidates[key].question
+        question = asked[key[0]][key[1]].question if given_with is None else given_with
+        found.append(Question(key[0], question, answers))
     return found
 
 

@@ -99,6 +99,8 @@ def _row(
     scores = seeds[0] if seeds else None
     run = None if scores is None else scores["metrics"]
     comparable = run is not None and figures is not None and config.corpus.source != "scenes"
+    # What rescores is compared with its own model, not with the system that the notes name.
+    against = None if scores is None or config.systems[name].rescored_by() is not None else scores["against"]
     return ResultRow(
         row=row,
         system=name,
@@ -111,7 +113,7 @@ def _row(
         paper=figures,
         difference={m: run[m] - figures[m] for m in METRICS} if comparable and run and figures else None,
         signature=None if scores is None else scores["signature"],
-        compared=None if scores is None or scores["against"] is None else scores["against"]["metrics"],
+        compared=None if against is None else against["metrics"],
     )
 
 

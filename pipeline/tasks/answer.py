@@ -1,11 +1,13 @@
 """Answering questions about a video in a dialog about it."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from pipeline.config.rescoring import Rescoring
 from pipeline.config.systems import Description, Loss, System, SystemDescription, plain
+from pipeline.errors import UserError
 from pipeline.scoring.names import METRICS
 from pipeline.tasks.base import Task
 from pipeline.tasks.shown import ShownConcepts
@@ -29,6 +31,9 @@ class AnswerSystem(ShownConcepts):
     history: bool = Field(True, description="whether it sees the dialog so far")
     description: SystemDescription = Field(SystemDescription(), description="in front of the question")
     loss: Loss = Field("ce", description="ce: cross entropy; st: eq. 9; st_context: eq. 10; joint: eq. 11")
+    rescore: Rescoring | None = Field(
+        None, description="let a system that chooses put the n best answers of `model` in order again; null: no"
+    )
 
     def told(self, when: Literal["train", "test"]) -> Description:
         """The description in front of the question."""
@@ -48,11 +53,22 @@ class AnswerSystem(ShownConcepts):
 
     def tested_with(self) -> dict[str, Any]:
         """What is told at test."""
-        return {"description": {"test": plain(self.description.test)}}
+        rescored = {} if self.rescore is None else {"rescore": self.rescore.model_dump(mode="json")}
+        return {"description": {"test": plain(self.description.test)}, **rescored}
+
+    def rescored_by(self) -> Rescoring | None:
+        """Who puts its answers in order again, and how."""
+        return self.rescore
 
     def looks_back(self) -> bool:
         """Whether it sees the dialog so far."""
         return self.history
+
+    @model_validator(mode="after")
+    def _rescores_another(self) -> Self:
+        if self.rescore is not None and self.model is None:
+            raise ValueError("rescore goes with model: it is the answers of another system that are put in order again")
+        return self
 
 
 class Answer(Task):
@@ -79,6 +95,12 @@ class Answer(Task):
 
     def write(self, config: "Config", name: str, test_set: str) -> None:
         """The test set's JSON with the answers filled in."""
+        if config.systems[name].rescored_by() is not None:
+            from pipeline.answers.rescoring import rescore
+            from pipeline.scoring.listed import ciders
+
+            rescore(config, name, test_set, ciders)
+            return
         from pipeline.answers.generate import answer
 
         answer(config, name, test_set)
@@ -92,3 +114,21 @@ class Answer(Task):
         from pipeline.scoring.score import score_files
 
         score_files(**request.given())
+
+
+def rescored_entry(config: "Config", name: str, by: str, n: int) -> dict[str, Any]:
+    """An entry that rescores the answers of the system ``name`` as it is tested. `UserError` where it has none."""
+    if name not in config.systems:
+        raise UserError(f"system {name!r} is not in the configuration ({', '.join(config.systems)})")
+    entry = config.systems[name]
+    if not entry.asked or entry.rescored_by() is not None:
+        raise UserError(f"{name}: there are no answers of its own to rescore; name a system with task: answer")
+    return {
+        **entry.tested_with(),
+        "label": f"{entry.label}, rescored by {by}",
+        "model": config.trained(name)[0],
+        "ensemble": entry.ensemble,
+        "without": list(entry.without),
+        "answers": entry.answers,
+        "rescore": {"system": by, "n": n},
+    }

@@ -1,7 +1,7 @@
 """Choosing the right answer among candidates."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,8 +24,14 @@ if TYPE_CHECKING:
 class ChooseSystem(MatchingSystem):
     """A system that chooses the answer that fits video and question best."""
 
+    chooses: ClassVar[bool] = True
+
     task: Literal["choose"] = Field("choose", description="what the system does")
     history: bool = Field(False, description="whether the dialog so far stands in front of the question")
+
+    def history_in_front(self) -> bool:
+        """As the entry says."""
+        return self.history
 
     def learned_from(self) -> dict[str, Any]:
         """What stands in front, and how many answers there are."""
@@ -80,9 +86,7 @@ class Choose(Matching):
         """The score of each candidate."""
         from pipeline.answers.matching import choose
 
-        entry = config.systems[config.trained(name)[0]]
-        assert isinstance(entry, ChooseSystem)
-        choose(config, name, test_set, entry.history)
+        choose(config, name, test_set, config.trained(name)[1].history_in_front())
 
     def reads(self, entry: System, test_set: str) -> list[str]:  # noqa: ARG002, the same for all
         """The candidates."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from pipeline.config.systems import System, fields_of
-from pipeline.corpus.queries import QUERIES, Query, query, reference_name
+from pipeline.corpus.queries import QUERIES, Query, queries, query, reference_name
 from pipeline.scoring.names import RETRIEVED
 from pipeline.tasks.matching import Matching, MatchingSystem
 
@@ -74,7 +74,7 @@ class Retrieve(Matching):
         from pipeline.dataset.pairs import Queries
 
         assert isinstance(entry, RetrieveSystem)
-        texts = [query(dialog, entry.query) for dialog in dialogs]
+        texts = [queries(dialog, entry.query) for dialog in dialogs]
         view = views["model"]
         return Queries(
             dialogs,
@@ -82,7 +82,7 @@ class Retrieve(Matching):
             stores,
             view.features,
             entry.choices,
-            queries=texts,
+            texts=texts,
             cache_bytes=cache_bytes,
             concepts=view.concepts,
         )

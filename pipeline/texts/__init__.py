@@ -8,14 +8,16 @@ from pipeline.texts.checking import check_content, check_sentence, check_text, k
 from pipeline.texts.json_files import parse_json, read_json
 from pipeline.texts.opening import read_bytes
 from pipeline.texts.plain import read_end, read_text
-from pipeline.texts.tables import read_records, read_table
+from pipeline.texts.tables import Plain, numbered_rows, read_records, read_table
 from pipeline.texts.yaml_files import read_yaml
 
 __all__ = [
+    "Plain",
     "check_content",
     "check_sentence",
     "check_text",
     "kind_of",
+    "numbered_rows",
     "parse_json",
     "quoted",
     "read_bytes",

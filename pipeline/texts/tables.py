@@ -20,6 +20,25 @@ def read_table(path: Path, dialect: str = "excel") -> list[list[str]]:
         raise UserError(f"{path}: not a table ({error})") from None
 
 
+class Plain(csv.excel_tab):
+    """Tab-separated, a quotation mark being a mark as any other."""
+
+    quoting = csv.QUOTE_NONE
+
+
+def numbered_rows(text: str, source: str, dialect: str | type[csv.Dialect]) -> list[tuple[int, list[str]]]:
+    """The lines of a table's ``text`` that hold anything, each by the number of the line that it ends on.
+
+    ``source`` names it in errors.
+    """
+    # Strict: a quotation mark that is never closed would take the rest of the file into its cell.
+    reader = csv.reader(io.StringIO(text, newline=""), dialect=dialect, strict=True)
+    try:
+        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise UserError(f"{source}: line {reader.line_num}: not a table ({error})") from None
+
+
 def read_records(path: Path, dialect: str = "excel") -> list[dict[str, str]]:
     """The lines of a table by the names of its first line; a cell that is not there is empty."""
     names, *lines = read_table(path, dialect) or [[]]

@@ -56,7 +56,7 @@ def test_videos_stand_in_the_order_of_the_stages_scores(world: Config, capsys: p
     vocabulary = Vocabulary.read(layout.vocabulary)
     stores = {name: FeatureStore(layout.feature(name)) for name in world.features}
     dialogs = read_dialogs(layout.dialogs("trial"))
-    queries = Queries(dialogs, vocabulary, stores, ("seen", "heard"), 2, queries=["a red ball ?"] * len(dialogs))
+    queries = Queries(dialogs, vocabulary, stores, ("seen", "heard"), 2, texts=[["a red ball ?"]] * len(dialogs))
     network: Any = load(layout.model("finder"), vocabulary, "cpu").network
     scores = score_queries(network, queries, torch.device("cpu"), "test")[0]
     expected = sorted(zip(scores.tolist(), (each.video_id for each in dialogs), strict=True), reverse=True)

@@ -25,8 +25,9 @@ def default(*files: str, **changes: Any) -> Plan:
 
 def test_the_default_run_has_none_of_it() -> None:
     plan, without = default(), default(matching={"distractors": 99}, systems={"chooser": {"choices": 3}})
-    own = {"chooser", "chooser_blind", "retriever", "retriever_without_sound", "filler", "filler_blind", "detector"}
+    own = {*plan.config.matching.run} - {"ours_none_none", "st", "jst", "ours_man_man"}
     assert not own & {*plan.trained, *plan.config.run}
+    assert "rescored" not in plan.report_settings()
     assert plan.report_settings() == without.report_settings()
     assert plan.vocabulary_settings() == without.vocabulary_settings()
     assert plan.tables == without.tables
@@ -38,13 +39,15 @@ def test_the_default_run_has_none_of_it() -> None:
 
 def test_it_has_nothing_but_its_systems() -> None:
     compared = ["chooser", "chooser_blind", "retriever", "retriever_without_sound", "filler", "filler_blind"]
-    plan = default(matching={"run": compared})
+    plan = default(matching={"run": [*compared, "rescored"]})
     made = plan.matching
     assert made is not None
-    assert made.trained == ["retriever", "chooser", "filler", "filler_blind"]  # the chooser starts from the retriever
+    # The chooser starts from the retriever; the last one's answers are rescored.
+    assert made.trained == ["retriever", "chooser", "filler", "filler_blind", "ours_none_none"]
     assert made.features == ["i3d_rgb", "i3d_flow", "vggish"]
     tasks = ("choose", "retrieve", "fill")
-    assert made.matching_tables == [f"{task}_{test_set}" for test_set in ("trial", "official") for task in tasks]
+    tables = {f"{task}_{test_set}" for test_set in ("trial", "official") for task in tasks}
+    assert set(made.matching_tables) == {*tables, "answer_trial"}
     layout = plan.layout
     assert made.references_read("chooser", "trial") == [layout.references("trial.candidates")]
     assert made.references_read("retriever", "trial") == []
@@ -82,3 +85,12 @@ def test_words_that_are_not_counted_are_named() -> None:
     with pytest.raises(UserError, match=r"matching\.run: words of caption are not counted"):
         plan.checked_matching()
     default(systems={"retriever": {"query": "dialog"}}).checked_matching()
+
+
+def test_an_entry_that_needs_one_left_out_is_left_out_of_the_reports_settings() -> None:
+    """One that nobody runs, but that is rescored by the chooser, which only the other run has."""
+    other = {"label": "other", "model": "jst", "rescore": {"system": "chooser_blind"}}
+    plan = default(systems={"other": other})
+    systems = load([plan.report_settings(), plan.machine()]).systems
+    assert "jst" in systems and not systems.keys() & {"other", "chooser", "chooser_blind", "rescored"}
+    assert plan.report_settings() == default().report_settings()

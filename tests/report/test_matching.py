@@ -126,3 +126,51 @@ def test_the_page(config: Config) -> None:
     assert "<dt>red (right)</dt><dd>Filler &lt;i&gt;</dd>" in page
     assert "<dt>red</dt><dd>Filler &lt;i&gt;</dd>" in page
     assert (layout.tables / "matching_choose_trial.md").read_text().count("75.0") >= 1
+
+
+def test_the_table_of_rescored_answers(tmp_path: Path) -> None:
+    systems = {
+        "plain": {"network": "attention", "label": "Plain"},
+        "chooser": {**ENTRY, "label": "Chooser", "task": "choose"},
+        "rescored": {"label": "Rescored", "model": "plain", "rescore": {"system": "chooser"}, "test_sets": ["trial"]},
+    }
+    config = beside(
+        parse(
+            {
+                "results": str(tmp_path),
+                "features": {"i3d_rgb": {"network": "i3d_rgb"}},
+                "systems": systems,
+                "matching": {"run": ["rescored"]},
+            }
+        )
+    )
+    layout = Layout(tmp_path)
+    metrics = dict.fromkeys(("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"), 0.5)
+    parts = {"what": {"right": 3, "of": 4, "base_rate": 0.5}, "why": {"right": 0, "of": 2, "base_rate": 0.5}}
+    compared = {
+        "hypotheses": "plain",
+        "randomisations": 1000,
+        "metrics": {"CIDEr": {"difference": -0.1, "p": 0.25}, "BLEU-4": {"difference": 0.0, "p": 1.0}},
+    }
+    intervals = {"CIDEr": [1.0, 1.5]}
+    scores = {"intervals": intervals, "grounded": parts, "against": None}
+    write_json(layout.scores("plain", "trial"), {**scores, "metrics": {**metrics, "CIDEr": 1.2}})
+    write_json(
+        layout.scores("rescored", "trial"), {**scores, "metrics": {**metrics, "CIDEr": 1.1}, "against": compared}
+    )
+    said = {"weight": 0.5, "spreads": {"found": 1.0, "fits": 2.0}, "metric": "CIDEr", "turns": 7, "own": 1.0}
+    curve = [{"weight": 0.5, "CIDEr": 1.25}, {"weight": 1.0, "CIDEr": 1.0}]
+    rescored = {**said, "curve": curve, "best_of_list": 3.0, "by": "chooser", "made_of": {}}
+    write_json(layout.answers("rescored", "trial"), {"system": {"rescored": rescored}, "dialogs": []})
+    tables = {table.name: table for table in matching_tables(config)}
+    table = tables["matching_answer_trial"]
+    assert [row.label for row in table.rows] == ["Plain", "Rescored"]
+    assert [row.run and (row.run["CIDEr"], row.run["right (%)"]) for row in table.rows] == [(1.2, 50), (1.1, 50)]
+    assert table.notes == (
+        "Plain: 95 % interval of CIDEr by resampling videos: 1.000 to 1.500.",
+        "Rescored: 20 answers of a turn by chooser, weight 0.5 of log P; on 7 turns of validation CIDEr 1.250, the "
+        "search's own 1.000, of the best answer of each list 3.000.",
+        "Rescored: 95 % interval of CIDEr by resampling videos: 1.000 to 1.500.",
+        "Rescored: against the answers as they were: CIDEr -0.100 (p = 0.250), BLEU-4 +0.000 (p = 1.000); paired "
+        "approximate randomisation of videos, 1,000 trials.",
+    )

@@ -1,4 +1,4 @@
-"""`snakemake matching` is planned on request alone, and its scores need nothing of METEOR's."""
+"""`snakemake matching` is planned on request alone."""
 
 
 def test_it_is_planned_on_request_alone(tmp_path, workflow):
@@ -6,10 +6,11 @@ def test_it_is_planned_on_request_alone(tmp_path, workflow):
     planned = made.planned("matching")
     # Those that compare or fill, a detector and its five folds, those that see its words, four of the run beside them.
     assert planned["train"] == 4 + 6 + 3 + 4
-    assert planned["score"] == 10 + 15
-    # Beside what is scored the words of validation, and those of training videos, a part by each fold.
-    assert planned["answer"] == planned["score"] + 1 + 5
-    assert planned["candidates"] == planned["blanks"] == 2
+    assert planned["score"] == 10 + 1 + 15
+    # Beside what is scored the words of validation, those of training videos, a part by each fold, and the answers of
+    # validation by which the weight of the chooser is found.
+    assert planned["answer"] == planned["score"] + 1 + 5 + 1
+    assert planned["candidates"] == planned["blanks"] == planned["paraphrases"] == 2
     assert planned["matching"] == planned["vocabulary"] == planned["concepts"] == 1
     assert not planned.keys() & {"report", "tables", "pretrain"}
     assert not made.planned().keys() & {"matching", "candidates", "blanks", "concepts"}

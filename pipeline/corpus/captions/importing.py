@@ -1,11 +1,13 @@
 """A caption corpus as canonical files: splits, references of the test set, statistics."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.config import Captions, Corpus, Split
 from pipeline.corpus.captions.dialogs import caption_dialog
 from pipeline.corpus.captions.reading import read_captions
 from pipeline.corpus.dialogs import Dialog, write_dialogs
+from pipeline.corpus.published.reading import read_published
 from pipeline.corpus.references import write_references
 from pipeline.corpus.sentences import description_references, reference_name
 from pipeline.corpus.splits import held_out
@@ -22,6 +24,8 @@ _SAID = {
     "test_from_validation": "videos of the test set taken out of validation",
     "test_from_training": "videos of the test set taken out of training",
     "validation_from_training": "videos of validation taken out of training",
+    "choices_from_validation": "videos of published choices taken out of validation",
+    "choices_from_training": "videos of published choices taken out of training",
     "held_out_for_test": "training videos held out as test set (corpus.holdout)",
     "held_out": "training videos held out as validation (corpus.holdout)",
     "over_limit": "training videos left out (corpus.limit)",
@@ -54,6 +58,8 @@ def divide_captions(corpus: Corpus, captions: Captions) -> tuple[dict[Split, Sen
             both = found[split].keys() & found[later].keys()
             found[later] = {video: texts for video, texts in found[later].items() if video not in both}
             taken_out[f"{split}_from_{later}"] = len(both)
+    if captions.choices is not None:
+        _take_out(found, _chosen_about(captions.choices), taken_out)
     if not captions.tested:
         del found["test"]
     for split in ("test", "validation"):
@@ -71,6 +77,21 @@ def divide_captions(corpus: Corpus, captions: Captions) -> tuple[dict[Split, Sen
     if not found["training"]:
         raise UserError(f"{captions.training}: no video is left for training; give more, or a file for each split")
     return found, taken_out
+
+
+def _chosen_about(path: Path) -> Collection[str]:
+    """The videos of a file of published choices."""
+    published = read_published(path)
+    if published.kind != "choices":
+        raise UserError(f"{path}: {published.kind}, expected sentences to choose from (captions.choices)")
+    return published.videos
+
+
+def _take_out(found: dict[Split, Sentences], videos: Collection[str], taken_out: dict[str, int]) -> None:
+    for split in ("training", "validation"):
+        both = found[split].keys() & set(videos)
+        found[split] = {video: texts for video, texts in found[split].items() if video not in both}
+        taken_out[f"choices_from_{split}"] = len(both)
 
 
 def _found(captions: Captions) -> tuple[dict[Split, Sentences], int]:

@@ -7,8 +7,9 @@ from typing import Any
 from pipeline.config import Split
 
 LAYOUTS = (
-    '{"video id": "sentence" or ["sentence", ...]}, COCO (images, annotations), MSR-VTT (videos, sentences), or How2 '
-    "(lines of a segment's id and its sentence, or files of ids and of sentences)"
+    '{"video id": "sentence" or ["sentence", ...]}, COCO (images, annotations), MSR-VTT (videos, sentences), How2 '
+    "(lines of a segment's id and its sentence, or files of ids and of sentences), LSMDC's tab-separated lines, or a "
+    "table with columns video_id or vid_key, and sentence or description"
 )
 
 

@@ -9,6 +9,7 @@ from pipeline.config import Split
 from pipeline.corpus.captions.how2 import files_in, listed_apart, listed_together
 from pipeline.corpus.captions.layouts import listed_in
 from pipeline.corpus.captions.listed import LAYOUTS, Listed
+from pipeline.corpus.captions.published import listed_published
 from pipeline.corpus.dialogs import SAFE_ID, is_safe_id
 from pipeline.corpus.wording import as_in_dialogs
 from pipeline.errors import UserError
@@ -68,7 +69,9 @@ def _listed(path: Path, ids: Path | None = None) -> Listed:
     if ids is not None:
         return listed_apart(path, ids)
     text = read_text(path, "a file of captions")
-    return listed_in(path, parse_json(text, str(path))) if _JSON.match(text) else listed_together(path)
+    if _JSON.match(text):
+        return listed_in(path, parse_json(text, str(path)))
+    return listed_published(text, str(path)) or listed_together(path)
 
 
 def _sorted_out(listed: Listed, marks: bool) -> tuple[dict[str, list[str]], list[str]]:

@@ -1,0 +1,192 @@
+"""`avsd answer` of a system that rescores: another one's n best answers in an order that a matcher has a say in.
+
+Of an answer of a turn's list,
+
+    score = w G / g + (1 - w) S / s,
+
+G: what the search gave it, log P + bonus x (words + 1), `<eos>` being a word too (`search`): of length nothing else is
+made up for. S: the matcher's score of question, answer and video, which has no bounds and no unit. g, s: how far both
+spread, so that w means the same whatever margin the matcher learned by: the root mean square difference from the mean
+of a turn's list, over all lists of validation, or of the turn's own list (`Scale`). Of equal scores the one that the
+search had in front wins. So with w = 1 the answers are the search's own, in its order.
+
+w is chosen where nobody is tested: by the mean CIDEr of the validation dialogs, whose only references are their
+answers. CIDEr, since it is a mean over turns: one answer's figure does not depend on the other turns' answers, so that
+each answer of each list is scored once, whatever is chosen; BLEU-4 is a ratio of counts over a whole test set, and of
+answers of fewer than four words it counts nothing. The file of validation says what was chosen, and the test sets'
+answers follow it.
+
+Legend: T turns, n answers of a list, which may be fewer than asked for.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.answers.generate import check_known, searched, write_answers
+from pipeline.answers.matching import candidate_scores
+from pipeline.answers.writing import Key, Opened, open_system
+from pipeline.config import SPLITS, Config
+from pipeline.config.rescoring import Rescoring, Scale
+from pipeline.corpus.dialogs import Dialog, read_dialogs
+from pipeline.corpus.rescored import read_rescored
+from pipeline.dataset.pairs import Choices
+from pipeline.errors import UserError
+from pipeline.layout import Layout
+from pipeline.progress import log
+
+VALIDATION, METRIC = "validation", "CIDEr"
+Judge = Callable[[Sequence[Sequence[str]], Sequence[str], str], list[list[float]]]
+"""The metric of each answer of T lists, beside the T answers of a person, with a filter: `scoring.listed.ciders`."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A turn's answers, as the search has ordered them. found: G of each. fits: S of each."""
+
+    answers: tuple[str, ...]
+    found: tuple[float, ...]
+    fits: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """What G and S are divided by."""
+
+    found: float
+    fits: float
+
+
+def rescore(config: Config, name: str, test_set: str, judge: Judge) -> None:
+    """Answer ``test_set`` with the system ``name``, which rescores, and write its result file.
+
+    Beside each answer stand its `score`, the search's (`found`) and the matcher's (`fit`). For validation the weight is
+    chosen, and stands with the curve it was chosen from under `system`, `rescored`; for a test set it is read there.
+    Raises `UserError` for anything missing, and where validation was rescored with other settings or another model.
+    """
+    check_known(config, name, test_set, [split for split in SPLITS if split != "training"])
+    rescoring = config.systems[name].rescored_by()
+    assert rescoring is not None
+    layout, opened = Layout(config.results), open_system(config, name, test_set)
+    opened = replace(opened, settings=opened.settings.model_copy(update={"n_best": rescoring.n}))
+    matcher = open_system(config, rescoring.system, test_set)
+    made_of = {
+        "answers": opened.settings.model_dump(mode="json"),
+        "rescore": rescoring.model_dump(mode="json", exclude={"system"}),
+        "model": opened.info["weights"],
+        "matcher": matcher.info["weights"],
+    }
+    said = None if test_set == VALIDATION else _chosen_before(layout.answers(name, VALIDATION), name, made_of)
+    dialogs = read_dialogs(layout.dialogs(test_set))
+    scored = _scored(config, opened, matcher, rescoring.system, dialogs)
+    if said is None:
+        people = {(dialog.video_id, n): turn.answer for dialog in dialogs for n, turn in enumerate(dialog.turns)}
+        lists = list(scored.values())
+        judged = judge([each.answers for each in lists], [people[key] for key in scored], config.scoring.filter)
+        said = choose_weight(lists, judged, rescoring)
+    weight, spreads = said["weight"], Spreads(**said["spreads"])
+    kept = config.answers_of(name).n_best
+    n_best = {key: listed(each, weight, rescoring.scale, spreads)[:kept] for key, each in scored.items()}
+    moved = sum(each.answers[0] != n_best[key][0]["answer"] for key, each in scored.items())
+    log(f"{name}: {test_set}: weight {weight:g}; {moved} of {len(scored)} answers are not the search's best")
+    said = {**said, "by": rescoring.system, "filter": config.scoring.filter, "made_of": made_of}
+    write_answers(layout.answers(name, test_set), {**opened.provenance(config), "rescored": said}, dialogs, n_best)
+
+
+def choose_weight(lists: Sequence[Scored], judged: Sequence[Sequence[float]], rescoring: Rescoring) -> dict[str, Any]:
+    """What T lists of validation say: the weight, the spreads, and the metric that each weight would have given.
+
+    judged: the metric of each answer of each list. Beside the curve stand the metric of the search's own best answers
+    (`own`), and of the best of each list (`best_of_list`), which no order can surpass.
+    """
+    spreads = Spreads(spread([each.found for each in lists]), spread([each.fits for each in lists]))
+    curve = []
+    for weight in sorted(set(rescoring.weights)):
+        orders = (order(each, weight, rescoring.scale, spreads) for each in lists)
+        taken = [judged[row][places[0]] for row, places in enumerate(orders)]
+        curve.append({"weight": weight, METRIC: math.fsum(taken) / len(taken)})
+    # Of equal ones the last, which is nearest to the search.
+    chosen = max(curve, key=lambda point: (point[METRIC], point["weight"]))
+    log(
+        ", ".join(f"{point['weight']:g}: {point[METRIC]:.4f}" for point in curve)
+        + f" ({METRIC} of validation by weight)"
+    )
+    return {
+        "weight": chosen["weight"],
+        "spreads": asdict(spreads),
+        "metric": METRIC,
+        "turns": len(lists),
+        "curve": curve,
+        "own": math.fsum(each[0] for each in judged) / len(judged),
+        "best_of_list": math.fsum(map(max, judged)) / len(judged),
+    }
+
+
+def spread(lists: Sequence[Sequence[float]]) -> float:
+    """The root mean square difference of numbers from the mean of their list; 1 where all are equal.
+
+    >>> spread([[1.0, 3.0], [5.0, 5.0]]), spread([[2.0]])
+    (0.7071067811865476, 1.0)
+    """
+    differences = np.concatenate([np.asarray(each) - np.mean(each) for each in lists])
+    return float(np.sqrt(np.mean(differences**2))) or 1.0
+
+
+def combined(each: Scored, weight: float, scale: Scale, spreads: Spreads) -> list[float]:
+    """The score of each answer of a list."""
+    if scale != "validation":
+        own = scale == "list"
+        spreads = Spreads(spread([each.found]), spread([each.fits])) if own else Spreads(1.0, 1.0)
+    pairs = zip(each.found, each.fits, strict=True)
+    return [weight * found / spreads.found + (1 - weight) * fit / spreads.fits for found, fit in pairs]
+
+
+def order(each: Scored, weight: float, scale: Scale, spreads: Spreads) -> list[int]:
+    """Places in the search's list, the best first, of equal ones the search's first."""
+    scores = combined(each, weight, scale, spreads)
+    return sorted(range(len(scores)), key=lambda place: -scores[place])
+
+
+def listed(each: Scored, weight: float, scale: Scale, spreads: Spreads) -> list[dict[str, Any]]:
+    """A list in its new order, as result files have it."""
+    scores = combined(each, weight, scale, spreads)
+    return [
+        {
+            "answer": each.answers[place],
+            "score": round(scores[place], 5),
+            "found": round(each.found[place], 5),
+            "fit": round(each.fits[place], 5),
+        }
+        for place in order(each, weight, scale, spreads)
+    ]
+
+
+def _scored(config: Config, opened: Opened, matcher: Opened, by: str, dialogs: Sequence[Dialog]) -> dict[Key, Scored]:
+    """The search's answers of every turn that is answered, with both scores."""
+    found = searched(opened, dialogs)
+    answers = {key: tuple(opened.vocabulary.decode(item.ids) for item in items) for key, items in found.items()}
+    history = config.trained(by)[1].history_in_front()
+    view = matcher.view
+    examples = Choices(
+        dialogs, matcher.vocabulary, matcher.stores, view.features, 2, history=history, concepts=view.concepts
+    )
+    fits = candidate_scores(matcher, examples, answers)
+    return {
+        key: Scored(answers[key], tuple(item.score for item in items), tuple(fits[key])) for key, items in found.items()
+    }
+
+
+def _chosen_before(path: Path, name: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
+    """What validation has chosen, when it was rescored just so."""
+    advice = f"run `avsd answer {name} --test-set {VALIDATION}` first, which chooses the weight"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; {advice}")
+    chosen = read_rescored(path, advice)
+    other = [key for key, value in made_of.items() if chosen["made_of"].get(key) != value]
+    if other:
+        raise UserError(f"{path}: written with another value of {', '.join(other)}; {advice}")
+    return dict(chosen)

@@ -1,0 +1,48 @@
+"""`avsd corpus published`: a published test as the files that this project's tasks read."""
+
+from pathlib import Path
+
+from pipeline.corpus import candidates
+from pipeline.corpus.captions.dialogs import caption_dialog
+from pipeline.corpus.dialogs import write_dialogs
+from pipeline.corpus.published.reading import Published, read_published
+from pipeline.corpus.references import write_references
+from pipeline.corpus.sentences import description_references, reference_name
+from pipeline.errors import UserError
+from pipeline.progress import log
+from pipeline.texts import check_text
+
+
+def write_published(path: Path, out: Path, name: str, question: str = "", marks: bool = False) -> None:
+    """Write the published test ``path`` into the corpus folder ``out``, as the test set ``name``.
+
+    Questions become candidates (references/NAME.candidates.json); texts to find videos by the captions of a test set
+    (NAME.json, references/NAME.captions.json). question: what stands in front of every sentence, as in the training
+    (`captions.question`). marks: whether punctuation stays. Errors as of `read_published`.
+    """
+    check_text(question, f"--question {question!r}")
+    found = read_published(path, marks)
+    written = {"choices": _choices, "pairs": _pairs}
+    if found.kind not in written:
+        raise UserError(f"{path}: blanks; there is no task that fills them")
+    for each in written[found.kind](found, out, name, question, path.name):
+        log(f"{each}: written")
+
+
+def _choices(found: Published, out: Path, name: str, question: str, source: str) -> list[Path]:
+    path = out / "references" / f"{candidates.reference_name(name)}.json"
+    given = ((each.video, each.options, each.right) for each in found.questions)
+    candidates.write_given(path, given, question, source)
+    return [path]
+
+
+def _pairs(found: Published, out: Path, name: str, question: str, source: str) -> list[Path]:  # noqa: ARG001, dialogs say nothing of it
+    dialogs = [caption_dialog(each.video, [each.sentence], question or None) for each in found.pairs]
+    references = description_references(dialogs, "captions")
+    written = [out / f"{name}.json", out / "references" / f"{reference_name(name, 'captions')}.json"]
+    write_dialogs(written[0], dialogs)
+    write_references(written[1], references)
+    if question:
+        written.append(out / "references" / f"{name}.json")
+        write_references(written[-1], references)
+    return written
