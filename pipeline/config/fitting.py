@@ -115,15 +115,18 @@ def _check_inputs(config: "Config", name: str) -> None:
         raise ValueError(f"systems.{name}.history: {trained.network} has no encoder for the dialog so far")
     if trained.asked and not kind.takes_question:
         raise ValueError(f"systems.{name}.network: {trained.network} reads no question: it goes with task: describe")
-    words = trained.shown()
+    words, sizes = trained.shown(), config.sizes(model)
     attended = words is not None and words.place == "modality"
-    reads = config.sizes(model).takes_concepts
-    if attended and not (reads or kind.attends_concepts):
-        able = listed(each for each, sizes in SIZES.items() if sizes.attends_concepts)
+    if attended and not kind.attends_concepts:
+        able = [each for each, other in SIZES.items() if other.attends_concepts and other.can == trained.needs]
+        fitting = listed(each for each in able if SIZES[each].takes_question or not trained.asked)
         raise ValueError(
-            f"systems.{name}.concepts.place: {trained.network} attends to no concept words ({able} does); give question"
+            f"systems.{name}.concepts.place: {trained.network} attends to no concept words (such do: {fitting}); give "
+            "question where one is asked"
         )
-    if reads and not attended:
+    if attended and getattr(sizes, "semantic", True) is False:
+        raise ValueError(f"systems.{name}.concepts: with sizes {{semantic: false}} the network reads no concept words")
+    if sizes.takes_concepts and not attended:
         raise ValueError(
             f"systems.{name}.network: {trained.network} reads concept words, and the entry shows it none; give "
             "concepts {system: a detector}, or sizes {semantic: false}"

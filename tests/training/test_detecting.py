@@ -319,7 +319,7 @@ def test_a_planted_world_is_seen_through(project: Project) -> None:
         ({"shown": {**PLAIN, "concepts": {"system": "detector", "k": 4}}}, r"concepts\.k: 4, but 'detector' writes 3"),
         (
             {"shown": {**PLAIN, "network": "naive_fusion", "concepts": {"system": "detector", "k": 2}}},
-            r"naive_fusion attends to no concept words \(attention does\); give question",
+            r"naive_fusion attends to no concept words \(such do: attention\); give question",
         ),
         ({"shown": {"label": "s", "model": "plain", "concepts": {"system": "detector"}}}, "concepts goes with network"),
         ({"shown": {**PLAIN, "without": ["concepts"]}}, "'concepts' is not an input of the model"),
