@@ -22,6 +22,7 @@ from pipeline.config.dependence import (
 )
 from pipeline.config.folds import ANSWER
 from pipeline.config.media import Limits
+from pipeline.config.needs import needed
 from pipeline.plan.files import Files
 from pipeline.plan.jobs import Jobs
 from pipeline.plan.pretraining import pretraining
@@ -144,7 +145,10 @@ class Settings(Files):
             if config.run != names:
                 del values[key]
                 beside = Jobs(config.model_copy(update={"run": names})).trained
-                kept = {*config.run, *self.trained}
+                named = [each for each in (config.report.explain, config.scoring.against) if each is not None]
+                models = [model for each in named for model in config.answers_with(each)]
+                needs = [other for model in models for other in needed(config, model)]
+                kept = {*config.run, *self.trained, *named, *models, *needs}
                 _leave_out(values["systems"], _with_users(values["systems"], {*names, *beside} - kept, kept))
         if not any(config.systems[name].detects for name in self.trained):
             del values["concepts"]
