@@ -79,7 +79,7 @@ class ByHand:
     def seen(self, features: dict[str, Array]) -> Array:
         """s_N; features of as many steps each, or of none."""
         count = max(1, *(len(values) for values in features.values()))
-        U = self("watching.lstm.forwards.0.weight_hh_l0")
+        U = self("video.forwards.0.weight_hh_l0")
         h = c = np.zeros(U.shape[1])
         for n in range(count):
             parts = []
@@ -87,17 +87,17 @@ class ByHand:
                 scale = self(f"standard.{name}_mean"), self(f"standard.{name}_deviation")
                 parts.append((values[n] - scale[0]) / scale[1] if len(values) else np.zeros_like(scale[0]))
             if self.sizes.grid is None:
-                x = self.linear("watching.projection", np.concatenate(parts))
+                x = self.linear("projection", np.concatenate(parts))
             else:
                 cells = np.concatenate([part.reshape(2, 3, -1) for part in parts], 2)
                 pooled = np.pad(
                     np.stack([cells[:, :2].max((0, 1)), cells[:, 2:].max((0, 1))])[None], ((1, 1), (1, 1), (0, 0))
                 )
-                W = self("watching.maps.convolution.weight")
+                W = self("maps.convolution.weight")
                 convolved = [np.einsum("ochw,hwc->o", W, pooled[0:3, k : k + 3]) for k in range(2)]
-                x = np.mean(convolved, 0) + self("watching.maps.convolution.bias")
-            gates = self("watching.lstm.forwards.0.weight_ih_l0") @ x + self("watching.lstm.forwards.0.bias_ih_l0")
-            i, f, g, o = np.split(gates + U @ h + self("watching.lstm.forwards.0.bias_hh_l0"), 4)
+                x = np.mean(convolved, 0) + self("maps.convolution.bias")
+            gates = self("video.forwards.0.weight_ih_l0") @ x + self("video.forwards.0.bias_ih_l0")
+            i, f, g, o = np.split(gates + U @ h + self("video.forwards.0.bias_hh_l0"), 4)
             c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
             h = sigmoid(o) * np.tanh(c)
         return h
