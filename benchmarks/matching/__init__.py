@@ -1,1 +1,1 @@
-"""JSFusion: a step beside a plain implementation, and what a pair takes: `python -m benchmarks.matching`."""
+"""JSFusion and tracing LSTMs: a step beside a plain implementation, what a pair takes: `python -m benchmarks.matching`."""
