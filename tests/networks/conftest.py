@@ -11,6 +11,7 @@ from pipeline.networks.inputs import Inputs
 from pipeline.networks.registry import build_network
 from pipeline.networks.sizes import SIZES, Sizes
 from pipeline.tensors import FeatureSequences, Sequences
+from tests.networks.moving_cells import World, world
 
 VOCABULARY = 11
 DIMS = {"i3d_rgb": 6, "vggish": 5}
@@ -129,6 +130,12 @@ def sizes_of() -> Callable[..., Sizes]:
         return SIZES[name].model_validate({**AFFORDABLE.get(name, {}), **changes})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def moving_cells() -> World:
+    """Videos, and a detector of what moves in them."""
+    return world()
 
 
 @pytest.fixture(params=CASES, ids=_label)

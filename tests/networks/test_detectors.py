@@ -266,3 +266,19 @@ def test_features_that_are_no_maps_are_named() -> None:
     with pytest.raises(ValueError, match=r"^network 'temporal': it sees features alone: give at least one$"):
         build_network("temporal", TemporalSizes(), 5, {}, False)
     assert isinstance(build_network("temporal", TemporalSizes(), 1, {"i3d": 100}, False), TemporalDetector)
+
+
+# ---- a world -------------------------------------------------------------------------------------------------------
+
+
+def test_a_moving_coloured_cell_implies_its_word(moving_cells: Any) -> None:
+    """Each video also shows a cell of another colour that does not move, whose word is wrong."""
+    shown, labels = moving_cells.test
+    untrained = build_network("tracing", moving_cells.sizes, labels.shape[1], moving_cells.dims, False)
+    figures = []
+    with torch.no_grad():
+        for network in (untrained, moving_cells.detector):
+            found, right = network.detect({"maps": shown}) > 0, labels > 0
+            figures.append(float(2 * (found & right).sum() / (found.sum() + right.sum())))
+    assert figures[1] > 0.9, figures
+    assert figures[0] < 0.6, figures
