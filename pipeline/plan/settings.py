@@ -138,12 +138,28 @@ class Settings(Files):
             if config.run != names:
                 del values[key]
                 beside = Jobs(config.model_copy(update={"run": names})).trained
-                _leave_out(values["systems"], {*names, *beside} - {*config.run, *self.trained})
+                _leave_out(values["systems"], self._apart({*names, *beside}))
         if not any(config.systems[name].detects for name in self.trained):
             del values["concepts"]
         if "distillation" not in values and config.distillation is not None:
             _leave_out(values["features"], set(config.distillation.reduced()) - set(self.features))
         return _json(values)
+
+    def _apart(self, names: set[str]) -> set[str]:
+        """Those of the systems of a run beside this one that this one has nothing of.
+
+        What the workflow's run has too is none of them: it answers, and sees no concept words. Nor is what the entries
+        that are left name.
+        """
+        config, systems = self.config, self.config.systems
+        apart = {
+            name
+            for name in names - {*config.run, *self.trained}
+            if name in config.distilled or systems[name].needs != "generate" or config.trained(name)[1].shown()
+        }
+        while named := apart & {other for name in systems.keys() - apart for other in systems[name].names()}:
+            apart -= named
+        return apart
 
     @cached_property
     def pretraining(self) -> dict[str, Settings]:
