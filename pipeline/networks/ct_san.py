@@ -49,23 +49,35 @@ from pipeline.tensors import FeatureSequences, Sequences, TensorGroup
 from pipeline.vocabulary import START
 
 
-class Watching(nn.Module):
-    """s_N of each video; see this module's equations."""
+class Listening(nn.Module):
+    """What all networks of CT-SAN have: videos watched, words embedded, concept words looked up, and phi.
 
-    def __init__(self, sizes: SemanticSizes, feature_dims: Mapping[str, int]) -> None:
+    `maps` has the name that it has in a detector: a network can start from one with it (`init_from`).
+    """
+
+    standard: Standardisation | None
+
+    def __init__(self, sizes: SemanticSizes, vocabulary_size: int, feature_dims: Mapping[str, int], tied: bool) -> None:
         super().__init__()
-        self.dims, self.most = dict(feature_dims), sizes.steps
+        self.standard = Standardisation(feature_dims) if sizes.standardise else None
+        self.sizes, self.dims = sizes, dict(feature_dims)
         self.maps: Reduction | None = None
         self.projection: nn.Linear | None = None
         if sizes.grid is None:
             self.projection = nn.Linear(sum(feature_dims.values()), sizes.width)
         else:
             self.maps = Reduction(feature_dims, sizes.grid, sizes.width, sizes.pool)
-        self.lstm = LSTM(sizes.width, sizes.width, 1)
+        self.video = LSTM(sizes.width, sizes.width, 1)
+        self.embedding = embedding(vocabulary_size, sizes.embedding, tied)
+        self.reading = Reading(sizes.embedding, sizes.width, sizes.semantic)
+        self.dropout = nn.Dropout(sizes.dropout)
 
-    def forward(self, features: Mapping[str, FeatureSequences], like: Tensor, count: int) -> Tensor:
-        """(B, D), of the type of ``like``. count: B, where there are no features."""
-        steps = aligned(shown(features, self.dims, like, count), self.dims, self.most)
+    def watched(self, features: Mapping[str, FeatureSequences], count: int) -> Tensor:
+        """Each video's s_N (B, D). count: B, where there are no features."""
+        weight = self.embedding.weight
+        features = shown(features, self.dims, weight, count)
+        scaled = features if self.standard is None else self.standard.scaled(features)
+        steps = aligned(scaled, self.dims, self.sizes.steps)
         packing = Packing.of(steps.lengths, steps.values.shape[1], steps.values.device)
         values = packing.pack(steps.values)
         if self.maps is not None:
@@ -74,28 +86,8 @@ class Watching(nn.Module):
             assert self.projection is not None
             read = self.projection(values)
         # The language model's states add up over words: full precision where automatic mixed precision is on.
-        return self.lstm.last(self.lstm(read, packing), packing).to(like.dtype)
-
-
-class Listening(nn.Module):
-    """What all networks of CT-SAN have: videos watched, words embedded, concept words looked up, and phi."""
-
-    standard: Standardisation | None
-
-    def __init__(self, sizes: SemanticSizes, vocabulary_size: int, feature_dims: Mapping[str, int], tied: bool) -> None:
-        super().__init__()
-        self.standard = Standardisation(feature_dims) if sizes.standardise else None
-        self.sizes = sizes
-        self.embedding = embedding(vocabulary_size, sizes.embedding, tied)
-        self.watching = Watching(sizes, feature_dims)
-        self.reading = Reading(sizes.embedding, sizes.width, sizes.semantic)
-        self.dropout = nn.Dropout(sizes.dropout)
-
-    def watched(self, features: Mapping[str, FeatureSequences], count: int) -> Tensor:
-        """s_N (B, D)."""
-        scaled = features if self.standard is None else self.standard.scaled(features)
-        seen: Tensor = self.watching(scaled, self.embedding.weight, count)
-        return seen
+        last: Tensor = self.video.last(self.video(read, packing), packing).to(weight.dtype)
+        return last
 
     def concepts(self, words: Sequences | None, count: int) -> Concepts:
         """a_i of each video; none where it has no word, and of a network without semantic attention."""

@@ -11,6 +11,7 @@ from pipeline.networks.inputs import Inputs
 from pipeline.networks.registry import build_network
 from pipeline.networks.sizes import SIZES, Sizes
 from pipeline.tensors import FeatureSequences, Sequences
+from tests.networks.moving_cells import World, world
 
 VOCABULARY = 11
 DIMS = {"i3d_rgb": 6, "vggish": 5}
@@ -24,6 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "embedding": 5, "question_hidden": 3, "projection": 7, "attention": 4, "context": 6, "decoder_hidden": 4,
     },
     "captioner": {"width": 6},
+    "ct_san": {"embedding": 5, "width": 6},
 }  # fmt: skip
 SHARED = {"tie_weights": True, "share_embeddings": True}
 CASES: list[tuple[str, dict[str, Any]]] = [
@@ -37,6 +39,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("captioner", {"standardise": True, "adaptor": True, "adaptor_hidden": 7}),
     ("captioner", {"inject": "init", "layers": 3}),
     ("captioner", {"inject": "concat", "layers": 1, "adaptor": True, "adaptor_residual": True, **SHARED}),
+    ("ct_san", {"standardise": True}),
+    ("ct_san", {"semantic": False, "layers": 1, **SHARED}),
 ]
 VIEWS: list[tuple[str, dict[str, int], bool]] = [
     (name, dims, history)
@@ -126,6 +130,12 @@ def sizes_of() -> Callable[..., Sizes]:
         return SIZES[name].model_validate({**AFFORDABLE.get(name, {}), **changes})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def moving_cells() -> World:
+    """Videos, and a detector of what moves in them."""
+    return world()
 
 
 @pytest.fixture(params=CASES, ids=_label)

@@ -22,7 +22,8 @@ def test_every_name_builds(name, sizes_of):
         ({"sizes": AttentionSizes()}, "sizes must be NaiveFusionSizes, not AttentionSizes"),
         (
             {"name": "transformer"},
-            "not known (attention, naive_fusion, hierarchical, captioner, jsfusion, jsfusion_fill)",
+            "not known (attention, naive_fusion, hierarchical, captioner, jsfusion, jsfusion_fill, tracing, temporal, "
+            "ct_san, ct_san_fill, ct_san_choose, ct_san_find)",
         ),
         ({"vocabulary_size": 3}, "a vocabulary of 3 entries has no room for the 4 special ones"),
         ({"feature_dims": {"i3d_rgb": 0}}, "feature 'i3d_rgb' has 0 dimensions"),

@@ -14,6 +14,7 @@ TABLES = {
     "naive_fusion": ["question.embedding.weight", "history.words.embedding.weight", "embedding.weight"],
     "hierarchical": ["question_embedding.weight", "embedding.weight"],
     "captioner": ["embedding.weight"],
+    "ct_san": ["embedding.weight"],
 }
 
 

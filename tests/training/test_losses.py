@@ -1,5 +1,7 @@
 """Loss terms against NumPy, and where each sends its gradient."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from pipeline.tensors import Sequences
 from pipeline.training.losses import (
     context_error,
     cross_entropy,
+    penalties,
     real_words,
     representation_error,
     soft_cross_entropy,
@@ -42,6 +45,12 @@ def test_cross_entropy_is_the_mean_over_words() -> None:
     student = decoded(1)
     expected = -np.log(softmax(student.logits)[np.arange(WORDS), targets().numpy()]).mean()
     assert cross_entropy(student, targets()).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_networks_own_penalty_is_divided_by_the_words_as_the_other_terms_are() -> None:
+    assert penalties(decoded(1)) == {}
+    regularised = replace(decoded(1), penalty=torch.tensor([0.5, 2.0, 1.0]))
+    assert penalties(regularised)["attention"].item() == pytest.approx(3.5 / WORDS)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])

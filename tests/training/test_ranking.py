@@ -19,8 +19,10 @@ from pipeline.corpus.sentences import description_references
 from pipeline.dataset.pairs import Pairs
 from pipeline.errors import UserError
 from pipeline.layout import Layout
+from pipeline.networks.ct_san_pairs import CTSANChooser, CTSANFinder
 from pipeline.networks.jsfusion import JSFusionFiller, JSFusionNetwork
-from pipeline.networks.sizes import JSFusionFillSizes, JSFusionSizes
+from pipeline.networks.registry import build_network
+from pipeline.networks.sizes import SIZES, JSFusionFillSizes, JSFusionSizes
 from pipeline.plan import Plan
 from pipeline.ranks import ranks
 from pipeline.systems.pairs import encoded_texts, encoded_videos, score_all
@@ -42,6 +44,32 @@ def test_the_hinge_by_hand() -> None:
     # Row 0: (1 - 3 + 10) + (4 - 3 + 10) = 19; row 1: 0 + (-5 + 10) = 5; six pairs.
     assert hinge(scores, 10.0).item() == pytest.approx(24 / 6)
     assert hinge(torch.tensor([[5.0, -5.0, -7.0]]), 10.0).item() == 0
+
+
+@pytest.mark.parametrize("semantic", [True, False])
+@pytest.mark.parametrize("name", ["ct_san_choose", "ct_san_find"])
+def test_the_penalty_of_attention_is_the_mean_over_pairs(name: str, semantic: bool) -> None:
+    torch.manual_seed(0)
+    small = {"embedding": 6, "width": 5, "dropout": 0.0, "semantic": semantic, "lambda_semantic": 0.5}
+    network = build_network(name, SIZES[name].model_validate(small), 12, {"seen": PATTERNS}, False)
+    assert isinstance(network, CTSANChooser | CTSANFinder)
+    texts, values = Sequences(torch.tensor([[5, 6], [7, 8]]), torch.tensor([2, 2])), torch.rand(2, 3, PATTERNS)
+    concepts = Sequences(torch.tensor([[5, 9], [6, 0]]), torch.tensor([2, 1]))
+    videos = network.videos({"seen": FeatureSequences(values, torch.tensor([3, 2]))}, concepts=concepts)
+    network.videos = lambda features, count=None, concepts=None: videos  # type: ignore[method-assign, assignment]
+    rows, columns = torch.tensor([[0, 0], [1, 1]]), torch.tensor([[0, 1], [1, 0]])
+    batch = Pairs(texts, {}, rows, columns, (("v", 0), ("v", 1)))
+    losses = RankingLearner(network, 1.0, 0.0)(batch)
+    pairs = network.scored(network.texts(texts).select(rows.flatten()), videos.select(columns.flatten()))
+    assert losses.learned["rank"].item() == pytest.approx(hinge(pairs.scores.view(2, 2), 1.0).item())
+    assert ("attention" in losses.learned) is semantic
+    if semantic:
+        assert pairs.penalty is not None
+        # One concept for both words of a pair with the second video: 0.5 (2 + 1 + 1).
+        assert pairs.penalty[[1, 2]].tolist() == pytest.approx([2.0, 2.0])
+        assert losses.learned["attention"].item() == pytest.approx(pairs.penalty.mean().item())
+        losses.learned["attention"].backward()
+        assert network.embedding.weight.grad is not None and network.embedding.weight.grad.any()
 
 
 # ---- planted worlds --------------------------------------------------------------------------------------------------

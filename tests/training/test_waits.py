@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "attention": {"attention": 4, "context": 6, "decoder_hidden": 7, "question_layers": 1},
     "naive_fusion": {"hidden": 5, "fusion": 6, "output": 5},
     "hierarchical": {"context": 6, "decoder_hidden": 7},
+    "ct_san": {"embedding": 5, "width": 6},
 }
 READS = ("tolist", "item", "cpu", "numpy", "nonzero", "masked_select", "unique")
 READS += ("__bool__", "__int__", "__float__", "__index__")
@@ -58,7 +59,7 @@ class Followed(TorchFunctionMode):
 
 def network(name: str, materials: Materials) -> Generator:
     sizes = network_sizes(name, SMALL[name])
-    return build_network(name, sizes, len(materials.vocabulary), materials.dims("model"), name != "hierarchical")
+    return build_network(name, sizes, len(materials.vocabulary), materials.dims("model"), sizes.takes_history)
 
 
 def test_what_is_read_is_noticed() -> None:
@@ -72,7 +73,7 @@ def test_what_is_read_is_noticed() -> None:
     assert followed.read == ["item", "a mask", "cpu"]
 
 
-@pytest.mark.parametrize("name", ["attention", "naive_fusion", "hierarchical"])
+@pytest.mark.parametrize("name", ["attention", "naive_fusion", "hierarchical", "ct_san"])
 @pytest.mark.parametrize("loss", ["ce", "st_context", "joint"])
 def test_a_step_waits_for_nothing(project: Callable[..., Config], name: str, loss: Any) -> None:
     materials = gather(project(), "joint")

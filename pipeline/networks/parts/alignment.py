@@ -53,6 +53,8 @@ def shown(
 
 def _at(sequences: FeatureSequences, lengths: Tensor, steps: int) -> Tensor:
     """(B, N, D): a feature at the middles of ``lengths`` (B,) even parts of each video; zero behind them."""
+    if not sequences.values.shape[1]:
+        return sequences.values.new_zeros(len(lengths), steps, sequences.values.shape[2])
     own = sequences.lengths.unsqueeze(1)
     places = torch.arange(steps).unsqueeze(0)
     real = (places < lengths.unsqueeze(1)) & (own > 0)
