@@ -50,6 +50,7 @@ if PLAN.explained is not None:
             vocabulary=system_words,
             features=feature_files(PLAN.system_features(PLAN.explained[0])),
             model=model_files(PLAN.config.members(PLAN.explained[0])),
+            given=answer_files(PLAN.read_at_test(*PLAN.explained)),
         output:
             explained=LAYOUT.explained,
         log:

@@ -62,7 +62,12 @@ class Opened:
             "members": config.members(self.name),
             "vocabulary": info["vocabulary"],
             "test_set": self.test_set,
-            "sees": {"features": view.features, "description": _described(config, self.name), "history": view.history},
+            "sees": {
+                "features": view.features,
+                "description": _described(config, self.name),
+                "history": view.history,
+                **_shown(config, self.name, view),
+            },
             "stage": STAGES["answers"],
         }
 
@@ -121,3 +126,13 @@ def _described(config: Config, name: str) -> str:
     """Whose descriptions are seen, in a word."""
     told = config.systems[name].told("test")
     return f"of {told.system}" if isinstance(told, DescribedBy) else str(told)
+
+
+def _shown(config: Config, name: str, view: View) -> dict[str, Any]:
+    """Whose concept words are seen, where some are."""
+    words = config.trained(name)[1].shown()
+    return (
+        {}
+        if view.concepts is None or words is None
+        else {"concepts": words.model_dump(include={"system", "k", "place"})}
+    )

@@ -149,6 +149,11 @@ class System(Section):
     seed_of: Name | None = Field(None, description="the entry that this one is a further seed of (written by `seeds`)")
     row: Text | None = Field(None, description="the paper's row it stands beside in the tables; null: report only")
 
+    def names(self) -> set[str]:
+        """Systems that must be in a configuration that has this entry."""
+        inside = [each.system for each in (self.init_from, self.rescored_by(), self.shown()) if each is not None]
+        return {other for other in (self.model, self.teacher, self.seed_of, *inside) if other is not None}
+
     @property
     def written(self) -> int:
         """Concept words that it writes of each video."""

@@ -149,12 +149,30 @@ class Settings(Files):
                 models = [model for each in named for model in config.answers_with(each)]
                 needs = [other for model in models for other in needed(config, model)]
                 kept = {*config.run, *self.trained, *named, *models, *needs}
-                _leave_out(values["systems"], _with_users(values["systems"], {*names, *beside} - kept, kept))
+                _leave_out(values["systems"], self._apart({*names, *beside}, kept))
         if not any(config.systems[name].detects for name in self.trained):
             del values["concepts"]
         if "distillation" not in values and config.distillation is not None:
             _leave_out(values["features"], set(config.distillation.reduced()) - set(self.features))
         return _json(values)
+
+    def _apart(self, names: set[str], kept: set[str]) -> set[str]:
+        """Those of the systems of a run beside this one that this one has nothing of, and all that cannot be without.
+
+        What the workflow's run has too is none of them: it answers by itself, and sees no concept words.
+        """
+        config, systems = self.config, self.config.systems
+        apart = {
+            name
+            for name in names - kept
+            if name in config.distilled
+            or systems[name].needs != "generate"
+            or systems[name].rescored_by() is not None
+            or config.trained(name)[1].shown() is not None
+        }
+        while more := {name for name, entry in systems.items() if name not in apart | kept and apart & entry.names()}:
+            apart |= more
+        return apart
 
     @cached_property
     def pretraining(self) -> dict[str, Settings]:
@@ -174,22 +192,6 @@ def _below(folder: Path, values: Mapping[str, Any]) -> dict[str, Any]:
 def _leave_out(values: dict[str, Any], names: set[str]) -> None:
     for name in names:
         del values[name]
-
-
-def _with_users(entries: Mapping[str, Mapping[str, Any]], names: set[str], kept: set[str]) -> set[str]:
-    """``names``, and all entries but ``kept`` that cannot be without one of them."""
-    found = set(names)
-    while more := {
-        name for name, entry in entries.items() if name not in found | kept and found & set(_named_by(entry))
-    }:
-        found |= more
-    return found
-
-
-def _named_by(entry: Mapping[str, Any]) -> list[str]:
-    inside = [entry.get(key) for key in ("init_from", "rescore", "concepts")]
-    systems = [each.get("system") for each in inside if isinstance(each, Mapping)]
-    return [name for name in (entry.get("model"), entry.get("teacher"), *systems) if name is not None]
 
 
 def _json(value: Any) -> str:

@@ -15,6 +15,7 @@ def card(info: dict[str, Any]) -> str:
         "Dialog history": "seen" if info["history"] else "not seen",
         "Description in training": described["train"],
         "Description at test": described["test"],
+        **({"Concept words": _words(info["shown"])} if info.get("shown") else {}),
         "Loss": info["loss"],
         "Teacher": info["teacher"] or "none",
         "Started from": _start(info),
@@ -32,6 +33,11 @@ def card(info: dict[str, Any]) -> str:
     lines += ["", "## Parameters", "", *_table("Part", "Parameters", counts)]
     lines += ["", "## Versions", "", *_table("Package", "Version", info["versions"])]
     return "\n".join(lines) + "\n"
+
+
+def _words(shown: dict[str, Any]) -> str:
+    where = "as a modality" if shown["place"] == "modality" else "in front of the question"
+    return f"{shown['k']} of {shown['system']}, {where}"
 
 
 def _start(info: dict[str, Any]) -> str:

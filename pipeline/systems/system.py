@@ -195,6 +195,7 @@ def _info(
         "history": system.looks_back(),
         "question": system.asked,
         "concepts": attends_concepts(system),
+        "shown": plain(system.shown()),
         "description": {"train": plain(system.told("train")), "test": plain(system.told("test"))},
         "loss": system.loss,
         "teacher": system.teacher,

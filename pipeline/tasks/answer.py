@@ -41,7 +41,7 @@ class AnswerSystem(ShownConcepts):
 
     def on_captions(self) -> dict[str, Any]:
         """Nothing is told or shown: each caption is an answer."""
-        return {"description": SystemDescription(), "concepts": None}
+        return {"description": SystemDescription(), **super().on_captions()}
 
     def made_of(self) -> dict[str, Any]:
         """Whether the network has an encoder for the dialog so far, and sees concept words."""

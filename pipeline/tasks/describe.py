@@ -49,8 +49,8 @@ class DescribeSystem(ShownConcepts):
         return frozenset(fields_of(self.target))
 
     def on_captions(self) -> dict[str, Any]:
-        """It writes them; no part of another corpus's videos is left out, and nobody has found words in them."""
-        return {"target": "captions", "fold": None, "concepts": None}
+        """It writes them; no part of another corpus's videos is left out."""
+        return {"target": "captions", "fold": None, **super().on_captions()}
 
     def learned_from(self) -> dict[str, Any]:
         """The sentences."""

@@ -40,7 +40,7 @@ class DetectSystem(System):
         description="texts whose words a video is to show: a person's summary, caption, or both; captions: all of a "
         "corpus of captions; answers: those of its dialog",
     )
-    k: Detected = Field(20, description="words that are written of each video, the most likely first")
+    k: Detected = Field(10, description="words that are written of each video, the most likely first")
     loss: Literal["concepts"] = Field("concepts", description="concepts: binary cross entropies of the concept words")
     fold: Fold | None = Field(
         None, description="leave a part of the training videos out; planned where a system's `folds` ask for it"

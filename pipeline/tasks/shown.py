@@ -19,6 +19,10 @@ class ShownConcepts(System):
         """Whose concept words its network sees, in training and at test."""
         return self.concepts
 
+    def on_captions(self) -> dict[str, Any]:
+        """Nobody has found words in the videos of another corpus."""
+        return {"concepts": None}
+
     def made_of(self) -> dict[str, Any]:
         """Whether the network sees concept words, and where."""
         return {} if self.concepts is None else {"concepts": plain(self.concepts)}
