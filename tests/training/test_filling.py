@@ -331,11 +331,15 @@ def test_word_classes_of_another_tagger_make_another_model(
         ({"text": "caption"}, r"systems\.filler\.text"),
         ({"loss": "ce"}, r"systems\.filler\.loss"),
         ({"choices": 3}, r"systems\.filler\.choices"),
+        ({"seeds": 2}, r"systems\.all\.ensemble: of systems that write word by word alone"),
     ],
 )
 def test_what_does_not_go_together(project: Project, entry: dict[str, Any], message: str) -> None:
+    given = changes(**entry)
+    if "seeds" in entry:
+        given["systems"]["all"] = {"label": "all", "task": "fill", "model": "filler", "ensemble": True}
     with pytest.raises(UserError, match=message):
-        project(changes=changes(**entry))
+        project(changes=given)
 
 
 def test_the_workflows_settings_are_what_its_model_depends_on(project: Project) -> None:
