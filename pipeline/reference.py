@@ -49,6 +49,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     *((f"systems.NAME (task: {name})", task.entry) for name, task in TASKS.items()),
     ("systems.NAME.description", config.SystemDescription),
     ("systems.NAME.init_from", config.Start),
+    ("systems.NAME.rescore", config.Rescoring),
     ("training", config.Training),
     ("distillation", config.Distillation),
     ("matching", config.Matching),

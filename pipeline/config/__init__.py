@@ -27,6 +27,7 @@ from pipeline.config.features import (
 )
 from pipeline.config.matching import Matching
 from pipeline.config.reading import load, merge, parse
+from pipeline.config.rescoring import Rescoring
 from pipeline.config.root import Config, network_sizes
 from pipeline.config.starts import Start
 from pipeline.config.systems import REPRESENTING, Description, Loss, System, SystemDescription
@@ -61,6 +62,7 @@ __all__ = [
     "PackageSound",
     "Reduce",
     "Report",
+    "Rescoring",
     "SceneCounts",
     "Scenes",
     "Scoring",
