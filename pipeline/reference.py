@@ -51,6 +51,7 @@ SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("systems.NAME.description", config.SystemDescription),
     ("systems.NAME.concepts", config.DetectedBy),
     ("systems.NAME.init_from", config.Start),
+    ("systems.NAME.rescore", config.Rescoring),
     ("training", config.Training),
     ("distillation", config.Distillation),
     ("matching", config.Matching),

@@ -23,6 +23,7 @@ from pipeline.config.frame_features import FlowSettings, FrameFeature, I3DFeatur
 from pipeline.config.matching import Matching
 from pipeline.config.media import FrameMedia, Media
 from pipeline.config.reading import load, merge, parse
+from pipeline.config.rescoring import Rescoring
 from pipeline.config.root import Config, network_sizes
 from pipeline.config.starts import Start
 from pipeline.config.systems import REPRESENTING, Description, Loss, System, SystemDescription
@@ -59,6 +60,7 @@ __all__ = [
     "PackageSound",
     "Reduce",
     "Report",
+    "Rescoring",
     "SceneCounts",
     "Scenes",
     "Scoring",
