@@ -1,4 +1,4 @@
-"""JSFusion at the paper's sizes: a step beside a plain implementation, and what a pair takes at test.
+"""JSFusion at the paper's sizes: a step beside a plain implementation, and what pairs and pools take at test.
 
     python -m benchmarks.matching                    two cores, some minutes
     python -m benchmarks.matching --sections pairs --json pairs.json
@@ -11,10 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.matching.bench import CPU, SECTIONS, Bench
+from benchmarks.matching import bench as steps
+from benchmarks.matching.bench import CPU, Bench
+from benchmarks.matching.pool import memory
 from benchmarks.shared import command
 from benchmarks.shared.machine import available_cores, facts, heading
 from benchmarks.shared.timing import cores, quiet
+
+SECTIONS = {"step": steps.step, "agreement": steps.agreement, "pairs": steps.pairs, "memory": memory}
 
 
 def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:  # noqa: ARG001, no files are needed

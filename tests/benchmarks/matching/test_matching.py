@@ -5,6 +5,7 @@ import torch
 
 from benchmarks.matching.__main__ import main
 from benchmarks.matching.bench import Bench, agreement, pair_flop
+from benchmarks.matching.pool import kept
 from pipeline.networks.sizes import JSFusionSizes
 
 
@@ -31,7 +32,15 @@ def test_the_work_of_a_pair_by_hand() -> None:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--quick", "--repeats", "1", "--sections", "pairs", "agreement"]) == 0
+    assert main(["--quick", "--repeats", "1", "--sections", "step", "pairs", "agreement", "memory"]) == 0
     told = capsys.readouterr().out
     assert "one pair at test" in told
+    assert "peak of a pool of 20 x 20 beside one of 4 x 4" in told
     assert "met     agreement" in told
+    full = [line for line in told.splitlines() if "10 sentences" in line]
+    assert len(full) == 2 and all("of matrix product" in line for line in full)
+
+
+def test_what_is_kept_of_a_pool() -> None:
+    """5 texts of 8 words and 5 videos of 9 steps, 8 values each of 4 bytes, and 25 scores."""
+    assert kept(5, quick=True) == {"sides": 5 * (8 + 9) * 8 * 4, "scores": 25 * 4, "groups": 1}
