@@ -336,23 +336,30 @@ def find(
         str | None, typer.Option(help="Retrieving system of the configuration; default: the best one trained.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Videos to print.")] = 5,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object instead: videos, words not known, videos left out.")
+    ] = False,
     config: Configuration = DEFAULT,
 ) -> None:
     """Find the videos of a folder that a text fits best, by a trained matcher.
 
     A line a video on the standard output, the best first: score, the time in it that the score comes from most, and the
     file; all else to the standard error. Features are made as for the training and kept in the results folder, `found`,
-    so that a second text takes seconds. Videos that cannot be read are named and left out.
+    so that a second text takes seconds. Videos that cannot be read are named and left out. Scores of one text compare
+    videos with each other; how well any of them fits they do not say.
 
     **Examples**
 
         avsd find "a red star falls" --videos clips
 
         avsd find "a man opens a door" --videos clips --count 10 -c config.yaml -c configs/charades.yaml
+
+        avsd find "a red star falls" --videos clips --json | jq '.videos[0].path'
     """
+    from pipeline.asking.finding import Request
     from pipeline.asking.finding import find as run
 
-    run(load(config), text, videos, recursive, system, count)
+    run(load(config), Request(text, videos, recursive, system, count, as_json))
 
 
 @app.command()

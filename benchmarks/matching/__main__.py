@@ -1,4 +1,4 @@
-"""JSFusion and tracing LSTMs at their papers' sizes: steps beside plain implementations, and a pair at test.
+"""JSFusion and tracing LSTMs at their papers' sizes: steps beside plain implementations; pairs and pools at test.
 
     python -m benchmarks.matching                    two cores, some minutes
     python -m benchmarks.matching --sections pairs --json pairs.json
@@ -12,10 +12,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.matching.bench import CPU, SECTIONS, Bench
+from benchmarks.matching import bench as steps
+from benchmarks.matching.bench import CPU, Bench
+from benchmarks.matching.pool import memory
 from benchmarks.shared import command
 from benchmarks.shared.machine import available_cores, facts, heading
 from benchmarks.shared.timing import cores, quiet
+
+SECTIONS = {
+    "step": steps.step,
+    "agreement": steps.agreement,
+    "pairs": steps.pairs,
+    "memory": memory,
+    "tracing": steps.traces,
+}
 
 
 def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:  # noqa: ARG001, no files are needed

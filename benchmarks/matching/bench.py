@@ -83,9 +83,16 @@ def _step(bench: Bench, what: str, videos: int, words: Tensor, steps: int) -> Ro
         bench.network.zero_grad()
         bench.plain(given, texts, rows, columns).sum().backward()  # type: ignore[no-untyped-call]
 
-    times = interleaved({"ours": ours, "plain": plain}, bench.repeats, CPU)
+    stick = matrix_product(256 if bench.quick else 2048, CPU, torch.float32)
+    times = interleaved({"ours": ours, "plain": plain, MATRIX: stick.call}, bench.repeats, CPU)
     goal = None if bench.quick else HALF
-    return Row("step", f"{what}: forward and backward", "s", times["ours"], times["plain"], goal)
+    share, note = {}, ""
+    if steps == bench.sizes.steps and bool((words == bench.sizes.words).all()):
+        # Of full pairs both do the same work; backward takes the products of forward twice.
+        flop = 3 * len(rows) * pair_flop(bench.sizes)
+        share, plain_share = (shares(flop, times[each], {MATRIX: stick}, times) for each in ("ours", "plain"))
+        note = f"{flop / 1e9:.0f} GFLOP; the reference: {plain_share[MATRIX]:.0%}"
+    return Row("step", f"{what}: forward and backward", "s", times["ours"], times["plain"], goal, share, note)
 
 
 def agreement(bench: Bench) -> list[Row]:
@@ -136,6 +143,3 @@ def pair_flop(sizes: JSFusionSizes) -> float:
 def traces(bench: Bench) -> list[Row]:
     """Tracing LSTMs beside a plain implementation."""
     return tracing(bench.quick, bench.repeats)
-
-
-SECTIONS = {"step": step, "agreement": agreement, "pairs": pairs, "tracing": traces}

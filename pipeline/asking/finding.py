@@ -1,12 +1,14 @@
 """`avsd find`: the videos of a folder that a text fits best, by a trained matcher."""
 
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pipeline.asking.cache import Cache
 from pipeline.asking.detecting import with_words
@@ -22,12 +24,28 @@ from pipeline.errors import UserError
 from pipeline.features.checkpoints import file_sha256
 from pipeline.inert import shown
 from pipeline.layout import Layout
+from pipeline.names import listed
 from pipeline.networks.matching import Matcher
 from pipeline.progress import log, progress
 
 KEPT_BYTES = 1000 * 2**20
 """What is kept of videos that were searched."""
 Features = dict[str, VideoFeature]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is searched for, and where. system: which finds; None: the best one trained. count: videos that are told.
+
+    as_json: the whole answer as one JSON object instead of a line a video.
+    """
+
+    text: str
+    folder: Path
+    recursive: bool = False
+    system: str | None = None
+    count: int = 5
+    as_json: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,102 +57,156 @@ class Found:
     seconds: float
 
 
-def find(config: Config, text: str, folder: Path, recursive: bool, system: str | None, count: int) -> None:
-    """Print the ``count`` best videos of ``folder`` for ``text``: score, time and file of each, the best first.
+@dataclass(frozen=True)
+class LeftOut:
+    """A video that could not be read, and why."""
 
-    system: which finds; None: the best one trained. Raises `UserError` where no video can be read, and for anything
-    missing or that does not fit.
+    path: Path
+    reason: str
+
+
+def find(config: Config, request: Request) -> None:
+    """Print the best videos of a folder for a text: score, time and file of each, the best first.
+
+    Raises `UserError` where no video can be read or no word is known, and for anything missing or that does not fit.
     """
     began = time.monotonic()
     device = resolve_device(config.device)
-    videos = find_videos(folder, recursive)
+    videos = find_videos(request.folder, request.recursive, by_path=True)
     if videos.note is not None:
         log(videos.note)
     if not videos.files:
-        raise UserError(f"{folder}: no video in this folder")
-    finder = open_finder(config, system, device)
+        hint = "" if request.recursive else "; --recursive looks into the folders in it"
+        raise UserError(f"{request.folder}: no video in this folder{hint}")
+    finder = open_finder(config, request.system, device)
     detector = None if finder.detector is None else open_detector(config, finder.detector, device)
-    dims = {**({} if detector is None else detector.dims), **finder.dims}
-    check_features(config, dims)
-    wanted = as_in_corpus(text, finder.vocabulary)
-    if not wanted:
-        raise UserError("no text: say what the video is to show")
-    if unknown := unknown_words(wanted, finder.vocabulary):
-        log(f"not in the vocabulary of {finder.name}: {', '.join(unknown)}")
+    check_features(config, _dims(finder, detector))
+    wanted = as_in_corpus(request.text, finder.vocabulary)
+    unknown = _unknown(finder, wanted)
     if config.corpus.source == "scenes":
         log(f"{finder.name} has learned from generated scenes: of other videos it knows next to nothing")
-    features = _features(config, dims, list(videos.files.values()))
-    found = best(finder, wanted, features, device, detector)
-    log(f"{folder}: {len(found)} videos searched after {time.monotonic() - began:.1f} s")
-    for each in found[:count]:
-        minutes, seconds = divmod(each.seconds, 60)
+    search = Search(config, finder, wanted, device, detector)
+    found = sorted(search.scored(list(videos.files.values())), key=lambda each: (-each.score, each.path))
+    lost = f", {len(search.left_out)} left out" if search.left_out else ""
+    log(f"{request.folder}: {len(found)} videos searched{lost} after {time.monotonic() - began:.1f} s")
+    told = found[: request.count]
+    if request.as_json:
+        # ASCII alone: whatever a file is called, it steers no terminal.
+        print(json.dumps(_told(finder.name, wanted, unknown, told, search.left_out)), flush=True)
+        return
+    for each in told:
+        minutes, seconds = divmod(round(each.seconds, 1), 60)
         print(f"{each.score:.3f}\t{int(minutes)}:{seconds:04.1f}\t{shown(str(each.path))}", flush=True)
 
 
-@torch.no_grad()
-def best(
-    finder: Answerer,
-    text: str,
-    videos: dict[Path, Features],
-    device: torch.device,
-    detector: Answerer | None = None,
-) -> list[Found]:
-    """All ``videos``, the best first. Raises `UserError` when a score is not a finite number.
+def _unknown(finder: Answerer, wanted: str) -> list[str]:
+    """The words that the finder does not know, which are logged. Raises `UserError` where it knows none."""
+    if not wanted:
+        raise UserError("no text: say what the video is to show")
+    unknown = unknown_words(wanted, finder.vocabulary)
+    words = [word for word in wanted.split() if any(map(str.isalnum, word))]
+    if set(words) <= set(unknown):
+        raise UserError(
+            f"{listed(words) or wanted}: nothing of it is in the vocabulary of {finder.name}, so any order would be as "
+            "good; use words of its corpus"
+        )
+    if unknown:
+        log(f"not in the vocabulary of {finder.name}: {', '.join(unknown)}")
+    return unknown
 
-    detector: of whose concept words the finder sees some.
+
+def _told(
+    system: str, text: str, unknown: Sequence[str], found: Sequence[Found], left_out: Sequence[LeftOut]
+) -> dict[str, object]:
+    """What is printed as JSON."""
+    return {
+        "system": system,
+        "text": text,
+        "unknown_words": list(unknown),
+        "videos": [
+            {"path": str(each.path), "score": round(each.score, 6), "seconds": round(each.seconds, 3)} for each in found
+        ],
+        "left_out": [{"path": str(each.path), "reason": each.reason} for each in left_out],
+    }
+
+
+def _dims(finder: Answerer, detector: Answerer | None) -> dict[str, int]:
+    """The features that both see, with their dimensions."""
+    return {**({} if detector is None else detector.dims), **finder.dims}
+
+
+class Search:
+    """A text and a finder; videos pass one by one, so that what is held does not grow with the folder.
+
+    detector: of whose concept words the finder sees some. left_out: the videos that could not be read, as far as the
+    search has come.
     """
-    network, found = finder.system.network, []
-    assert isinstance(network, Matcher)
-    for path, features in videos.items():
-        dialog = Dialog(VIDEO, "", "", ())
-        shown = finder if detector is None else with_words(finder, {detector.name: detector}, features, device)
+
+    def __init__(
+        self, config: Config, finder: Answerer, text: str, device: torch.device, detector: Answerer | None = None
+    ) -> None:
+        network = finder.system.network
+        assert isinstance(network, Matcher)
+        self._config, self._finder, self._text, self._device, self._network = config, finder, text, device, network
+        self._detectors = {} if detector is None else {detector.name: detector}
+        self._dims = _dims(finder, detector)
+        self._cache = Cache(Layout(config.results).found, config, KEPT_BYTES)
+        self.left_out: list[LeftOut] = []
+
+    def scored(self, paths: Sequence[Path]) -> Iterator[Found]:
+        """Each video that can be read with its score; others are logged and left out.
+
+        Raises `UserError` where none can be, or a score is not a finite number.
+        """
+        for path in progress(paths, len(paths), "search", "videos"):
+            try:
+                features = self._features(path)
+            except UserError as error:
+                log(f"warning: {path.name} is left out: {error}")
+                self.left_out.append(LeftOut(path, str(error)))
+                if len(self.left_out) == len(paths):
+                    raise
+                continue
+            yield self._score(path, features)
+
+    def _features(self, path: Path) -> Features:
+        """What the network sees of a video: kept from before, or computed now and kept."""
+        content = file_sha256(path)
+        kept = {name: self._cache.feature(content, name) for name in self._dims}
+        lacking = {name: dims for name, dims in self._dims.items() if kept[name] is None}
+        made = video_features(path, self._config, lacking) if lacking else {}
+        for name, feature in made.items():
+            self._cache.keep_feature(content, name, feature)
+        return made | {name: feature for name, feature in kept.items() if feature is not None}
+
+    @torch.no_grad()
+    def _score(self, path: Path, features: Features) -> Found:
+        finder, text = with_words(self._finder, self._detectors, features, self._device), self._text
+        dialog, view = Dialog(VIDEO, "", "", ()), finder.view
         queries = Queries(
             [dialog],
             finder.vocabulary,
             features,
-            finder.view.features,
+            view.features,
             2,
             max_missing=1,
             texts=[[text]],
-            concepts=shown.view.concepts,
+            concepts=view.concepts,
         )
-        concepts = queries.concepts([VIDEO])
-        texts = network.texts(queries.encoded([text]).to(device))
-        seen = {name: each.to(device) for name, each in queries.features([VIDEO]).items()}
-        encoded = network.videos(seen, 1, None if concepts is None else concepts.to(device))
-        score = float(network.match(texts, encoded)[0])
+        words = queries.concepts([VIDEO])
+        texts = self._network.texts(queries.encoded([text]).to(self._device))
+        seen = {name: each.to(self._device) for name, each in queries.features([VIDEO]).items()}
+        encoded = self._network.videos(seen, 1, None if words is None else words.to(self._device))
+        score = float(self._network.match(texts, encoded)[0])
         if not np.isfinite(score):
             raise UserError(f"{path}: its score is not a finite number; check the weights of model and features")
-        found.append(Found(path, score, _seconds(features, network.looks(texts, encoded)[0].cpu().numpy())))
-    return sorted(found, key=lambda each: (-each.score, each.path))
+        return Found(path, score, _seconds(features, self._network.looks(texts, encoded)[0]))
 
 
-def _seconds(features: Features, shares: np.ndarray) -> float:
+def _seconds(features: Features, shares: Tensor) -> float:
     """The time of the step with the largest share: steps stand evenly in the time of the longest feature."""
     times = max((each.times for each in features.values()), key=len)
     if not len(times):
         return 0.0
     place = (int(shares.argmax()) + 0.5) / len(shares) * len(times) - 0.5
     return float(np.interp(place, np.arange(len(times)), times))
-
-
-def _features(config: Config, dims: Mapping[str, int], paths: Sequence[Path]) -> dict[Path, Features]:
-    """Of each video that can be read, what the network sees of it: kept from before, or computed now and kept."""
-    cache, found = Cache(Layout(config.results).found, config, KEPT_BYTES), dict[Path, Features]()
-    refused: UserError | None = None
-    for path in progress(paths, len(paths), "features", "videos"):
-        try:
-            content = file_sha256(path)
-            kept = {name: cache.feature(content, name) for name in dims}
-            lacking = {name: size for name, size in dims.items() if kept[name] is None}
-            made = video_features(path, config, lacking) if lacking else {}
-        except UserError as error:
-            log(f"warning: {path.name} is left out: {error}")
-            refused = error
-            continue
-        for name, feature in made.items():
-            cache.keep_feature(content, name, feature)
-        found[path] = made | {name: feature for name, feature in kept.items() if feature is not None}
-    if not found and refused is not None:
-        raise refused
-    return found

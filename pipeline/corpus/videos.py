@@ -74,15 +74,16 @@ class _LeftOut:
         return f"{_printable(self.name)} ({self.reason})" if self.reason else _printable(self.name)
 
 
-def find_videos(folder: Path, recursive: bool = False) -> Videos:
+def find_videos(folder: Path, recursive: bool = False, by_path: bool = False) -> Videos:
     """The videos of ``folder``, and with ``recursive`` of the folders in it, sorted by path.
 
     A video is a file with one of `SUFFIXES`, in any case of letters, or one without a suffix that begins like a video.
-    Its id is its name without the suffix. Hidden files are left alone. Raises `UserError` when the folder is not
-    there, and when two files have one id.
+    Its id is its name without the suffix; by_path: its path below the folder, so that no two have the same. Hidden
+    files are left alone. Raises `UserError` when the folder is not there, and when two files have one id.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder of videos")
+        said = "a file, expected a folder of videos" if folder.is_file() else "no such folder of videos"
+        raise UserError(f"{folder}: {said}")
     paths: list[Path] = []
     left_out: list[_LeftOut] = []
     for path, reason in _entries(folder, recursive, set()):
@@ -92,7 +93,7 @@ def find_videos(folder: Path, recursive: bool = False) -> Videos:
             left_out.append(_LeftOut(reason[0], str(path.relative_to(folder)), reason[1]))
     videos: dict[str, Path] = {}
     for path in sorted(paths):
-        video_id = _id(path)
+        video_id = str(path.relative_to(folder)) if by_path else _id(path)
         if video_id in videos:
             names = " and ".join(_printable(str(each.relative_to(folder))) for each in (videos[video_id], path))
             raise UserError(f"{folder}: {names} have the same id {video_id}; rename one of them, or take it out")

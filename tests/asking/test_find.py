@@ -1,5 +1,6 @@
 """`avsd find`: the scores of the stages one by one, kept features, and what cannot be searched."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from pipeline.asking import finding
-from pipeline.asking.finding import find
+from pipeline.asking.finding import Request, find
 from pipeline.config import Config, merge, parse
 from pipeline.corpus.dialogs import read_dialogs
 from pipeline.dataset.pairs import Queries
@@ -45,8 +46,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 def found(world: Config, capsys: pytest.CaptureFixture[str], text: str, **more: Any) -> list[list[str]]:
     capsys.readouterr()
-    given: dict[str, Any] = {"recursive": False, "system": None, "count": 5, **more}
-    find(world, text, given.pop("folder", world.results.parent / "clips"), **given)
+    given = dict(more)
+    find(world, Request(text, given.pop("folder", world.results.parent / "clips"), **given))
     return [line.split("\t") for line in capsys.readouterr().out.splitlines()]
 
 
@@ -87,23 +88,56 @@ def test_a_second_text_decodes_nothing(
 def test_what_cannot_be_read_is_named_and_left_out(
     world: Config, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    find(world, "a ball", world.results.parent / "clips", False, None, 5)
+    find(world, Request("a ball", world.results.parent / "clips"))
     said = capsys.readouterr().err
     assert "warning: broken.mp4 is left out" in said
+    assert "3 videos searched, 1 left out after" in said
     shutil.copy(world.results.parent / "clips" / "broken.mp4", tmp_path / "alone.mp4")
     with pytest.raises(UserError, match=r"alone\.mp4"):
-        find(world, "a ball", tmp_path, False, None, 5)
+        find(world, Request("a ball", tmp_path))
 
 
 def test_words_nobody_knows_are_named(world: Config, capsys: pytest.CaptureFixture[str]) -> None:
-    find(world, "a zebra left", world.results.parent / "clips", False, "finder", 1)
+    clips = world.results.parent / "clips"
+    find(world, Request("a zebra left", clips, system="finder", count=1))
     assert "not in the vocabulary of finder: zebra" in capsys.readouterr().err
+    for text in ("Zebra, giraffe?", "?!"):
+        with pytest.raises(UserError, match="nothing of it is in the vocabulary of finder"):
+            find(world, Request(text, clips))
+
+
+def test_as_json(world: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same as the lines, with what was left out."""
+    lines = found(world, capsys, "A red ball, a zebra?", count=2)
+    find(world, Request("A red ball, a zebra?", world.results.parent / "clips", count=2, as_json=True))
+    (line,) = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+    assert (told["system"], told["text"]) == ("finder", "a red ball , a zebra ?")
+    assert told["unknown_words"] == [",", "zebra"]
+    assert [(f"{each['score']:.3f}", each["path"]) for each in told["videos"]] == [(s, path) for s, _, path in lines]
+    assert [f"0:{each['seconds']:04.1f}" for each in told["videos"]] == [time for _, time, _ in lines]
+    assert [Path(each["path"]).name for each in told["left_out"]] == ["broken.mp4"]
+    assert "broken.mp4" in told["left_out"][0]["reason"]
+
+
+def test_names_do_not_matter(world: Config, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Two files of one name but for the suffix, or in two folders, are two videos, found alike."""
+    clip = next(each for each in (world.results.parent / "clips").iterdir() if each.stem == "loud")
+    (tmp_path / "in").mkdir()
+    places = ["same.mp4", "same.mkv", "in/same.mp4"]
+    for place in places:
+        shutil.copy(clip, tmp_path / place)
+    lines = found(world, capsys, "a ball", folder=tmp_path, recursive=True)
+    assert sorted(str(Path(path).relative_to(tmp_path)) for _, _, path in lines) == sorted(places)
+    assert len({(score, time) for score, time, _ in lines}) == 1
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"folder": Path("/nowhere")}, "no such folder"),
+        ({"folder": Path(__file__)}, "a file, expected a folder of videos"),
+        ({"folder": Path(__file__).parent}, "no video in this folder; --recursive looks into the folders in it"),
         ({"system": "whole"}, "--system whole: it finds no videos; name one with task: retrieve"),
         ({"system": "nobody"}, "'nobody' is not in the configuration"),
         ({"text": "  "}, "no text"),

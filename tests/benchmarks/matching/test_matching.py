@@ -5,6 +5,7 @@ import torch
 
 from benchmarks.matching.__main__ import main
 from benchmarks.matching.bench import Bench, agreement, pair_flop
+from benchmarks.matching.pool import kept
 from benchmarks.matching.tracing import agreement as agreement_of_traces
 from benchmarks.matching.tracing import plain
 from pipeline.networks.parts.packing import Packing
@@ -46,8 +47,16 @@ def test_plain_traces_are_ours() -> None:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--quick", "--repeats", "1", "--sections", "pairs", "agreement", "tracing"]) == 0
+    assert main(["--quick", "--repeats", "1", "--sections", "step", "pairs", "agreement", "memory", "tracing"]) == 0
     told = capsys.readouterr().out
     assert "one pair at test" in told
+    assert "peak of a pool of 20 x 20 beside one of 4 x 4" in told
     assert "met     agreement" in told
     assert "met     tracing, largest relative difference of a gradient" in told
+    full = [line for line in told.splitlines() if "10 sentences" in line]
+    assert len(full) == 2 and all("of matrix product" in line for line in full)
+
+
+def test_what_is_kept_of_a_pool() -> None:
+    """5 texts of 8 words and 5 videos of 9 steps, 8 values each of 4 bytes, and 25 scores."""
+    assert kept(5, quick=True) == {"sides": 5 * (8 + 9) * 8 * 4, "scores": 25 * 4, "groups": 1}
