@@ -16,6 +16,7 @@ from pipeline.networks.registry import build_network
 from pipeline.networks.sizes import SIZES
 from pipeline.tensors import FeatureSequences, Sequences
 from tests.networks.moving_cells import one_thread
+from tests.networks.test_dialog_networks import losses, stepwise
 from tests.networks.test_masks import check_padding, outcome, soil
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -305,20 +306,43 @@ def test_pairs_are_scored_alone_as_together_and_without_anything(name: str) -> N
         assert torch.equal(looks, torch.ones(3, 1).double())
 
 
-@pytest.mark.parametrize("changes", [{}, {"layers": 1, "semantic": False}], ids=str)
+@pytest.mark.parametrize("changes", [{}, {"layers": 1, "tie_weights": True}], ids=str)
 def test_a_search_walks_as_teacher_forcing_does(changes: dict[str, Any], make_inputs: Any) -> None:
     network = made("ct_san", changes)
     inputs, targets = make_inputs()
     inputs = replace(inputs, concepts=CONCEPTS)
-    encoded = network.encode(inputs)
-    decoded = network.decode(encoded, targets).logits.split(targets.lengths.tolist())
-    state = network.start(encoded)
-    for place in range(int(targets.lengths.max())):
-        prediction = network.predict(encoded, state)
-        for turn, rows in enumerate(decoded):
-            if place < len(rows):
-                torch.testing.assert_close(prediction.logits[turn], rows[place])
-        state = network.advance(state, prediction, targets.ids[:, place])
+    whole, steps = network(inputs, targets), stepwise(network, inputs, targets)
+    torch.testing.assert_close(whole.logits, steps.logits)
+    torch.testing.assert_close(whole.context, steps.context)
+    parameters = dict(network.named_parameters())
+    gradients = [
+        torch.autograd.grad(losses(decoded, targets).sum(), list(parameters.values())) for decoded in (whole, steps)
+    ]
+    for key, fast, plain in zip(parameters, *gradients, strict=True):
+        torch.testing.assert_close(fast, plain, msg=key)
+        assert fast.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize("name", ["ct_san", *NAMES])
+def test_mixed_precision_trains(name: str, make_inputs: Any) -> None:
+    network = made(name, {}).float().train()
+    inputs, targets = make_inputs(torch.float32)
+    outcomes = []
+    for mixed in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            if name == "ct_san":
+                decoded = network(replace(inputs, concepts=CONCEPTS), targets)
+                outcomes.append((decoded.logits, decoded.penalty))
+            else:
+                texts, features, concepts = sides(network)
+                seen = {key: FeatureSequences(each.values.float(), each.lengths) for key, each in features.items()}
+                outcomes.append(network.scored(network.texts(texts), network.videos(seen, concepts=concepts)))
+    (scores, penalty), (mixed_scores, mixed_penalty) = outcomes
+    scale = scores.abs().max()
+    torch.testing.assert_close(mixed_scores.float() / scale, scores / scale, atol=0.1, rtol=0)
+    torch.testing.assert_close(mixed_penalty, penalty, atol=0.1, rtol=0.05)
+    (mixed_scores.float().sum() + mixed_penalty.sum()).backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
 def test_hypotheses_keep_their_rows_concepts(make_inputs: Any) -> None:

@@ -268,6 +268,20 @@ def test_features_that_are_no_maps_are_named() -> None:
     assert isinstance(build_network("temporal", TemporalSizes(), 1, {"i3d": 100}, False), TemporalDetector)
 
 
+@pytest.mark.parametrize("name", ["tracing", "temporal"])
+def test_mixed_precision_trains(name: str) -> None:
+    sizes = {"width": 4} if name == "temporal" else TRACING[2]
+    network = made(name, sizes, {"maps": 12}).float().train()
+    features = {"maps": FeatureSequences(sequences([4, 1, 5], 12).values.float(), torch.tensor([4, 1, 5]))}
+    full = network.eval().detect(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = network.detect(features)
+    torch.testing.assert_close(mixed.float(), full, atol=0.1, rtol=0.05)
+    mixed.float().sum().backward()
+    gradients = [parameter.grad for parameter in network.parameters()]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
+
+
 # ---- a world -------------------------------------------------------------------------------------------------------
 
 
