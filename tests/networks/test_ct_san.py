@@ -1,4 +1,4 @@
-"""CT-SAN against plain NumPy, written from its equations, a word at a time; its masks, its search, and a world."""
+"""CT-SAN against plain NumPy, written from its equations, a word at a time; its masks and its search."""
 
 from dataclasses import replace
 from itertools import product
@@ -7,15 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
 
-from pipeline.networks.base import Generator
-from pipeline.networks.inputs import Inputs
 from pipeline.networks.matching import Filler
 from pipeline.networks.registry import build_network
 from pipeline.networks.sizes import SIZES
 from pipeline.tensors import FeatureSequences, Sequences
-from tests.networks.moving_cells import one_thread
 from tests.networks.test_dialog_networks import losses, stepwise
 from tests.networks.test_masks import check_padding, outcome, soil
 
@@ -358,56 +354,3 @@ def test_hypotheses_keep_their_rows_concepts(make_inputs: Any) -> None:
         torch.testing.assert_close(ours.context, theirs.context)
         every = torch.arange(10)
         shared, copied = (network.advance(each, ours.passed_on(every), words) for each in (shared, copied))
-
-
-# ---- a world -------------------------------------------------------------------------------------------------------
-
-
-def test_concept_words_of_the_detector_tell_the_language_model_what_moves(moving_cells: Any) -> None:
-    """CT-SAN, which reads the detector's two likeliest words, names the colour that moves; Base-SAN hardly does yet."""
-    right = {semantic: named_rightly(moving_cells, semantic) for semantic in (True, False)}
-    assert right[True] > 0.75, right
-    assert right[True] > right[False] + 0.25, right
-
-
-@one_thread()
-def named_rightly(world: Any, semantic: bool) -> float:
-    """Share of test videos whose colour is named, after `said COLOUR <eos>` was learned of the training videos."""
-    torch.manual_seed(0)
-    sizes = SIZES["ct_san"].model_validate({
-        "embedding": 16, "width": 16, "layers": 1, "grid": (3, 3), "pool": False, "dropout": 0.0, "semantic": semantic,
-    })  # fmt: skip
-    network = build_network("ct_san", sizes, 9, world.dims, False)
-    assert isinstance(network, Generator)
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
-    shown, labels = world.training
-    for _ in range(15):
-        for part in torch.randperm(len(labels)).split(32):
-            targets = said(labels[part])
-            decoded = network(seen(world, FeatureSequences(shown.values[part], shown.lengths[part])), targets)
-            loss = functional.cross_entropy(decoded.logits, targets.ids.flatten())
-            if decoded.penalty is not None:
-                loss = loss + decoded.penalty.sum() / len(decoded.logits)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    shown, labels = world.test
-    with torch.no_grad():
-        logits = network(seen(world, shown), said(labels)).logits.unflatten(0, (-1, 3))
-    return float((logits[:, 1].argmax(1) == said(labels).ids[:, 1]).float().mean())
-
-
-def said(labels: torch.Tensor) -> Sequences:
-    colours = labels.argmax(1) + 4
-    ids = torch.stack([torch.full_like(colours, 8), colours, torch.full_like(colours, 3)], 1)
-    return Sequences(ids, torch.full((len(ids),), 3))
-
-
-def seen(world: Any, shown: FeatureSequences) -> Inputs:
-    count = len(shown.lengths)
-    with torch.no_grad():
-        words = world.detector.detect({"maps": shown}).topk(2).indices + 4
-    none = Sequences(torch.zeros(count, 0, dtype=torch.int64), torch.zeros(count, dtype=torch.int64))
-    concepts = Sequences(words, torch.full((count,), 2))
-    history = torch.zeros(count, 0, dtype=torch.int64)
-    return Inputs(none, none, history, {"maps": shown}, torch.arange(count), concepts)

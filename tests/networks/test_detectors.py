@@ -1,4 +1,4 @@
-"""Detectors against plain NumPy, a trace and a cell at a time; and a world in which what moves says the word."""
+"""Detectors against plain NumPy, a trace and a cell at a time, and what holds of any."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -280,19 +280,3 @@ def test_mixed_precision_trains(name: str) -> None:
     mixed.float().sum().backward()
     gradients = [parameter.grad for parameter in network.parameters()]
     assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
-
-
-# ---- a world -------------------------------------------------------------------------------------------------------
-
-
-def test_a_moving_coloured_cell_implies_its_word(moving_cells: Any) -> None:
-    """Each video also shows a cell of another colour that does not move, whose word is wrong."""
-    shown, labels = moving_cells.test
-    untrained = build_network("tracing", moving_cells.sizes, labels.shape[1], moving_cells.dims, False)
-    figures = []
-    with torch.no_grad():
-        for network in (untrained, moving_cells.detector):
-            found, right = network.detect({"maps": shown}) > 0, labels > 0
-            figures.append(float(2 * (found & right).sum() / (found.sum() + right.sum())))
-    assert figures[1] > 0.9, figures
-    assert figures[0] < 0.6, figures
