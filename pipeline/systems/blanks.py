@@ -13,5 +13,5 @@ from pipeline.tensors import full_precision
 def word_scores(network: Filler, batch: Blanked) -> Tensor:
     """Log probabilities (S, V) of every word at the blank of each sentence; in full precision."""
     count = int(batch.video_rows.max()) + 1
-    texts, videos = network.texts(batch.texts), network.videos(batch.features, count)
+    texts, videos = network.texts(batch.texts, batch.blanks), network.videos(batch.features, count)
     return full_precision(network.fill(texts, videos.select(batch.video_rows))).log_softmax(1)
