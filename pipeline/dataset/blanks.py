@@ -30,12 +30,14 @@ Asked = tuple[int, int, Blank]
 class Blanked(TensorGroup):
     """S sentences with a blank each.
 
-    texts: (S, words), `BLANK` where a word is missing. words: (S,) ids of these; `<unk>` for one of no vocabulary.
-    features: by name, (B, steps, dims). video_rows: (S,) on the host, each sentence's video. keys: (video id, turn).
-    concepts: (B, K) the words that were detected in each video, where they are shown.
+    texts: (S, words), `BLANK` where a word is missing. blanks: (S,) on the host, the place of that. words: (S,) ids of
+    the missing words; `<unk>` for one of no vocabulary. features: by name, (B, steps, dims). video_rows: (S,) on the
+    host, each sentence's video. keys: (video id, turn). concepts: (B, K) the words that were detected in each video,
+    where they are shown.
     """
 
     texts: Sequences
+    blanks: Tensor = field(metadata=ON_HOST)
     words: Tensor
     features: dict[str, FeatureSequences]
     video_rows: Tensor = field(metadata=ON_HOST)
@@ -61,6 +63,7 @@ class _Sentences(RowExamples):
         words = [self.vocabulary.encode(blank.word)[0] for _, _, blank in asked]
         return Blanked(
             sequences(texts),
+            torch.tensor([len(ids) - 1 - ids[::-1].index(BLANK) for ids in texts], dtype=torch.int64),
             torch.tensor(words, dtype=torch.int64),
             self.features([self.dialogs[video].video_id for video in videos]),
             torch.tensor(rows, dtype=torch.int64),

@@ -105,9 +105,10 @@ class CTSANFiller(_Beside, Filler):
         self.speaking = Speaking(sizes.embedding, sizes.width, sizes.semantic)
         self.output = nn.Linear(sizes.width, vocabulary_size)
 
-    def texts(self, sentences: Sequences) -> Texts:
+    def texts(self, sentences: Sequences, blanks: Tensor | None = None) -> Texts:
         """Their last words, the blank among them. A sentence without a blank has it in the first place."""
-        ids, lengths, blanks = last_words(sentences, self.most, blanks_of(sentences))
+        blanks = blanks_of(sentences) if blanks is None else blanks
+        ids, lengths, blanks = last_words(sentences, self.most, blanks)
         return Texts(ids, lengths, blanks, self.embedding.weight.new_zeros(len(ids), 0))
 
     def fill(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:

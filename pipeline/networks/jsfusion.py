@@ -162,9 +162,10 @@ class _JSFusion(nn.Module):
         encoded: Encoded = self.text(self.embedding(ids), lengths)
         return encoded
 
-    def texts_with_blank(self, sentences: Sequences) -> Encoded:
+    def texts_with_blank(self, sentences: Sequences, blanks: Tensor | None) -> Encoded:
         """D1w of every word, and of the one at the blank."""
-        ids, lengths, blanks = last_words(sentences, self.sizes.words, blanks_of(sentences))
+        blanks = blanks_of(sentences) if blanks is None else blanks
+        ids, lengths, blanks = last_words(sentences, self.sizes.words, blanks)
         encoded: Encoded = self.text(self.embedding(ids), lengths, blanks)
         if self.blank_only:
             return Encoded(encoded.blank.unsqueeze(1), torch.ones_like(lengths), encoded.blank)
@@ -227,9 +228,9 @@ class JSFusionFiller(_JSFusion, Filler):
         super().__init__(sizes, vocabulary_size, feature_dims, sizes.mode == "blank_only", sizes.joint)
         self.output = nn.Linear(sizes.joint, vocabulary_size)
 
-    def texts(self, sentences: Sequences) -> Encoded:
+    def texts(self, sentences: Sequences, blanks: Tensor | None = None) -> Encoded:
         """D1w of every word, and of the blank's. A sentence without a blank has it in the first place."""
-        return self.texts_with_blank(sentences)
+        return self.texts_with_blank(sentences, blanks)
 
     def fill(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:
         """Scores (P, V)."""

@@ -83,6 +83,13 @@ class Filler(Comparing):
     """A network that names the word at a blank (`pipeline.vocabulary.BLANK`), which each sentence has one of."""
 
     @abstractmethod
+    def texts(self, sentences: Sequences, blanks: Tensor | None = None) -> TensorGroup:
+        """Everything about S sentences that no video changes, a row each.
+
+        blanks: (S,) on the host, the places of their blanks; None: looked for, and a device is waited for.
+        """
+
+    @abstractmethod
     def fill(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:
         """Scores (P, V) of every word, before the softmax, of row i of ``texts`` beside row i of ``videos``."""
 

@@ -13,7 +13,8 @@ from pipeline.tensors import full_precision
 def word_scored(network: Filler, batch: Blanked) -> Scored:
     """Log probabilities (S, V) of every word at the blank of each sentence, in full precision, with their penalties."""
     count = int(batch.video_rows.max()) + 1
-    texts, videos = network.texts(batch.texts), network.videos(batch.features, count, batch.concepts)
+    texts = network.texts(batch.texts, batch.blanks)
+    videos = network.videos(batch.features, count, batch.concepts)
     found = network.scored(texts, videos.select(batch.video_rows))
     return Scored(full_precision(found.scores).log_softmax(1), found.penalty)
 

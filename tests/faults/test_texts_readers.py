@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipeline.answers.explain_answers import read_explained
 from pipeline.asking.history import read_history
 from pipeline.config import load, parse
+from pipeline.corpus.blanks import read_blanks
 from pipeline.corpus.captions.reading import read_captions
 from pipeline.corpus.descriptions import read_descriptions
 from pipeline.corpus.dialogs import read_dialogs
@@ -26,6 +27,7 @@ from pipeline.features.quarantine import _read as read_unread
 from pipeline.features.seconds import read_seconds
 from pipeline.media.decode import QUARANTINE_COLUMNS
 from pipeline.report.results import read_curves
+from pipeline.scoring.filled import read_named
 from pipeline.scoring.matching import read_answers
 from pipeline.scoring.written import read_scores_file
 from pipeline.texts import parse_json, read_json, read_records, read_text, read_yaml
@@ -71,6 +73,13 @@ TRUTH = {
     "base_rates": {"picture": {"accuracy": 0.5, "questions": 3}},
     "question_only": {},
 }
+BLANKS = {
+    "type": "sentence_blanks",
+    "text": "answer",
+    "tagger": "word lists",
+    "frequent": {"any": "red"},
+    "blanks": [{"image_id": "v", "turn": 0, "sentence": "a <blank> .", "word": "star", "word_class": "noun"}],
+}
 JSON = {
     "dialogs": (read_dialogs, DIALOGS),
     "references": (
@@ -99,6 +108,14 @@ JSON = {
     ),
     "scores": (read_scores_file, SCORES),
     "explanations": (read_explained, EXPLAINED),
+    "blanks": (read_blanks, BLANKS),
+    "filled blanks": (
+        read_named,
+        {
+            "type": "filled_blanks",
+            "blanks": [{"image_id": "v", "turn": 0, "words": ["red", "a"], "scores": [-0.5, -1.5]}],
+        },
+    ),
 }
 CONFIG = {
     "device": "cpu",

@@ -65,6 +65,7 @@ def test_the_loss_by_hand() -> None:
     words = [4, 1, 5]
     batch = Blanked(
         Sequences(torch.tensor([[5, BLANK], [BLANK, 0], [BLANK, 4]]), torch.tensor([2, 1, 2])),
+        torch.tensor([1, 0, 0]),
         torch.tensor(words),
         {"seen": FeatureSequences(torch.ones(2, 3, 2), torch.tensor([3, 1]))},
         torch.tensor([0, 1, 0]),
@@ -131,7 +132,7 @@ def test_what_is_read_is_the_question_and_the_sentence_less_one_word(project: Pr
         whole = words.encode(f"{before} {said[turn].question} {said[turn].answer}")
         ids = batch.texts.ids[row][: batch.texts.lengths[row]].tolist()
         (place,) = [number for number, each in enumerate(ids) if each == BLANK]
-        assert place >= len(whole) - len(said[turn].answer.split())
+        assert place == int(batch.blanks[row]) >= len(whole) - len(said[turn].answer.split())
         assert [*ids[:place], int(batch.words[row]), *ids[place + 1 :]] == whole
         # The word is neither elsewhere in the sentence nor in the question.
         asked = words.encode(f"{said[turn].question} {said[turn].answer}")

@@ -22,6 +22,7 @@ from pipeline.training.learner import Learner
 from pipeline.training.losses import total
 from pipeline.training.materials import Materials, gather
 from pipeline.training.processes import Place, make_fabric
+from pipeline.training.starting import make_learner
 
 SMALL: dict[str, dict[str, Any]] = {
     "attention": {"attention": 4, "context": 6, "decoder_hidden": 7, "question_layers": 1},
@@ -85,6 +86,20 @@ def test_a_step_waits_for_nothing(project: Callable[..., Config], name: str, los
         total(terms.learned, 1.0).backward()
     assert followed.read == []
     assert isinstance(there.targets, Sequences) and there.targets.ids in followed.there
+
+
+def test_where_blanks_are_is_not_read_back(project: Callable[..., Config]) -> None:
+    """Of a network that compares: it picks its pairs by rows of the host, which reads where device and host are one."""
+    sizes = {"embedding": 5, "hidden": 4, "joint": 6, "tensor": 6, "channels": 3, "words": 6, "readout": [4, 4]}
+    entry = {"label": "l", "task": "fill", "network": "jsfusion_fill", "sizes": sizes, "features": ["i3d_rgb"]}
+    config = project(changes={"systems": {"filler": entry}})
+    materials = gather(config, "filler")
+    learner, batch = make_learner(config, "filler", materials), materials.training.read([0, 1, 2])
+    with Followed() as followed:
+        there = batch.to("cpu")
+        total(learner(there).learned, 1.0).backward()
+    assert there.texts.ids in followed.there
+    assert "cpu" not in followed.read
 
 
 def test_a_validation_waits_once(project: Callable[..., Config]) -> None:
