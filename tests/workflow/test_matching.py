@@ -35,7 +35,7 @@ def test_published_choices_are_read_instead_of_drawn(tmp_path, workflow):
     )
     made = workflow(tmp_path, "--configfile", workflow.root / "configs/captions.yaml")
     planned = made.planned("matching", config=own)
-    assert planned["published"] == planned["matching"] == planned["train"] - 1 == 1
+    assert planned["published"] == planned["matching"] == planned["train"] == 1
     assert "candidates" not in planned
     made("results-captions/corpus/references/test.candidates.json", config=own)
     assert '"clip11"' in (tmp_path / "results-captions/corpus/references/test.candidates.json").read_text()
