@@ -196,7 +196,10 @@ def train(
 @app.command()
 def answer(
     system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
-    test_set: Annotated[str, typer.Option(help="trial or official; of a describing system any split.")],
+    test_set: Annotated[
+        str,
+        typer.Option(help="trial or official; of one that rescores validation too, of one that describes any split."),
+    ],
     config: Configuration = DEFAULT,
 ) -> None:
     """Write what a system makes of a test set: answers, sentences about its videos, or scores of what fits.

@@ -141,8 +141,12 @@ class Settings(Files):
         """For the commands that write tables and pages: everything, but what only a run beside this one has."""
         config = self.config
         values = config.model_dump(exclude=set(MACHINE_KEYS))
-        for key, names in (("distillation", config.distilled), ("matching", config.compared)):
-            if config.run != names:
+        experiments = {
+            "distillation": (config.distilled, config.distilled),
+            "matching": (config.compared, config.matching.run),
+        }
+        for key, (run, names) in experiments.items():
+            if config.run != run:
                 del values[key]
                 beside = Jobs(config.model_copy(update={"run": names})).trained
                 named = [each for each in (config.report.explain, config.scoring.against) if each is not None]

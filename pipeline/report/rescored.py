@@ -6,9 +6,9 @@ from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
+from pipeline.report.tables import NOT_SCORED
 from pipeline.scoring.names import METRICS
 
-NOT_SCORED = "not scored"
 RIGHT = "right (%)"
 """On scenes, whose ground truth says which answers are."""
 _COMPARED = ("CIDEr", "BLEU-4")

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from pycocoevalcap.cider.cider import Cider
+from typer.testing import CliRunner
 
 from pipeline.asking.system import open_answerer, trained_systems
+from pipeline.cli import app
 from pipeline.config import Config
 from pipeline.corpus.dialogs import read_dialogs
 from pipeline.errors import UserError
@@ -94,6 +96,13 @@ def test_from_the_configuration_to_answers(project: Project) -> None:
     assert last["fit"] == pytest.approx(
         fit(config, dialog["image_id"], len(dialog["dialog"]) - 1, last["answer"]), abs=1e-4
     )
+
+    # By hand the same comes of it, without an entry.
+    given = json.dumps(config.model_dump(mode="json"))
+    by_hand = ["rescore", "plain", "--by", "chooser", "--n", "6", "--test-set", "trial", "--config", given]
+    assert CliRunner().invoke(app, by_hand).exit_code == 0
+    made = json.loads(layout.answers("plain_by_chooser", "trial").read_text())
+    assert made["dialogs"] == trial["dialogs"]
 
 
 def fit(config: Config, video: str, turn: int, answer: str) -> float:

@@ -60,8 +60,8 @@ class Published:
     @property
     def videos(self) -> dict[str, None]:
         """The videos it is about, each once, in its order."""
-        about: tuple[Question | Pair | Blank, ...] = (*self.questions, *self.pairs, *self.blanks)
-        return dict.fromkeys(each.video for each in about)
+        items: tuple[Question | Pair | Blank, ...] = (*self.questions, *self.pairs, *self.blanks)
+        return dict.fromkeys(each.video for each in items)
 
 
 def read_published(path: Path, marks: bool = False) -> Published:
