@@ -54,13 +54,17 @@ def _i3d(card: Card, modality: Modality) -> Iterator[Row]:
 
 
 def _shared(card: Card, network: I3D, modality: Modality) -> Iterator[Row]:
-    """Windows every 4 frames, what they have in common computed once, beside each for itself."""
+    """Windows every 4 frames, what they have in common computed once, beside each for itself: pooled, and place by
+    place.
+    """
     count, stride, length = card.sizes.checked, 4, 16
     clip = card.frames(length + stride * (count - 1), card.sizes.side)
     frames = clip if modality == "rgb" else scaled(clip)[..., :2]
     table = tuple(tuple(range(first, first + length)) for first in range(0, stride * count, stride))
-    alone = network.features(torch.stack([frames[list(row)] for row in table]))
-    yield _error(f"sharing of windows, {modality}", window_features(network, frames, table), alone, FLOAT32)
+    maps = network(torch.stack([frames[list(row)] for row in table]))
+    yield _error(f"sharing of windows, {modality}", window_features(network, frames, table), I3D.pool(maps), FLOAT32)
+    found = window_features(network, frames, table, read=I3D.places)
+    yield _error(f"feature maps, {modality}", found, I3D.places(maps), FLOAT32)
 
 
 def _vggish(card: Card) -> Iterator[Row]:

@@ -1,5 +1,6 @@
 """Feature maps: against hooks on the plain networks, windows one by one, and averages by hand."""
 
+import functools
 import itertools
 import json
 import re
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision import models
 
-from pipeline.config import I3DFeature, ImageFeature, parse
+from pipeline.config import I3DFeature, ImageFeature, Media, parse
 from pipeline.config.maps import LAST_MAPS, WINDOW_LAYERS
 from pipeline.errors import UserError
 from pipeline.features import i3d
@@ -29,12 +30,24 @@ from pipeline.features.maps import as_rows
 from pipeline.features.r50 import load_r50
 from pipeline.features.shared_i3d import window_features
 from pipeline.features.store import FeatureStore, problems, write_shard
-from pipeline.features.weights import random_i3d
+from pipeline.features.weights import load_i3d, random_i3d
+from pipeline.media.decode import decode_shard
 from pipeline.networks.parts.maps import as_maps
 from tests.features.test_extract import ATTRIBUTES
 from tests.features.test_shared_i3d import clip, table
 
 CPU = torch.device("cpu")
+random_i3d_of = functools.cache(lambda kind: load_i3d("random", Path(), kind))
+random_r50 = functools.cache(lambda: load_r50("random"))
+
+
+@pytest.fixture(autouse=True)
+def one_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making a random network takes longer than what it computes here."""
+    monkeypatch.setattr(
+        "pipeline.features.frame_networks.load_i3d", lambda _weights, _folder, kind: random_i3d_of(kind)
+    )
+    monkeypatch.setattr("pipeline.features.frame_networks.load_r50", lambda _weights: random_r50())
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +135,7 @@ def test_the_layers_are_those_of_the_networks(rgb: I3D) -> None:
         maps = I3D.places(seen(rgb, layer, clip(11, (45, 45)).unsqueeze(0)))
         assert tuple(maps.shape[1:]) == said.shape(45, 11)
     assert list(WINDOW_LAYERS["i3d_rgb"]) == list(i3d.STAGES)
-    r50 = load_r50("random").network.prepare(CPU)
+    r50 = random_r50().network.prepare(CPU)
     for layer, said in WINDOW_LAYERS["i3d_r50"].items():
         with torch.inference_mode():
             assert tuple(r50.places(clip(5, (45, 45)).unsqueeze(0), layer).shape[1:]) == said.shape(45, 5)
@@ -253,6 +266,25 @@ def test_the_mean_of_a_stored_map_is_the_pooled_feature(
     with h5py.File(tmp_path / "map" / "0000.h5") as file:
         values = file["values"]
         assert values.size * values.dtype.itemsize == steps * 2 * 2 * plain.dims * 4
+
+
+def test_real_clips(shared: Path, tmp_path: Path) -> None:
+    """Two of them, a picture a second: of each the mean of the map is the feature, and clips and places differ."""
+    videos = shared / "data" / "videos"
+    chosen = {name: videos / f"{name}.mp4" for name in ("askanything_yoga", "videollama_dog_barking")}
+    media = Media.model_validate({"fps": 1, "size": 64})
+    decode_shard(chosen, media, tmp_path / "decoded.h5", tmp_path / "lost.tsv", frames=True, sound=False)
+    feature = {"network": "i3d_rgb", "window": 4, "stride": 4, "input_size": 64}
+    plain = extracted(tmp_path, "plain", feature, tmp_path / "decoded.h5")
+    maps = extracted(tmp_path, "map", {**feature, "pool": "none"}, tmp_path / "decoded.h5")
+    assert maps.video_ids == plain.video_ids == list(chosen)
+    for name in chosen:
+        cells = maps.read(name).reshape(-1, 4, 1024)
+        expected = plain.read(name)
+        np.testing.assert_allclose(cells.mean(1), expected, rtol=1e-4, atol=2e-5 * np.abs(expected).max())
+        assert np.abs(cells - cells.mean(1, keepdims=True)).max() > 0.05 * np.abs(cells).max()
+    first, second = (maps.read(name).mean(0) for name in chosen)
+    assert np.linalg.norm(first - second) > 0.05 * np.linalg.norm(first)
 
 
 def test_a_grid_and_a_layer(decoded: Path, tmp_path: Path) -> None:
