@@ -79,6 +79,7 @@ def _vectors(network: ImageNetwork, pixels: int) -> Made:
 def _pictures(feature: ImageFeature, network: ImageNetwork, pixels: int) -> Made:
     rows, columns, channels = map_of(network, pixels, feature.layer)
     grid = feature.grid or (rows, columns)
+    as_rows(torch.zeros(1, rows, columns, 1), grid)  # Refuses a grid that is too fine, before pictures are read.
 
     def compute(frames: Tensor) -> Tensor:
         return as_rows(network.places(frames, feature.layer), grid)

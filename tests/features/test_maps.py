@@ -23,6 +23,7 @@ from pipeline.errors import UserError
 from pipeline.features import i3d
 from pipeline.features.efficientnet_lite import EfficientNetLite2
 from pipeline.features.extract import extract_shard
+from pipeline.features.frames import FrameExtractor
 from pipeline.features.i3d import I3D
 from pipeline.features.images import ImageNetwork, _preparation, map_of
 from pipeline.features.inspect import show, verify
@@ -204,6 +205,13 @@ def test_a_layer_by_its_name(shown: Tensor) -> None:
             found = network.places(shown, layer)
         assert architecture != "densenet121" or float(expected.min()) < 0
         torch.testing.assert_close(found.permute(0, 3, 1, 2), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_grid_finer_than_a_picture_s_map_is_refused_before_any_picture_is_read(tmp_path: Path) -> None:
+    feature = {"network": "image", "architecture": "mobilenet_v2", "weights": "random", "input_size": 64}
+    made = ImageFeature.model_validate({**feature, "pool": "none", "grid": [3, 3]})
+    with pytest.raises(UserError, match="grid: 3 x 3, and the map has 2 x 2 cells"):
+        FrameExtractor(made, tmp_path, CPU)
 
 
 @pytest.mark.parametrize(
