@@ -203,7 +203,8 @@ def answer(
     **Writes** `answers/SYSTEM/TEST_SET.json` in the results folder: the challenge's JSON with the answers filled in, or
     {video id: sentence} under `descriptions`, both by beam search; of a system that chooses the scores of the
     candidates in `corpus/references/TEST_SET.candidates.json`, of one that retrieves those of all videos for each text,
-    of one that detects the most likely concept words of each video.
+    of one that fills blanks the likeliest words for each of `corpus/references/TEST_SET.blanks.TEXT.json`, of one that
+    detects the most likely concept words of each video.
     Describing systems also describe the videos of `training` and `validation`.
     """
     settings = load(config)
@@ -474,7 +475,7 @@ def distillation(config: Configuration = DEFAULT) -> None:
 
 @app.command()
 def matching(config: Configuration = DEFAULT) -> None:
-    """Write the tables of the systems that choose, retrieve, detect, and read what was detected; and matching.html."""
+    """Write the tables of systems that choose, retrieve, fill, detect, or read what was detected; and matching.html."""
     from pipeline.plan.matching import beside
     from pipeline.report.matching import write_matching
 

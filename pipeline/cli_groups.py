@@ -89,6 +89,30 @@ def corpus_candidates(
     write_candidates(dialogs, references, distractors, seed, out)
 
 
+@corpus_app.command("blanks")
+def corpus_blanks(
+    dialogs: Annotated[Path, typer.Argument(help="Dialogs, the challenge's JSON.")],
+    training: Annotated[Path, typer.Option(help="Training dialogs: which words are the most frequent?")],
+    vocabulary: Annotated[Path, typer.Option(help="Words that may be blanked.")],
+    out: Out,
+    text: Annotated[str, typer.Option(help="answer, summary or captions: which sentences have the blanks.")] = "answer",
+    references: Annotated[
+        Path | None, typer.Option(help="References of answers: turns without one are left out.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Which words are drawn.")] = 1,
+) -> None:
+    """Blank one content word of every sentence: a noun, verb or adjective of the vocabulary.
+
+    None that stands elsewhere in the sentence or in its question. The file says of each blank its `sentence`, the
+    `word` and its class, what the classes go by (`tagger`), and training's most frequent words.
+    """
+    from pipeline.corpus.blanking import draw_and_write
+    from pipeline.corpus.blanks import check_text
+    from pipeline.vocabulary.words import Vocabulary
+
+    draw_and_write(dialogs, references, training, Vocabulary.read(vocabulary).known, check_text(text), seed, out)
+
+
 @corpus_app.command("stats")
 def corpus_stats(files: list[Path]) -> None:
     """Print dialogs, turns and words of dialog files as Table 1 counts them."""

@@ -404,6 +404,16 @@ def distillation_settings(wildcards):
     return PLAN.distillation.report_settings()
 
 
+# Of answers, some are withheld in the dialogs, and some turns have none.
+def blanked_references(wildcards):
+    return LAYOUT.references(wildcards.test_set) if wildcards.text == "answer" else []
+
+
+def blanked_references_option(wildcards):
+    path = blanked_references(wildcards)
+    return f"--references {shlex.quote(str(BELOW / path))}" if path else ""
+
+
 # The systems that compare sentences with videos, likewise.
 def matching():
     try:

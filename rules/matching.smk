@@ -1,5 +1,5 @@
-# Choosing among answers and finding videos, `snakemake matching`: the systems of `matching.run` are trained,
-# write and are scored by the rules of all others, and only when this target is asked for.
+# Choosing among answers, finding videos and filling blanks, `snakemake matching`: the systems of `matching.run` are
+# trained, write and are scored by the rules of all others, and only when this target is asked for.
 
 
 # Candidate answers, once for all systems that choose.
@@ -25,6 +25,35 @@ rule candidates:
     shell:
         "avsd corpus candidates {input.dialogs:q} --references {input.references:q}"
         " --distractors {params.distractors} --seed {params.seed} --out {output.candidates:q} 2> {log:q}"
+
+
+# Blanks, once for all systems that fill them.
+rule blanks:
+    input:
+        dialogs=LAYOUT.dialogs("{test_set}"),
+        references=blanked_references,
+        training=LAYOUT.dialogs("training"),
+        vocabulary=LAYOUT.vocabulary,
+    output:
+        blanks=LAYOUT.references("{test_set}.blanks.{text}"),
+    log:
+        LOGS / "blanks" / "{test_set}.{text}.log",
+    wildcard_constraints:
+        text="answer|summary|captions",
+    conda:
+        environment("envs/corpus.yaml")
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        references=blanked_references_option,
+        seed=PLAN.config.matching.seed,
+        version=STAGES["corpus"],
+    message:
+        "Drawing blanks in the {wildcards.text} of {wildcards.test_set}"
+    shell:
+        "avsd corpus blanks {input.dialogs:q} --training {input.training:q} --vocabulary {input.vocabulary:q}"
+        " {params.references} --text {wildcards.text} --seed {params.seed} --out {output.blanks:q} 2> {log:q}"
 
 
 if PLAN.matching is not None:

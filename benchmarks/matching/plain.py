@@ -14,6 +14,7 @@ def scores(network: JSFusionNetwork, steps: Tensor, ids: Tensor) -> Tensor:
     """Scores (P,) of pairs: ``steps`` (P, N, Z) of a video, ``ids`` (P, M) of a sentence."""
     assert network.tensor is not None
     assert network.convolutions is not None
+    assert network.video is not None
     videos, words = _side(network.video, steps), _side(network.text, network.embedding(ids))
     products = videos.unsqueeze(2) * words.unsqueeze(1)
     cells, tensor = products.flatten(0, 2), network.tensor

@@ -76,6 +76,8 @@ def _check_others(config: "Config", name: str, system: System) -> None:
             raise ValueError(f"systems.{name}.{key}: {other!r} has another task ({found.task})")
         if key == "model" and system.ensemble and len(config.members(name)) == 1:
             raise ValueError(f"systems.{name}.ensemble: {other!r} has one seed; give it several (seeds)")
+        if key == "model" and system.ensemble and system.needs != "generate":
+            raise ValueError(f"systems.{name}.ensemble: of systems that write word by word alone, not of {system.task}")
         if key == "teacher" and found.teacher is not None:
             raise ValueError(f"systems.{name}.teacher: {other!r} is itself a student")
 

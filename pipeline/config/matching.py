@@ -12,14 +12,14 @@ Distractors = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class Matching(Section):
-    """Choosing, retrieving, detecting: `snakemake matching` makes these systems beside the run, and tables of them."""
+    """Choosing, retrieving, filling, detecting: `snakemake matching` makes these systems beside the run, and tables."""
 
     run: tuple[Name, ...] = Field(
         (),
-        description="systems of the tasks choose, retrieve and detect, and others that are to stand beside those "
+        description="systems of the tasks choose, retrieve, fill and detect, and others that are to stand beside those "
         "that see concept words; empty: none",
     )
     distractors: Distractors = Field(
         4, description="wrong answers beside the right one, of other dialogs (99 as Visual Dialog has it)"
     )
-    seed: Seed = Field(1, description="which wrong answers are drawn")
+    seed: Seed = Field(1, description="which wrong answers, and which blanks, are drawn")

@@ -33,6 +33,8 @@ CLOSED = _words(
     aren't wasn't weren't don't doesn't didn't can't couldn't won't wouldn't haven't hasn't hadn't shouldn't
     it's he's she's that's there's i'm i've they're you're we're let's isnt arent wasnt werent dont doesnt didnt
     cant couldnt wont wouldnt havent hasnt hadnt shouldnt im ive theyre youre
+    't 'nt 'mnot don doesn didn isn aren wasn weren couldn wouldn shouldn hasn haven hadn won ain thats whats theres
+    hes shes
     """
     # Numbers and what is said for its own sake.
     """

@@ -86,17 +86,17 @@ def _tagged(words: Sequence[str], tag: _Tag) -> list[WordClass]:
         else:
             found.append(_CLASSES.get(mark[:2], "other"))
     # It looks at words one by one. A phrase that begins with a determiner and has no second word has its noun there:
-    # "to the left slowly", "at the beginning .".
+    # "to the left slowly", "at the beginning ."; not "the only one".
     for place in range(1, len(words)):
         alone = place + 1 == len(words) or found[place + 1] in ("other", "adverb")
-        if alone and found[place] != "other" and words[place - 1].lower() in _DETERMINERS:
+        if alone and found[place] in CONTENT and words[place - 1].lower() in _DETERMINERS:
             found[place] = "noun"
     return found
 
 
 def _closed(word: str) -> bool:
-    """Whether it is a function word, a number or no word at all."""
-    return word in CLOSED or not any(map(str.isalpha, word)) or word[0].isdigit()
+    """Whether it is a function word, a number or no word at all (a letter, "s" of "he 's", is none)."""
+    return word in CLOSED or len(word) == 1 or not any(map(str.isalpha, word)) or word[0].isdigit()
 
 
 def _listed(word: str) -> WordClass:

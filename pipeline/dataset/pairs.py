@@ -42,13 +42,64 @@ class Pairs(TensorGroup):
     concepts: Sequences | None = None
 
 
-class PairExamples(ABC):
-    """Dialogs as rows of pairs (`dataset.dialogs.Examples`).
+class RowExamples(ABC):
+    """Dialogs as rows of texts beside their videos (`dataset.dialogs.Examples`).
 
-    choices: pairs a row has in training, the right one among them. Features are read when a batch needs them, and
-    ``cache_bytes`` of them kept; more than ``max_missing`` of the videos without one is a `UserError`. concepts: the
-    words of each video that are shown.
+    Features are read when a batch needs them, and ``cache_bytes`` of them kept; more than ``max_missing`` of the videos
+    without one is a `UserError`. concepts: the words of each video
+    that are shown.
     """
+
+    def __init__(
+        self,
+        dialogs: Sequence[Dialog],
+        vocabulary: Vocabulary,
+        stores: Mapping[str, Store],
+        features: Sequence[str],
+        max_missing: float = 0.05,
+        cache_bytes: int = 1 << 30,
+        concepts: Shown | None = None,
+    ) -> None:
+        self.dialogs, self.vocabulary = dialogs, vocabulary
+        self._words = None if concepts is None else shown_words(concepts, dialogs, max_missing)
+        video_ids = [dialog.video_id for dialog in dialogs]
+        for name in features:
+            missing(name, stores[name], video_ids, max_missing)
+        self._readers = {name: FeatureReader(stores[name], cache_bytes // len(features)) for name in features}
+
+    @abstractmethod
+    def rows(self, dialog: int) -> int:
+        """How many rows a dialog has."""
+
+    @abstractmethod
+    def batch(self, picks: Sequence[Pick], with_targets: bool = True) -> TensorGroup:
+        """The rows of ``picks``."""
+
+    def lengths(self, dialog: int) -> Sequence[int]:
+        """Every row is one thing to learn."""
+        return [0] * self.rows(dialog)
+
+    def chosen(self, picks: Sequence[Pick]) -> list[tuple[int, int]]:
+        """Dialog and row of each row of ``picks``."""
+        return [(dialog, row) for dialog, chosen in picks for row in (chosen or range(self.rows(dialog)))]
+
+    def encoded(self, texts: Sequence[str]) -> Sequences:
+        """Texts as ids (S, words)."""
+        return sequences([self.vocabulary.encode(text) for text in texts])
+
+    def concepts(self, video_ids: Sequence[str]) -> Sequences | None:
+        """Concept words of videos (B, K); None where none are shown."""
+        if self._words is None:
+            return None
+        return self.encoded([" ".join(self._words.get(video_id, ())) for video_id in video_ids])
+
+    def features(self, video_ids: Sequence[str]) -> dict[str, FeatureSequences]:
+        """Features of videos, by name."""
+        return {name: reader.batch(video_ids) for name, reader in self._readers.items()}
+
+
+class PairExamples(RowExamples):
+    """Dialogs as rows of pairs. choices: pairs a row has in training, the right one among them."""
 
     def __init__(
         self,
@@ -61,29 +112,16 @@ class PairExamples(ABC):
         cache_bytes: int = 1 << 30,
         concepts: Shown | None = None,
     ) -> None:
-        self.dialogs, self.choices = dialogs, choices
-        self._words = None if concepts is None else shown_words(concepts, dialogs, max_missing)
-        self._vocabulary = vocabulary
-        video_ids = [dialog.video_id for dialog in dialogs]
-        for name in features:
-            missing(name, stores[name], video_ids, max_missing)
-        self._readers = {name: FeatureReader(stores[name], cache_bytes // len(features)) for name in features}
-
-    @abstractmethod
-    def rows(self, dialog: int) -> int:
-        """How many rows a dialog has."""
+        super().__init__(dialogs, vocabulary, stores, features, max_missing, cache_bytes, concepts)
+        self.choices = choices
 
     @abstractmethod
     def pairs(self, rows: Sequence[tuple[int, int]], generator: random.Random) -> list[list[tuple[str, int]]]:
         """Of each of ``rows`` (dialog, row) L pairs, text and dialog's index, the right one first."""
 
-    def lengths(self, dialog: int) -> Sequence[int]:
-        """Every row is one thing to learn."""
-        return [0] * self.rows(dialog)
-
     def batch(self, picks: Sequence[Pick], with_targets: bool = True) -> Pairs:  # noqa: ARG002, which pair is right is known
         """The rows of ``picks``, wrong pairs drawn anew for each different batch."""
-        rows = [(dialog, row) for dialog, chosen in picks for row in (chosen or range(self.rows(dialog)))]
+        rows = self.chosen(picks)
         return self.made_of(rows, self.pairs(rows, random.Random(str(rows))))
 
     def made_of(self, rows: Sequence[tuple[int, int]], pairs: Sequence[Sequence[tuple[str, int]]]) -> Pairs:
@@ -100,20 +138,6 @@ class PairExamples(ABC):
             tuple((self.dialogs[dialog].video_id, row) for dialog, row in rows),
             self.concepts([self.dialogs[video].video_id for video in videos]),
         )
-
-    def encoded(self, texts: Sequence[str]) -> Sequences:
-        """Texts as ids (S, words)."""
-        return sequences([self._vocabulary.encode(text) for text in texts])
-
-    def concepts(self, video_ids: Sequence[str]) -> Sequences | None:
-        """Concept words of videos (B, K); None where none are shown."""
-        if self._words is None:
-            return None
-        return self.encoded([" ".join(self._words.get(video_id, ())) for video_id in video_ids])
-
-    def features(self, video_ids: Sequence[str]) -> dict[str, FeatureSequences]:
-        """Features of videos, by name."""
-        return {name: reader.batch(video_ids) for name, reader in self._readers.items()}
 
 
 class Choices(PairExamples):

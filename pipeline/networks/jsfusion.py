@@ -8,7 +8,7 @@ Legend: S sentences, B videos, P pairs, N steps, M words, E dimensions of a step
     h = BLSTM(x);   v_n = D1v([h_n; x_n]),  w_m = D1w([h_m; x_m])       once a video, once a sentence
     J = parts.semantic_tensor(v, w);   j = parts.gated_convolutions(J)  a pair
     score = W D7(D6(D5(j))) + b
-    blank:  logits = W (D7(D6(D5(j))) + w_b) + c,   b the place of the blank
+    blank:  logits = W (D7(D6(D5(j))) + w_b) + c,   b the place of the blank;   of text alone W w_b + c
 
 >>> from pipeline.networks.sizes import JSFusionFillSizes
 >>> sizes = JSFusionFillSizes(embedding=5, hidden=4, joint=6, tensor=6, channels=3, readout=(4,))
@@ -116,15 +116,20 @@ class _JSFusion(nn.Module):
     def __init__(
         self, sizes: JSFusionSizes, vocabulary_size: int, feature_dims: Mapping[str, int], blank_only: bool, top: int
     ) -> None:
-        """top: D7's width. blank_only: the blank's word stands for the sentence."""
+        """top: D7's width. blank_only: the blank's word stands for the sentence. Without features there is no D7."""
         super().__init__()
         self.standard = Standardisation(feature_dims) if sizes.standardise else None
         self.dims, self.sizes, self.blank_only = dict(feature_dims), sizes, blank_only
         self.embedding = nn.Embedding(vocabulary_size, sizes.embedding)
-        self.video = Side(sum(feature_dims.values()), sizes, "conv" if blank_only else sizes.encoder)
+        self.video: Side | None = None
+        if feature_dims:
+            self.video = Side(sum(feature_dims.values()), sizes, "conv" if blank_only else sizes.encoder)
         self.text = Side(sizes.embedding, sizes, sizes.encoder)
         self.tensor: SemanticTensor | None = None
         self.convolutions: GatedConvolutions | None = None
+        if not feature_dims:
+            self.readout = nn.Sequential()
+            return
         width = self.text.width
         if sizes.fusion == "tensor":
             self.tensor, width = SemanticTensor(sizes.joint, sizes.tensor, sizes.dropout), sizes.tensor
@@ -140,7 +145,11 @@ class _JSFusion(nn.Module):
         count: int | None = None,
         concepts: Sequences | None = None,  # noqa: ARG002, it reads none
     ) -> Encoded:
-        """Features side by side on one clock, D1v of every step."""
+        """Features side by side on one clock, D1v of every step; of a network without features nothing."""
+        if self.video is None:
+            assert count is not None
+            none = self.embedding.weight.new_zeros(count, 1, 0)
+            return Encoded(none, torch.ones(count, dtype=torch.int64), none.squeeze(1))
         features = shown(features, self.dims, self.embedding.weight, count or 0)
         scaled = features if self.standard is None else self.standard.scaled(features)
         steps = aligned(scaled, self.dims, self.sizes.steps)
@@ -212,7 +221,7 @@ class JSFusionNetwork(_JSFusion, Matcher):
 
 
 class JSFusionFiller(_JSFusion, Filler):
-    """The word at a blank; see this module's equations, and `mode` of the sizes."""
+    """The word at a blank; see this module's equations, and `mode` of the sizes. Without features: by text alone."""
 
     def __init__(self, sizes: JSFusionFillSizes, vocabulary_size: int, feature_dims: Mapping[str, int]) -> None:
         super().__init__(sizes, vocabulary_size, feature_dims, sizes.mode == "blank_only", sizes.joint)
@@ -226,6 +235,9 @@ class JSFusionFiller(_JSFusion, Filler):
         """Scores (P, V)."""
         assert isinstance(texts, Encoded)
         assert isinstance(videos, Encoded)
-        joined = self.top(texts, videos) + texts.blank
-        logits: Tensor = self.output(joined / 2 if self.blank_only else joined)
+        joined = texts.blank
+        if self.video is not None:
+            joined = self.top(texts, videos) + joined
+            joined = joined / 2 if self.blank_only else joined
+        logits: Tensor = self.output(joined)
         return logits

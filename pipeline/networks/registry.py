@@ -107,7 +107,7 @@ def _problems(
         yield "it attends over no concept words"
     if not feature_dims and not SIZES[name].takes_question:
         yield "it sees features alone: give at least one"
-    if not feature_dims and SIZES[name].can in ("match", "fill"):
+    if not feature_dims and SIZES[name].can == "match":
         yield "it compares sentences with features: give at least one"
     if SIZES[name].can == "detect":
         if vocabulary_size < 1:

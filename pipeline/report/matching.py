@@ -1,6 +1,7 @@
-"""`avsd matching`: the tables of systems that choose, retrieve, detect and read what was detected; a page of them."""
+"""`avsd matching`: the tables of systems that choose, retrieve, fill, detect and read what was detected; a page."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,18 +11,20 @@ from pipeline.corpus.candidates import read_candidates
 from pipeline.corpus.dialogs import read_dialogs
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
+from pipeline.report import blanks_paper
+from pipeline.report.blanks import fillings
 from pipeline.report.concepts import answered_table, detected_table, words_found
 from pipeline.report.experiment import write_experiment
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
 from pipeline.scoring.chosen import read_scores_of
-from pipeline.scoring.names import CHOSEN
+from pipeline.scoring.names import CHOSEN, FILLED
 from pipeline.tasks.registry import TASKS
 
 SHOWN = 6
 """Questions on the page."""
 _SPECS = {"median rank": ".1f", "mean rank": ".2f", "MRR": ".3f"}
-NOT_SCORED = "not scored"
+NOT_SCORED, IN_THE_PAPER = "not scored", "a row of the paper"
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,14 @@ def write_matching(config: Config) -> None:
     config: that of `plan.matching.beside`.
     """
     page, tables = Layout(config.results).matching, matching_tables(config)
-    write_experiment(config, page, tables, questions=questions(config), words=words_found(config))
+    write_experiment(
+        config, page, tables, questions=questions(config), fillings=fillings(config), words=words_found(config)
+    )
 
 
 def matching_tables(config: Config) -> list[FigureTable]:
-    """A table for each task and test set, with what chance or the most frequent would have as its last row; and one of
-    the systems that answer, with concept words and without.
+    """A table for each task and test set, with what chance, or the commonest word, would reach below the systems; and
+    one of the systems that answer, with concept words and without.
     """
     jobs, tables = Jobs(config), []
     for name in jobs.matching_tables:
@@ -69,11 +74,31 @@ def _table(config: Config, task: str, test_set: str, scores: Mapping[str, Scores
         )
         for name, found in scores.items()
     ]
-    chances = {tuple(sorted(found["chance"].items())) for found in scores.values() if found}
-    rows += [FigureRow(None, None, "by chance", "", _shown(dict(chance)), None) for chance in sorted(chances)]
+    rows += _bases([found for found in scores.values() if found])
+    notes = _notes(names, scores)
+    if metrics == FILLED:
+        rows += [
+            FigureRow(name, None, name, IN_THE_PAPER, None, {_column("accuracy"): accuracy})
+            for name, accuracy in blanks_paper.ACCURACY.items()
+        ]
+        notes.append(blanks_paper.NOTE)
     columns = tuple(Column(_column(metric), _SPECS.get(metric, ".1f")) for metric in metrics)
     title = f"{TASKS[task].title or task}, {test_set}"
-    return FigureTable(f"matching_{task}_{test_set}", "", title, columns, tuple(rows), tuple(_notes(names, scores)))
+    return FigureTable(f"matching_{task}_{test_set}", "", title, columns, tuple(rows), tuple(notes))
+
+
+def _bases(scored: Sequence[Scores]) -> list[FigureRow]:
+    """Rows of what can be reached without looking; told apart by what is scored where that differs."""
+    rates = {
+        (label, found["signature"]["of"], tuple(sorted(figures.items())))
+        for found in scored
+        for label, figures in (found.get("base_rates") or {"by chance": found["chance"]}).items()
+    }
+    labels = Counter(label for label, _, _ in rates)
+    return [
+        FigureRow(None, None, label if labels[label] == 1 else f"{label}, {of}", "", _shown(dict(figures)), None)
+        for label, of, figures in sorted(rates)
+    ]
 
 
 def _column(metric: str) -> str:
@@ -90,10 +115,12 @@ def _notes(names: Mapping[str, str], scores: Mapping[str, Scores | None]) -> lis
         if not found:
             continue
         signature = found["signature"]
-        many = ", ".join(map(str, signature["candidates"]))
+        asked = f"word classes by {signature['tagger']}" if "tagger" in signature else ""
+        if "candidates" in signature:
+            asked = f"{', '.join(map(str, signature['candidates']))} to choose from"
         ends = [f"{metric} {low:.3f} to {high:.3f}" for metric, (low, high) in list(found["intervals"].items())[:1]]
         notes.append(
-            f"{names[name]}: {signature['items']} {signature['of']}, {many} to choose from"
+            f"{names[name]}: {signature['items']} {signature['of']}, {asked}"
             + (f"; 95 % interval by resampling videos: {ends[0]}." if ends else ".")
         )
     return notes

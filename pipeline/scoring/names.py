@@ -7,5 +7,7 @@ CHOSEN = ("accuracy", *RECALLS, "mean rank", "MRR")
 """Of candidate answers."""
 RETRIEVED = (*RECALLS, "median rank", "mean rank", "MRR")
 """Of videos."""
+FILLED = ("accuracy", "accuracy of five", "nouns", "verbs", "adjectives")
+"""Of the words of blanks: all, those that are among the five likeliest, and the accuracy by class."""
 DETECTED = ("precision", "recall", "F1", "mAP")
 """Of concept words, k a video."""

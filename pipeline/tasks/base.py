@@ -82,6 +82,10 @@ class Task(ABC):
             frozen=entry.freeze,
         )
 
+    def made_by(self) -> dict[str, str]:
+        """What weights depend on beside settings and files, by the names a user knows them by: other programs."""
+        return {}
+
     def measure(self) -> "Measure":
         """What validation measures after each epoch. Unless a task says otherwise, perplexity."""
         from pipeline.training.evaluate import PERPLEXITY

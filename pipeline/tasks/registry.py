@@ -8,12 +8,13 @@ from pipeline.tasks.base import Task
 from pipeline.tasks.choose import Choose
 from pipeline.tasks.describe import Describe
 from pipeline.tasks.detect import Detect
+from pipeline.tasks.fill import Fill
 from pipeline.tasks.retrieve import Retrieve
 
 if TYPE_CHECKING:
     from pipeline.config import Config
 
-_OWN: dict[str, type[Task]] = {task.name: task for task in (Answer, Describe, Choose, Retrieve, Detect)}
+_OWN: dict[str, type[Task]] = {task.name: task for task in (Answer, Describe, Choose, Retrieve, Fill, Detect)}
 TASKS: dict[str, Task] = {
     name: task() for name, task in {**_OWN, **packages.brought(packages.TASKS, _OWN, Task)}.items()
 }

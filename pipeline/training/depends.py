@@ -17,6 +17,7 @@ from pipeline.dataset.views import Shown, View
 from pipeline.layout import Layout
 from pipeline.systems.initial import start_folder
 from pipeline.systems.system import WORDS, weights_hash
+from pipeline.tasks.registry import task_of
 from pipeline.training.materials import Materials
 from pipeline.training.state import Settings
 from pipeline.versions import STAGES
@@ -43,6 +44,7 @@ def depends(config: Config, name: str, materials: Materials, device: torch.devic
         **_named("training", training_values(config, name)),
         **_seen("model", entry, materials.views["model"], video_ids),
         **({"frozen parts": entry["freeze"]} if "freeze" in entry else {}),
+        **task_of(config, name).made_by(),
     }
     for split, dialogs in materials.dialogs.items():
         values[f"{split} dialogs"] = _dialog_hash(dialogs)

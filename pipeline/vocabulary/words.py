@@ -32,6 +32,11 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.words)
 
+    @property
+    def known(self) -> frozenset[str]:
+        """The words that have an id of their own."""
+        return frozenset(self._ids)
+
     def encode(self, text: str) -> list[int]:
         """Ids of the white-space tokens of ``text``."""
         return [self._ids.get(word, UNKNOWN) for word in text.split()]

@@ -39,32 +39,38 @@ def test_it_has_nothing_but_its_systems() -> None:
     plan = default(matching={"run": ["chooser", "chooser_blind", "retriever", "retriever_without_sound"]})
     made = plan.matching
     assert made is not None
-    assert made.trained == ["retriever", "chooser"]  # which starts from the retriever
+    assert made.trained == ["retriever", "chooser", "filler", "filler_blind"]  # the chooser starts from the retriever
     assert made.features == ["i3d_rgb", "i3d_flow", "vggish"]
-    assert made.matching_tables == ["choose_trial", "retrieve_trial", "choose_official", "retrieve_official"]
+    tasks = ("choose", "retrieve", "fill")
+    assert made.matching_tables == [f"{task}_{test_set}" for test_set in ("trial", "official") for task in tasks]
     layout = plan.layout
     assert made.references_read("chooser", "trial") == [layout.references("trial.candidates")]
     assert made.references_read("retriever", "trial") == []
+    assert made.references_read("filler", "trial") == [layout.references("trial.blanks.answer")]
+    assert made.system_features("filler_blind") == []
     assert plan.references("retriever", "trial") == "trial.summary"
-    assert [made.says(name) for name in ("chooser", "retriever", "jst", "describer")] == [False, False, True, True]
+    assert [made.says(name) for name in ("filler", "retriever", "jst", "describer")] == [False, False, True, True]
     assert json.loads(made.report_settings())["matching"]["distractors"] == 4
     assert "distilled_teacher" not in json.loads(made.report_settings())["systems"]
 
 
 def test_the_workflows_settings_are_all_that_its_trainings_need() -> None:
     for plan in (default(), default("configs/matching.yaml")):
-        for name in ("retriever", "chooser"):
+        for name in ("retriever", "chooser", "filler", "filler_blind"):
             read = load([plan.training_settings(name), plan.machine(name)])
             assert trained_entry(read, name) == trained_entry(plan.config, name)
             assert training_values(read, name) == training_values(plan.config, name)
 
 
 def test_the_papers_sizes_are_the_networks_defaults() -> None:
-    from pipeline.networks.sizes import JSFusionSizes
+    from pipeline.networks.sizes import JSFusionFillSizes, JSFusionSizes
 
     plan = default("configs/matching.yaml")
     found, paper = plan.config.sizes("retriever"), JSFusionSizes(standardise=True)
     assert found == paper
+    assert plan.config.sizes("filler") == JSFusionFillSizes(standardise=True)
+    filling = plan.config.training_of("filler")
+    assert (filling.batch_by, filling.batch_turns, filling.l2) == ("turn", 32, 0.0005)
     settings = plan.config.training_of("retriever")
     assert (settings.margin, settings.l2, plan.config.systems["retriever"].choices) == (10, 0.0005, 10)  # type: ignore[attr-defined]
 

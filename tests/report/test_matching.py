@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Config, parse
+from pipeline.corpus.blanks import Blank, write_blanks
+from pipeline.corpus.blanks import reference_name as blanks_name
 from pipeline.corpus.candidates import read_candidates, reference_name, write_candidates
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.corpus.references import write_references
+from pipeline.corpus.word_classes import tagger
 from pipeline.files import write_json
 from pipeline.layout import Layout
 from pipeline.plan.matching import beside
@@ -20,11 +23,14 @@ ENTRY = {"network": "jsfusion", "features": ["i3d_rgb"], "test_sets": ["trial"]}
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    """A chooser that is right at three turns of four, another that was not scored, a retriever of two videos."""
+    """A chooser that is right at three turns of four, another that was not scored, a retriever of two videos, a filler
+    that is right at one blank of two, and one of other sentences."""
     systems = {
         "chooser": {**ENTRY, "label": "Chooser <b>", "task": "choose"},
         "late": {**ENTRY, "label": "Late", "task": "choose"},
         "retriever": {**ENTRY, "label": "Retriever", "task": "retrieve"},
+        "filler": {**ENTRY, "network": "jsfusion_fill", "label": "Filler <i>", "task": "fill"},
+        "blind": {**ENTRY, "network": "jsfusion_fill", "label": "Blind", "task": "fill", "text": "summary"},
     }
     config = parse(
         {
@@ -52,7 +58,19 @@ def config(tmp_path: Path) -> Config:
     written = {"type": "candidate_scores", "turns": turns}
     found = {"type": "video_scores", "videos": ["a", "b"], "scores": {"a": [1.0, 0.0], "b": [0.5, 0.5]}}
     summaries = layout.references("trial.summary")
-    for name, content, references in (("chooser", written, candidates), ("retriever", found, summaries)):
+    blanks = [Blank("a <blank> thing", "red", "adjective"), Blank("a red <blank>", "thing", "noun")]
+    keys = [("a", 0), ("b", 1)]
+    words = [{"image_id": v, "turn": t, "words": ["red", "<b>"], "scores": [-0.1, -2.0]} for v, t in keys]
+    filled = {"type": "filled_blanks", "blanks": words}
+    asked = [layout.references(blanks_name("trial", text)) for text in ("answer", "summary")]
+    write_blanks(asked[0], dict(zip(keys, blanks, strict=True)), "answer", {"any": "thing", "noun": "thing"})
+    write_blanks(asked[1], {keys[1]: blanks[1]}, "summary", {"any": "red", "adjective": "red"})
+    for name, content, references in (
+        ("chooser", written, candidates),
+        ("retriever", found, summaries),
+        ("filler", filled, asked[0]),
+        ("blind", filled, asked[1]),
+    ):
         path, out = layout.answers(name, "trial"), layout.scores(name, "trial")
         write_json(path, content)
         TASKS[config.systems[name].task].score(Request([path], references, "none", None, 20, False, [out]))
@@ -60,7 +78,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def test_the_tables(config: Config) -> None:
-    chosen, retrieved = matching_tables(config)
+    chosen, retrieved, _ = matching_tables(config)
     assert (chosen.name, retrieved.name) == ("matching_choose_trial", "matching_retrieve_trial")
     figures = {row.label: row.run for row in chosen.rows}
     assert figures["Chooser <b>"] is not None
@@ -76,6 +94,26 @@ def test_the_tables(config: Config) -> None:
     assert any("2 texts, 2 to choose from" in note for note in retrieved.notes)
 
 
+def test_the_table_of_blanks(config: Config) -> None:
+    table = matching_tables(config)[2]
+    assert table.name == "matching_fill_trial"
+    figures = {row.label: row.run for row in table.rows if row.run is not None}
+    assert figures["Filler <i>"] == {
+        "accuracy (%)": 50, "accuracy of five (%)": 50, "nouns (%)": 0, "adjectives (%)": 100,
+    }  # fmt: skip
+    # Two kinds of sentences have base rates of their own; without a system that looks, nothing else is there.
+    assert figures["most frequent word, blanks (answer)"]["accuracy (%)"] == 50
+    assert figures["most frequent word, blanks (summary)"]["accuracy (%)"] == 0
+    assert figures["most frequent word of the class, blanks (answer)"]["nouns (%)"] == 100
+    assert not any("by chance" in label for label in figures)
+    # The paper's column (ECCV 2018), beside which no figure of ours stands.
+    paper = {row.label: row.paper for row in table.rows if row.paper is not None}
+    assert (len(paper), paper["JSFusion"], paper["Human"]) == (17, {"accuracy (%)": 45.52}, {"accuracy (%)": 68.7})
+    assert any("not comparable" in note for note in table.notes)
+    assert any(f"Filler <i>: 2 blanks (answer), word classes by {tagger()}" in note for note in table.notes)
+    assert not [note for each in matching_tables(config)[:2] for note in each.notes if "not comparable" in note]
+
+
 def test_the_page(config: Config) -> None:
     write_matching(config)
     layout = Layout(config.results)
@@ -83,4 +121,8 @@ def test_the_page(config: Config) -> None:
     assert "Chooser &lt;b&gt;" in page and "Chooser <b>" not in page
     assert "Finding the video, trial" in page
     assert "a one (right)" in page
+    assert "Filling the blank, trial" in page
+    assert "a &lt;blank&gt; thing" in page and "a <blank> thing" not in page
+    assert "<dt>red (right)</dt><dd>Filler &lt;i&gt;</dd>" in page
+    assert "<dt>red</dt><dd>Filler &lt;i&gt;</dd>" in page
     assert (layout.tables / "matching_choose_trial.md").read_text().count("75.0") >= 1

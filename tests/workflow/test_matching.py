@@ -5,14 +5,14 @@ def test_it_is_planned_on_request_alone(tmp_path, workflow):
     made = workflow(tmp_path)
     planned = made.planned("matching")
     # Those that compare, a detector and its five folds, those that see its words, and four of the run beside them.
-    assert planned["train"] == 2 + 6 + 3 + 4
-    assert planned["score"] == 6 + 15
+    assert planned["train"] == 2 + 2 + 6 + 3 + 4
+    assert planned["score"] == 6 + 4 + 15
     # Beside what is scored the words of validation, and those of training videos, a part by each fold.
     assert planned["answer"] == planned["score"] + 1 + 5
-    assert planned["candidates"] == 2
+    assert planned["candidates"] == planned["blanks"] == 2
     assert planned["matching"] == planned["vocabulary"] == planned["concepts"] == 1
     assert not planned.keys() & {"report", "tables", "pretrain"}
-    assert not made.planned().keys() & {"matching", "candidates", "concepts"}
+    assert not made.planned().keys() & {"matching", "candidates", "blanks", "concepts"}
 
 
 def test_what_compares_needs_nothing_of_meteors(tmp_path, workflow):
