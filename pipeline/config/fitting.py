@@ -105,8 +105,8 @@ def _check_inputs(config: "Config", name: str) -> None:
     words, sizes = trained.shown(), config.sizes(model)
     attended = words is not None and words.place == "modality"
     if attended and not kind.attends_concepts:
-        able = [each for each, other in SIZES.items() if other.attends_concepts and other.can == trained.needs]
-        fitting = listed(each for each in able if SIZES[each].takes_question or not trained.asked)
+        such = [each for each, other in SIZES.items() if other.attends_concepts and other.can == trained.needs]
+        fitting = listed(each for each in such if SIZES[each].takes_question or not trained.asked)
         raise ValueError(
             f"systems.{name}.concepts.place: {trained.network} attends to no concept words (such do: {fitting}); give "
             "question where one is asked"
