@@ -61,7 +61,7 @@ def test_its_own_settings_read_as_the_experiment() -> None:
     assert made is not None
     read = load([made.report_settings(), made.machine()])
     # All but those of the other experiment, as far as the default run has them not.
-    others = [name for name in made.config.systems if name.startswith(("chooser", "retriever", "detector"))]
+    others = [name for name in made.config.systems if name.startswith(("chooser", "retriever", "filler", "detector"))]
     others += [name for name in made.config.matching.run if "concepts" in name]
     systems = {name: entry for name, entry in made.config.systems.items() if name not in others}
     assert (read.distillation, read.run, read.systems) == (made.config.distillation, made.config.run, systems)
