@@ -36,7 +36,8 @@ def test_the_default_run_has_none_of_it() -> None:
 
 
 def test_it_has_nothing_but_its_systems() -> None:
-    plan = default(matching={"run": ["chooser", "chooser_blind", "retriever", "retriever_without_sound"]})
+    run = ["chooser", "chooser_blind", "retriever", "retriever_without_sound", "filler", "filler_blind"]
+    plan = default(matching={"run": run})
     made = plan.matching
     assert made is not None
     assert made.trained == ["retriever", "chooser", "filler", "filler_blind"]  # the chooser starts from the retriever
