@@ -6,7 +6,7 @@ def test_it_is_planned_on_request_alone(tmp_path, workflow):
     planned = made.planned("matching")
     # Those that compare, a detector and its five folds, those that see its words, and four of the run beside them.
     assert planned["train"] == 2 + 2 + 6 + 3 + 4
-    assert planned["score"] == 6 + 4 + 15
+    assert planned["score"] == 6 + 4 + 17
     # Beside what is scored the words of validation, and those of training videos, a part by each fold.
     assert planned["answer"] == planned["score"] + 1 + 5
     assert planned["candidates"] == planned["blanks"] == 2
