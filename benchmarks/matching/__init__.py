@@ -1,1 +1,1 @@
-"""JSFusion: a step beside a plain implementation, and what a pair takes: `python -m benchmarks.matching`."""
+"""JSFusion and tracing LSTMs: steps beside plain ones, and the time of a pair: `python -m benchmarks.matching`."""

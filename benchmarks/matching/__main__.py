@@ -1,7 +1,8 @@
-"""JSFusion at the paper's sizes: a step beside a plain implementation, and what a pair takes at test.
+"""JSFusion and tracing LSTMs at their papers' sizes: steps beside plain implementations, and a pair at test.
 
     python -m benchmarks.matching                    two cores, some minutes
     python -m benchmarks.matching --sections pairs --json pairs.json
+    python -m benchmarks.matching --sections tracing
 
 Times of the two implementations are taken turn about, and the fastest of `--repeats` counts.
 """
@@ -29,7 +30,7 @@ def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:  # noqa
 
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
-    parser = command.parser("matching", "joint sequence fusion", list(SECTIONS), "fastest")
+    parser = command.parser("matching", "joint sequence fusion and tracing LSTMs", list(SECTIONS), "fastest")
     parser.add_argument("--cores", type=int, default=2, help="cores to compute on")
     chosen = parser.parse_args(arguments)
     command.expect(parser, chosen, 1, "repeats", "cores")

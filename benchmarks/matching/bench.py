@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.matching.plain import scores
+from benchmarks.matching.tracing import tracing
 from benchmarks.shared.differences import gradients, relative_difference
 from benchmarks.shared.machine import MATRIX, matrix_product, shares
 from benchmarks.shared.results import Goal, Row
@@ -132,4 +133,9 @@ def pair_flop(sizes: JSFusionSizes) -> float:
     return found
 
 
-SECTIONS = {"step": step, "agreement": agreement, "pairs": pairs}
+def traces(bench: Bench) -> list[Row]:
+    """Tracing LSTMs beside a plain implementation."""
+    return tracing(bench.quick, bench.repeats)
+
+
+SECTIONS = {"step": step, "agreement": agreement, "pairs": pairs, "tracing": traces}

@@ -99,7 +99,7 @@ class SemanticSizes(Sizes):
     )
     pool: bool = Field(True, description="whether maps are first halved, 2 x 2 cells by their maximum")
     semantic: bool = Field(True, description="whether it attends to concept words (false: Base-SAN)")
-    lambda_semantic: float = Field(1e-3, ge=0, description="weight of the attentions' regulariser in the loss")
+    lambda_semantic: float = Field(1e-3, ge=0, le=1e6, description="weight of the attentions' regulariser in the loss")
     dropout: float = Field(0.2, ge=0, lt=1, description="on embeddings and after each layer of the LSTM over words")
 
     @property

@@ -39,7 +39,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("captioner", {"standardise": True, "adaptor": True, "adaptor_hidden": 7}),
     ("captioner", {"inject": "init", "layers": 3}),
     ("captioner", {"inject": "concat", "layers": 1, "adaptor": True, "adaptor_residual": True, **SHARED}),
-    ("ct_san", {"standardise": True}),
+    ("ct_san", {"semantic": False, "standardise": True}),  # With concept words: test_ct_san.py.
     ("ct_san", {"semantic": False, "layers": 1, **SHARED}),
 ]
 VIEWS: list[tuple[str, dict[str, int], bool]] = [

@@ -1,4 +1,4 @@
-"""CT-SAN against plain NumPy, written from its equations, a word at a time; its masks, its search, and a world."""
+"""CT-SAN against plain NumPy, written from its equations, a word at a time; its masks and its search."""
 
 from dataclasses import replace
 from itertools import product
@@ -7,15 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
 
-from pipeline.networks.base import Generator
-from pipeline.networks.inputs import Inputs
 from pipeline.networks.matching import Filler
 from pipeline.networks.registry import build_network
 from pipeline.networks.sizes import SIZES
 from pipeline.tensors import FeatureSequences, Sequences
-from tests.networks.moving_cells import one_thread
+from tests.networks.test_dialog_networks import losses, stepwise
 from tests.networks.test_masks import check_padding, outcome, soil
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -305,20 +302,43 @@ def test_pairs_are_scored_alone_as_together_and_without_anything(name: str) -> N
         assert torch.equal(looks, torch.ones(3, 1).double())
 
 
-@pytest.mark.parametrize("changes", [{}, {"layers": 1, "semantic": False}], ids=str)
+@pytest.mark.parametrize("changes", [{}, {"layers": 1, "tie_weights": True}], ids=str)
 def test_a_search_walks_as_teacher_forcing_does(changes: dict[str, Any], make_inputs: Any) -> None:
     network = made("ct_san", changes)
     inputs, targets = make_inputs()
     inputs = replace(inputs, concepts=CONCEPTS)
-    encoded = network.encode(inputs)
-    decoded = network.decode(encoded, targets).logits.split(targets.lengths.tolist())
-    state = network.start(encoded)
-    for place in range(int(targets.lengths.max())):
-        prediction = network.predict(encoded, state)
-        for turn, rows in enumerate(decoded):
-            if place < len(rows):
-                torch.testing.assert_close(prediction.logits[turn], rows[place])
-        state = network.advance(state, prediction, targets.ids[:, place])
+    whole, steps = network(inputs, targets), stepwise(network, inputs, targets)
+    torch.testing.assert_close(whole.logits, steps.logits)
+    torch.testing.assert_close(whole.context, steps.context)
+    parameters = dict(network.named_parameters())
+    gradients = [
+        torch.autograd.grad(losses(decoded, targets).sum(), list(parameters.values())) for decoded in (whole, steps)
+    ]
+    for key, fast, plain in zip(parameters, *gradients, strict=True):
+        torch.testing.assert_close(fast, plain, msg=key)
+        assert fast.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize("name", ["ct_san", *NAMES])
+def test_mixed_precision_trains(name: str, make_inputs: Any) -> None:
+    network = made(name, {}).float().train()
+    inputs, targets = make_inputs(torch.float32)
+    outcomes = []
+    for mixed in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            if name == "ct_san":
+                decoded = network(replace(inputs, concepts=CONCEPTS), targets)
+                outcomes.append((decoded.logits, decoded.penalty))
+            else:
+                texts, features, concepts = sides(network)
+                seen = {key: FeatureSequences(each.values.float(), each.lengths) for key, each in features.items()}
+                outcomes.append(network.scored(network.texts(texts), network.videos(seen, concepts=concepts)))
+    (scores, penalty), (mixed_scores, mixed_penalty) = outcomes
+    scale = scores.abs().max()
+    torch.testing.assert_close(mixed_scores.float() / scale, scores / scale, atol=0.1, rtol=0)
+    torch.testing.assert_close(mixed_penalty, penalty, atol=0.1, rtol=0.05)
+    (mixed_scores.float().sum() + mixed_penalty.sum()).backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
 def test_hypotheses_keep_their_rows_concepts(make_inputs: Any) -> None:
@@ -334,56 +354,3 @@ def test_hypotheses_keep_their_rows_concepts(make_inputs: Any) -> None:
         torch.testing.assert_close(ours.context, theirs.context)
         every = torch.arange(10)
         shared, copied = (network.advance(each, ours.passed_on(every), words) for each in (shared, copied))
-
-
-# ---- a world -------------------------------------------------------------------------------------------------------
-
-
-def test_concept_words_of_the_detector_tell_the_language_model_what_moves(moving_cells: Any) -> None:
-    """CT-SAN, which reads the detector's two likeliest words, names the colour that moves; Base-SAN hardly does yet."""
-    right = {semantic: named_rightly(moving_cells, semantic) for semantic in (True, False)}
-    assert right[True] > 0.75, right
-    assert right[True] > right[False] + 0.25, right
-
-
-@one_thread()
-def named_rightly(world: Any, semantic: bool) -> float:
-    """Share of test videos whose colour is named, after `said COLOUR <eos>` was learned of the training videos."""
-    torch.manual_seed(0)
-    sizes = SIZES["ct_san"].model_validate({
-        "embedding": 16, "width": 16, "layers": 1, "grid": (3, 3), "pool": False, "dropout": 0.0, "semantic": semantic,
-    })  # fmt: skip
-    network = build_network("ct_san", sizes, 9, world.dims, False)
-    assert isinstance(network, Generator)
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
-    shown, labels = world.training
-    for _ in range(15):
-        for part in torch.randperm(len(labels)).split(32):
-            targets = said(labels[part])
-            decoded = network(seen(world, FeatureSequences(shown.values[part], shown.lengths[part])), targets)
-            loss = functional.cross_entropy(decoded.logits, targets.ids.flatten())
-            if decoded.penalty is not None:
-                loss = loss + decoded.penalty.sum() / len(decoded.logits)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-    shown, labels = world.test
-    with torch.no_grad():
-        logits = network(seen(world, shown), said(labels)).logits.unflatten(0, (-1, 3))
-    return float((logits[:, 1].argmax(1) == said(labels).ids[:, 1]).float().mean())
-
-
-def said(labels: torch.Tensor) -> Sequences:
-    colours = labels.argmax(1) + 4
-    ids = torch.stack([torch.full_like(colours, 8), colours, torch.full_like(colours, 3)], 1)
-    return Sequences(ids, torch.full((len(ids),), 3))
-
-
-def seen(world: Any, shown: FeatureSequences) -> Inputs:
-    count = len(shown.lengths)
-    with torch.no_grad():
-        words = world.detector.detect({"maps": shown}).topk(2).indices + 4
-    none = Sequences(torch.zeros(count, 0, dtype=torch.int64), torch.zeros(count, dtype=torch.int64))
-    concepts = Sequences(words, torch.full((count,), 2))
-    history = torch.zeros(count, 0, dtype=torch.int64)
-    return Inputs(none, none, history, {"maps": shown}, torch.arange(count), concepts)

@@ -1,6 +1,7 @@
 """What each loss of a learner computes and whom it teaches, on tiny real networks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ import torch
 from pipeline.config import Config
 from pipeline.dataset.batch import Batch
 from pipeline.networks.base import Decoded
+from pipeline.networks.registry import build_generator
+from pipeline.networks.sizes import CTSANSizes
 from pipeline.systems.system import build
+from pipeline.tensors import Sequences
 from pipeline.training.learner import Learner
 from pipeline.training.losses import context_error, cross_entropy, real_words, soft_cross_entropy
 from pipeline.training.materials import Materials, gather
@@ -169,3 +173,23 @@ def test_a_loss_and_its_teacher_go_together(project: Callable[..., Config]) -> N
         Learner("st", learner.model)
     with pytest.raises(ValueError, match="with a teacher"):
         Learner("ce", learner.model, learner.model)
+
+
+def test_a_network_that_regularises_its_attention_adds_a_term(project: Callable[..., Config]) -> None:
+    materials = gather(project(), "plain")
+    batch = materials.training.read([0, 1, 2, 5])
+    videos = len(next(iter(batch.views["model"].features.values())).lengths)
+    words = Sequences(torch.tensor([[5, 6]]).expand(videos, -1), torch.full((videos,), 2))
+    view = replace(batch.views["model"], concepts=words)
+    batch = replace(batch, views={"model": view, "teacher": view})
+    for semantic in (True, False):
+        sizes = CTSANSizes(embedding=5, width=6, semantic=semantic, lambda_semantic=0.25, dropout=0.0)
+        network = build_generator("ct_san", sizes, len(materials.vocabulary), materials.dims("model"), False)
+        learned = Learner("ce", network)(batch).learned
+        assert set(learned) == ({"ce", "attention"} if semantic else {"ce"})
+        if semantic:
+            decoded = network(view, batch.targets)
+            torch.testing.assert_close(learned["attention"], decoded.penalty.sum() / len(decoded.logits))
+            assert learned["attention"] > 0
+            taught = Learner("st", network, network)(batch)
+            assert set(taught.learned) == {"st", "attention"}

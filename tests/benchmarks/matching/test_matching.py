@@ -5,6 +5,10 @@ import torch
 
 from benchmarks.matching.__main__ import main
 from benchmarks.matching.bench import Bench, agreement, pair_flop
+from benchmarks.matching.tracing import agreement as agreement_of_traces
+from benchmarks.matching.tracing import plain
+from pipeline.networks.parts.packing import Packing
+from pipeline.networks.parts.tracing import Tracing
 from pipeline.networks.sizes import JSFusionSizes
 
 
@@ -30,8 +34,20 @@ def test_the_work_of_a_pair_by_hand() -> None:
     assert pair_flop(sizes) == cells + maps
 
 
+def test_plain_traces_are_ours() -> None:
+    torch.manual_seed(2)
+    network, maps = Tracing(6, (3, 4)), torch.randn(2, 5, 6, 3, 4)
+    packing = Packing.of(torch.tensor([5, 5]), 5)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(2)
+    torch.testing.assert_close(network(packing.pack(maps), packing).states, plain(network, maps))
+    assert agreement_of_traces() < 1e-9
+
+
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--quick", "--repeats", "1", "--sections", "pairs", "agreement"]) == 0
+    assert main(["--quick", "--repeats", "1", "--sections", "pairs", "agreement", "tracing"]) == 0
     told = capsys.readouterr().out
     assert "one pair at test" in told
     assert "met     agreement" in told
+    assert "met     tracing, largest relative difference of a gradient" in told
