@@ -47,7 +47,7 @@ if PLAN.explained is not None:
         input:
             dialogs=LAYOUT.dialogs(PLAN.explained[1]),
             answers=answer_files([PLAN.explained]),
-            vocabulary=system_words,
+            vocabulary=LAYOUT.vocabulary,
             features=feature_files(PLAN.system_features(PLAN.explained[0])),
             model=model_files(PLAN.config.members(PLAN.explained[0])),
             given=answer_files(PLAN.read_at_test(*PLAN.explained)),

@@ -45,7 +45,7 @@ class FillSystem(ShownConcepts):
 
     def on_captions(self) -> dict[str, Any]:
         """It fills blanks of them."""
-        return {"text": "captions", "history": False, "concepts": None}
+        return {"text": "captions", "history": False, **super().on_captions()}
 
     def learned_from(self) -> dict[str, Any]:
         """The sentences, and what stands in front."""

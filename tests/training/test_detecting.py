@@ -22,6 +22,7 @@ from pipeline.corpus.references import write_references
 from pipeline.corpus.sentences import description_references, reference_name
 from pipeline.dataset.labels import Labelled, LabelledVideos
 from pipeline.errors import UserError
+from pipeline.files import write_json
 from pipeline.layout import Layout
 from pipeline.networks.detecting import Detector
 from pipeline.plan import Plan
@@ -371,6 +372,27 @@ def test_systems_that_compare_see_words_too(project: Project) -> None:
     train(config, "finds")
     scores = [json.loads(write(config, name, "trial").read_text())["scores"] for name in ("finds", "finds_hidden")]
     assert scores[0].keys() == scores[1].keys() and scores[0] != scores[1]
+
+
+def test_systems_that_fill_blanks_see_words_too(project: Project) -> None:
+    sizes = {"embedding": 6, "width": 8}
+    fills = {
+        "label": "fills", "task": "fill", "network": "ct_san_fill", "sizes": sizes, "features": ["i3d_rgb"],
+        "concepts": {"system": "detector", "k": 2, "in_sample": True}, "text": "summary",
+    }  # fmt: skip
+    config = project(changes={**CHANGES, "systems": {**CHANGES["systems"], "fills": fills}, "run": ["fills"]})
+    concepts, path = with_words(config), Layout(config.results).answers("detector", "training")
+    words = {f"t{place}": list(concepts.words[place % 3 : place % 3 + 2]) for place in range(12)}
+    found = {video: [[word, 0.5] for word in each] for video, each in words.items()}
+    vocabulary = [{"word": each.word, "word_class": each.word_class} for each in concepts.concepts]
+    for split in ("training", "validation"):
+        given = found if split == "training" else {f"v{place}": found["t0"] for place in range(5)}
+        content = {"type": "video_concepts", "k": 2, "vocabulary": vocabulary, "concepts": given}
+        write_json(path.with_stem(split), content)
+    materials = gather(config, "fills")
+    batch = materials.training.dataset.batch([(3, None), (1, None)])
+    ids = [materials.vocabulary.encode(" ".join(words[video])) for video, _ in batch.keys]
+    assert batch.concepts is not None and batch.concepts.ids[batch.video_rows].tolist() == ids
 
 
 def test_a_network_that_reads_words_is_shown_some(project: Project) -> None:
