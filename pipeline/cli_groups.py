@@ -116,7 +116,7 @@ def corpus_blanks(
 
 @corpus_app.command("published")
 def corpus_published(
-    test: Annotated[Path, typer.Argument(help="LSMDC's or MSR-VTT's file of questions, or of texts and their videos.")],
+    test: Annotated[Path, typer.Argument(help="LSMDC's or MSR-VTT's file of questions, texts, or blanks.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The corpus folder: RESULTS/corpus.")],
     name: Annotated[str, typer.Option(help="The test set that it becomes.")] = "test",
     question: Annotated[str, typer.Option(help="What stands in front of every sentence, as in the training.")] = "",
@@ -126,7 +126,8 @@ def corpus_published(
 
     **Questions** (five sentences, one of them right) become the candidates of a test set,
     `references/NAME.candidates.json`, for `task: choose`; **texts**, each about one video, become the test set itself,
-    `NAME.json` and `references/NAME.captions.json`, for `task: retrieve` with `query: captions`.
+    `NAME.json` and `references/NAME.captions.json`, for `task: retrieve` with `query: captions`; **blanks** (a word of
+    each sentence is missing) become `references/NAME.blanks.captions.json`, for `task: fill` with `text: captions`.
 
     **Layouts**, told apart by the first line: LSMDC's `LSMDC16_multiple_choice_*.csv`,
     `LSMDC16_challenge_1000_publictect.csv`, `LSMDC16_annos_*.csv` and `LSMDC16_paraphrased_*.txt`; tables of JSFusion's

@@ -9,6 +9,7 @@ import torch
 
 from pipeline.networks.jsfusion import Encoded, JSFusionFiller, JSFusionNetwork
 from pipeline.networks.matching import Comparing
+from pipeline.networks.parts.dense import Dense
 from pipeline.networks.parts.gated_convolutions import GatedConvolutions
 from pipeline.networks.registry import build_network
 from pipeline.networks.sizes import SIZES
@@ -359,3 +360,20 @@ def test_each_side_is_encoded_without_the_other(network: Any) -> None:
         length = int(encoded.lengths[place])
         assert int(again.lengths[row]) == length
         torch.testing.assert_close(again.values[row, :length], encoded.values[place, :length])
+
+
+def test_one_row_alone_is_normalised_by_those_before() -> None:
+    """As a last batch of one sentence is. By NumPy: one row has no moments of its own."""
+    torch.manual_seed(2)
+    dense = Dense(3, 2)
+    dense(torch.randn(20, 3))
+    known = {name: value.clone() for name, value in dense.state_dict().items()}
+    row = torch.randn(1, 3, requires_grad=True)
+    given = dense.train()(row)
+    affine = row.detach().numpy() @ known["linear.weight"].numpy().T + known["linear.bias"].numpy()
+    spread = np.sqrt(known["norm.running_var"].numpy() + 1e-5)
+    wanted = np.tanh((affine - known["norm.running_mean"].numpy()) / spread)
+    np.testing.assert_allclose(given.detach().numpy(), wanted, rtol=1e-5)
+    given.sum().backward()
+    assert row.grad is not None and bool((row.grad != 0).all())
+    assert all(torch.equal(value, known[name]) for name, value in dense.state_dict().items())

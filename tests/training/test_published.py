@@ -67,10 +67,18 @@ def config(tmp_path: Path) -> Config:
             "corpus": {"source": "captions"},
             "captions": {name: str(data / f"{name}.csv") for name in ("training", "validation", "test", "choices")},
             "features": {"seen": {"network": "i3d_rgb"}},
-            "networks": {"jsfusion": NETWORK},
+            "networks": {"jsfusion": NETWORK, "jsfusion_fill": {**NETWORK, "readout": [16, 16]}},
             "systems": {
                 "finder": {**matcher, "label": "Finder", "task": "retrieve", "query": "captions", "choices": 6},
                 "chooser": {**matcher, "label": "Chooser", "task": "choose", "choices": 5},
+                "filler": {
+                    **matcher,
+                    "network": "jsfusion_fill",
+                    "label": "Filler",
+                    "task": "fill",
+                    "text": "captions",
+                    "training": {**FITTING, "l2": 0.0},
+                },
             },
             "run": ["finder"],
             "matching": {"run": ["finder", "chooser"]},
@@ -142,6 +150,26 @@ def test_the_challenges_choices(config: Config) -> None:
     candidates.write_text(json.dumps(found))
     with pytest.raises(UserError, match=r"feature seen: 7 of 7 .*1100_A_MOVIE"):
         task_of(config, "chooser").write(config, "chooser", "test")
+
+
+def test_the_challenges_blanks(config: Config, tmp_path: Path) -> None:
+    """Two sentences of each of six clips that are in no test set: the verb is missing, or a word nobody learned."""
+    layout, path = Layout(config.results), tmp_path / "blanks.csv"
+    lines = [line(number, sentence(number), "SOMEONE _____.", WORDS[number % 6]) for number in range(60, 66)]
+    lines += [line(60, "Unheard of.", "Unheard _____.", "of")]
+    path.write_text("\n".join(lines) + "\n")
+    write_published(path, layout.corpus, "test")
+    train(config, "filler")
+    scores = scored(config, "filler", layout.references("test.blanks.captions"))
+    assert scores["signature"]["items"] == 7
+    assert scores["metrics"]["accuracy"] == pytest.approx(6 / 7)
+    told = {(each["image_id"], each["turn"]): each["words"][0] for each in written_blanks(layout)}
+    assert [told[clip(number), 0] for number in range(60, 66)] == [WORDS[number % 6] for number in range(60, 66)]
+
+
+def written_blanks(layout: Layout) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(layout.answers("filler", "test").read_text())["blanks"]
+    return found
 
 
 def test_the_jobs_of_published_choices(config: Config) -> None:

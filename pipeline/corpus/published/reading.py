@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.corpus.blanks import MARK
 from pipeline.corpus.dialogs import SAFE_ID, is_safe_id
 from pipeline.corpus.published.listed import GAP, LAYOUTS, Item, Kind, Listed
 from pipeline.corpus.published.lsmdc import is_lsmdc, listed_lines
@@ -17,7 +18,6 @@ from pipeline.errors import UserError
 from pipeline.progress import log
 from pipeline.texts import Plain, numbered_rows, parse_json, quoted, read_text, sentence_fault
 
-MARK = "<blank>"
 _GAP = re.compile(re.escape(GAP) + "{2,}")
 _TAB, _COMMA = "\t", ","
 

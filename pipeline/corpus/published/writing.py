@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from pipeline.corpus import candidates
+from pipeline.corpus import blanks, candidates
 from pipeline.corpus.captions.dialogs import caption_dialog
 from pipeline.corpus.dialogs import write_dialogs
 from pipeline.corpus.published.reading import Published, read_published
 from pipeline.corpus.references import write_references
 from pipeline.corpus.sentences import description_references, reference_name
-from pipeline.errors import UserError
 from pipeline.progress import log
 from pipeline.texts import check_text
 
@@ -17,14 +16,13 @@ def write_published(path: Path, out: Path, name: str, question: str = "", marks:
     """Write the published test ``path`` into the corpus folder ``out``, as the test set ``name``.
 
     Questions become candidates (references/NAME.candidates.json); texts to find videos by the captions of a test set
-    (NAME.json, references/NAME.captions.json). question: what stands in front of every sentence, as in the training
-    (`captions.question`). marks: whether punctuation stays. Errors as of `read_published`.
+    (NAME.json, references/NAME.captions.json); sentences with a blank references/NAME.blanks.captions.json.
+    question: what stands in front of every sentence, as in the training (`captions.question`). marks: whether
+    punctuation stays. Errors as of `read_published`.
     """
     check_text(question, f"--question {question!r}")
     found = read_published(path, marks)
-    written = {"choices": _choices, "pairs": _pairs}
-    if found.kind not in written:
-        raise UserError(f"{path}: blanks; there is no task that fills them")
+    written = {"choices": _choices, "pairs": _pairs, "blanks": _blanks}
     for each in written[found.kind](found, out, name, question, path.name):
         log(f"{each}: written")
 
@@ -33,6 +31,12 @@ def _choices(found: Published, out: Path, name: str, question: str, source: str)
     path = out / "references" / f"{candidates.reference_name(name)}.json"
     given = ((each.video, each.options, each.right) for each in found.questions)
     candidates.write_given(path, given, question, source)
+    return [path]
+
+
+def _blanks(found: Published, out: Path, name: str, question: str, source: str) -> list[Path]:  # noqa: ARG001, nothing stands in front of a caption
+    path = out / "references" / f"{blanks.reference_name(name, 'captions')}.json"
+    blanks.write_given(path, ((each.video, each.sentence, each.word) for each in found.blanks))
     return [path]
 
 
