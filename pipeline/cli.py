@@ -3,7 +3,6 @@
 Heavy imports stay inside the commands, so that `--help` answers at once.
 """
 
-import sys
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +10,15 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__, stopping
+from pipeline.cli_asking import asking_app
 from pipeline.cli_groups import DEFAULT, Configuration, Out, corpus_app, features_app, weights_app
+from pipeline.cli_scoring import scoring_app
 from pipeline.config import SPLITS, Config, Feature, load
 from pipeline.errors import UserError
 from pipeline.gpus import take
 from pipeline.names import shortened
 from pipeline.progress import one_line_errors
-from pipeline.tasks.registry import TASKS, task_of
+from pipeline.tasks.registry import task_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Audio-visual scene-aware dialog: one command a stage, each usable by hand.",
 )
+app.add_typer(asking_app)
+app.add_typer(scoring_app)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(features_app, name="features")
 app.add_typer(weights_app, name="weights")
@@ -245,155 +248,6 @@ def rescore(
 
 
 @app.command()
-def ask(
-    video: Annotated[Path, typer.Argument(help="Any video file.")],
-    questions: Annotated[list[str] | None, typer.Argument(help="Questions; each answer enters the history.")] = None,
-    system: Annotated[
-        str | None, typer.Option(help="System of the configuration; default: the best one trained.")
-    ] = None,
-    history: Annotated[
-        Path | None,
-        typer.Option(help="The dialog before: JSON (pairs, or a dialog), or text, question and answer in turn."),
-    ] = None,
-    asked: Annotated[list[str] | None, typer.Option(help="A question of the dialog before; repeat.")] = None,
-    answered: Annotated[list[str] | None, typer.Option(help="Its answer; one for each --asked.")] = None,
-    description: Annotated[
-        str | None, typer.Option(help="A description of the video, for systems that read one at test.")
-    ] = None,
-    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Go on with questions typed in.")] = False,
-    explain: Annotated[
-        Path | None, typer.Option(help="HTML page to write: what the network looked at for each word.")
-    ] = None,
-    config: Configuration = DEFAULT,
-) -> None:
-    """Ask a trained system about any video file: decode, features, answer.
-
-    The features are made as for the training, with the same settings, and kept as long as the command runs: only the
-    first answer takes time. Without a question, and with `--interactive`, questions are typed at a prompt; an empty
-    line or Ctrl-D ends. Answers go to the standard output, a line each; all else to the standard error.
-
-    **Examples**
-
-        avsd ask clip.mp4 "what is the person doing?" "what colour is it?" --explain why.html
-
-        avsd ask clip.mp4 "and then?" --asked "what does she do?" --answered "she opens a door ."
-
-        avsd ask clip.mp4 --system jst -c config.yaml -c configs/charades.yaml
-    """
-    from pipeline.asking.command import Request
-    from pipeline.asking.command import ask as run
-    from pipeline.asking.conversation import Told
-    from pipeline.report.attention_page import write_page
-
-    if not questions and not interactive and not sys.stdin.isatty():
-        raise UserError("no question: give one, or --interactive to read them from the standard input")
-
-    def show(told: Told) -> None:
-        assert explain is not None
-        write_page(explain, told)
-
-    request = Request(
-        video,
-        tuple(questions or ()),
-        system,
-        history,
-        tuple(asked or ()),
-        tuple(answered or ()),
-        description,
-        interactive or not questions,
-        explain is not None,
-    )
-    run(load(config), request, show)
-
-
-@app.command()
-def describe(
-    video: Annotated[Path, typer.Argument(help="Any video file.")],
-    system: Annotated[
-        str | None, typer.Option(help="Describing system of the configuration; default: the best one trained.")
-    ] = None,
-    n_best: Annotated[int, typer.Option(min=1, help="Descriptions to print, with scores where there are several.")] = 1,
-    config: Configuration = DEFAULT,
-) -> None:
-    """Describe any video file in a sentence by a trained system: decode, features, search.
-
-    The description goes to the standard output, all else to the standard error.
-
-    **Examples**
-
-        avsd describe clip.mp4
-
-        avsd describe clip.mp4 --system describer --n-best 5 -c config.yaml -c configs/charades.yaml
-    """
-    from pipeline.asking.describing import describe as run
-
-    run(load(config), video, system, n_best)
-
-
-@app.command()
-def find(
-    text: Annotated[str, typer.Argument(help="What the video is to show.")],
-    videos: Annotated[Path, typer.Option(help="Folder of videos.")],
-    recursive: Annotated[bool, typer.Option("--recursive", help="Folders in it too.")] = False,
-    system: Annotated[
-        str | None, typer.Option(help="Retrieving system of the configuration; default: the best one trained.")
-    ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Videos to print.")] = 5,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object instead: videos, words not known, videos left out.")
-    ] = False,
-    config: Configuration = DEFAULT,
-) -> None:
-    """Find the videos of a folder that a text fits best, by a trained matcher.
-
-    A line a video on the standard output, the best first: score, the time in it that the score comes from most, and the
-    file; all else to the standard error. Features are made as for the training and kept in the results folder, `found`,
-    so that a second text takes seconds. Videos that cannot be read are named and left out. Scores of one text compare
-    videos with each other; how well any of them fits they do not say.
-
-    **Examples**
-
-        avsd find "a red star falls" --videos clips
-
-        avsd find "a man opens a door" --videos clips --count 10 -c config.yaml -c configs/charades.yaml
-
-        avsd find "a red star falls" --videos clips --json | jq '.videos[0].path'
-    """
-    from pipeline.asking.finding import Request
-    from pipeline.asking.finding import find as run
-
-    run(load(config), Request(text, videos, recursive, system, count, as_json))
-
-
-@app.command()
-def web(
-    host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0: whoever reaches this machine.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 7860,
-    upload_mib: Annotated[int, typer.Option(min=1, help="MiB of an uploaded video at most.")] = 500,
-    cache_mib: Annotated[int, typer.Option(min=0, help="MiB kept of videos that were asked about.")] = 1000,
-    config: Configuration = DEFAULT,
-) -> None:
-    """Ask about a video in the browser: a page on this machine, at the address that it prints.
-
-    The conversation of `avsd ask`, with the picture of `--explain` beside each answer. Whoever reaches the address may
-    use it: other machines do not, unless `--host` says so. Nothing is asked of another machine. Ctrl-C ends.
-
-    Features of videos that were asked about are kept in the results folder, `web`.
-
-    **Examples**
-
-        avsd web
-
-        avsd web --port 8000 -c config.yaml -c configs/charades.yaml
-    """
-    from pipeline.web.server import serve
-
-    serve(load(config), host, port, upload_mib, cache_mib)
-
-
-@app.command()
 def explain(
     system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
     test_set: Annotated[str, typer.Option(help="trial or official.")],
@@ -405,131 +259,6 @@ def explain(
     from pipeline.answers.explain_answers import explain_answers
 
     explain_answers(load(config), system, _split(test_set), videos, out)
-
-
-@app.command()
-def score(
-    hypotheses: Annotated[list[Path], typer.Argument(help="Result files: dialogs with the answers filled in.")],
-    references: Annotated[Path, typer.Option(help="References: COCO layout, or dialogs.")],
-    filter: Annotated[
-        str, typer.Option(help="dstc7 (or organisers), dstc8 (or punctuation) or none: see above.")
-    ] = "dstc7",
-    truth: Annotated[Path | None, typer.Option(help="Ground truth of generated scenes, for grounded accuracy.")] = None,
-    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95 % intervals; 0: none.")] = 1000,
-    against: Annotated[
-        Path | None, typer.Option(help="A result file that the others are compared with: is the difference chance?")
-    ] = None,
-    randomisations: Annotated[int, typer.Option(min=0, help="Trials of each comparison; 0: none.")] = 1000,
-    partial: Annotated[bool, typer.Option(help="Score what is there when answers are missing.")] = False,
-    task: Annotated[str, typer.Option(help=f"What the files hold: {', '.join(TASKS)}.")] = "answer",
-    paraphrases: Annotated[
-        Path | None, typer.Option(help="Folder of `avsd paraphrases`: METEOR starts faster, scores are the same.")
-    ] = None,
-    spice: Annotated[
-        Path | None, typer.Option(help="The jar of SPICE 1.0, its folder lib beside it: SPICE is scored too.")
-    ] = None,
-    json: Annotated[list[Path] | None, typer.Option(help="Where to write each file's scores, in order.")] = None,
-) -> None:
-    """Score answers: BLEU, METEOR, ROUGE-L, CIDEr, and SPICE where you have its jar.
-
-    Answers and references are matched by video and turn. Several result files share one METEOR, so they take little
-    longer than one; with `--against` every other one is compared with that one by paired approximate randomisation.
-
-    **Filters**: `dstc7` drops every one-character token ("a", "2", "."), as all DSTC7 figures have it and the paper's
-    Tables 2 and 3 (baseline: CIDEr .7334); `dstc8` drops `,` and `.` alone, as all DSTC8 figures have it (.7691).
-
-    For example:
-
-        avsd score answers.json --references references.json --json scores.json
-
-        avsd score answers/*/official.json --references references.json --against answers/ours_none_none/official.json
-    """
-    from pipeline.scoring.request import Request
-
-    if task not in TASKS:
-        raise UserError(f"--task: {task!r} is not known ({', '.join(TASKS)})")
-    TASKS[task].score(
-        Request(
-            hypotheses,
-            references,
-            filter,
-            truth,
-            bootstrap,
-            partial,
-            json or [],
-            against,
-            randomisations,
-            paraphrases,
-            spice,
-        )
-    )
-
-
-@app.command()
-def paraphrases(
-    references: Annotated[Path, typer.Option(help="References that answers will be scored against.")],
-    vocabulary: Annotated[Path, typer.Option(help="Words that the answers are made of.")],
-    out: Out,
-) -> None:
-    """Keep those of METEOR's paraphrases that answers and references can use: `avsd score --paraphrases`.
-
-    Worth it where systems are scored one by one: METEOR otherwise reads five million paraphrases at every start.
-    """
-    from pipeline.corpus.references import read_references
-    from pipeline.progress import log
-    from pipeline.scoring.paraphrases import write_paraphrases
-    from pipeline.scoring.tokenizer import tokenize
-    from pipeline.vocabulary.words import Vocabulary
-
-    texts = [text for group in read_references(references).values() for text in group]
-    kept = write_paraphrases(out, tokenize([*texts, *Vocabulary.read(vocabulary).words]))
-    log(f"{out}: {kept} of METEOR's paraphrases kept")
-
-
-@app.command()
-def tables(config: Configuration = DEFAULT) -> None:
-    """Write Table 2 and Table 3, this run beside the paper."""
-    from pipeline.report.tables import write_tables
-
-    write_tables(load(config))
-
-
-@app.command()
-def report(config: Configuration = DEFAULT) -> None:
-    """Write report.html: tables, curves, accuracy by category, dialogs."""
-    from pipeline.report.page import write_report
-
-    write_report(load(config))
-
-
-@app.command()
-def distillation(config: Configuration = DEFAULT) -> None:
-    """Write the distilled captioner's tables of scores, times and gains, and distillation.html."""
-    from pipeline.plan.distillation import experiment
-    from pipeline.report.distilled import write_distillation
-
-    write_distillation(experiment(load(config)))
-
-
-@app.command()
-def matching(config: Configuration = DEFAULT) -> None:
-    """Write tables of systems that choose, retrieve, fill, detect, and read what was detected; and matching.html."""
-    from pipeline.plan.matching import beside
-    from pipeline.report.matching import write_matching
-
-    write_matching(beside(load(config)))
-
-
-@app.command()
-def release(
-    out: Out,
-    config: Configuration = DEFAULT,
-    partial: Annotated[bool, typer.Option("--partial", help="Leave out what is not finished.")] = False,
-) -> None:
-    """Write the answers of all systems as one zip to hand out, with scores, model cards and the tables."""
-    from pipeline.report.release import write_release
-
-    write_release(load(config), out, partial)
 
 
 def _split(name: str) -> str:
