@@ -80,6 +80,20 @@ def test_the_papers_sizes_are_the_networks_defaults() -> None:
     assert (settings.margin, settings.l2, plan.config.systems["retriever"].choices) == (10, 0.0005, 10)  # type: ignore[attr-defined]
 
 
+def test_ct_sans_heads_read_the_detectors_words_and_their_control_none() -> None:
+    plan = default("configs/ct-san.yaml")
+    made = plan.matching
+    assert made is not None and made.trained[0] == "detector"
+    for head in ("chooser", "finder", "filler"):
+        entries = [made.config.systems[f"{kind}_{head}"] for kind in ("ct_san", "base_san")]
+        assert [entry.shown() is not None for entry in entries] == [True, False]
+        assert entries[0].network == entries[1].network
+        read = {reading.system for reading in made.read_in_training(f"ct_san_{head}")}
+        assert "detector" in read and {f"detector_fold{n}of5" for n in range(1, 6)} < read
+    described = default("configs/ct-san.yaml", run=["ct_san_describer", "base_san_describer"])
+    assert described.trained[-2:] == ["ct_san_describer", "base_san_describer"]
+
+
 def test_words_that_are_not_counted_are_named() -> None:
     plan = default(systems={"retriever": {"query": "caption"}})
     with pytest.raises(UserError, match=r"matching\.run: words of caption are not counted"):
