@@ -151,7 +151,9 @@ def student_trials(whole: Run) -> Run:
 def one_seed(whole: Run) -> dict[str, dict[str, Any]]:
     """Laid over `systems`: one seed of each, and so none that answers with all of them."""
     config = whole.config()
-    named = {name: system for name, system in config.systems.items() if system.seed_of is None}
+    # Further seeds and folds are written out again.
+    made = {name for name, system in config.systems.items() if system.seed_of or getattr(system, "fold", None)}
+    named = {name: system for name, system in config.systems.items() if name not in made}
     return {name: {"ensemble": False} if system.ensemble else {"seeds": 1} for name, system in named.items()}
 
 
