@@ -25,8 +25,9 @@ def order_lines(found: Mapping[str, Found], test_set: str) -> list[str]:
     lines.append("|---|---|---:|---|---:|---:|---|")
     lines += [_step(step) for step in made]
     note = (
-        "Means over seeds; the interval allows for other videos and other seeds, p for other videos: all answers about "
-        "a video are exchanged together (10,000 trials). An order holds, or is reversed, where both exclude chance."
+        "Means over seeds; the interval allows for other videos and, where there are several, other seeds, p for other "
+        "videos: all answers about a video are exchanged together (10,000 trials). An order holds, or is reversed, "
+        "where both exclude chance; with one seed that is said of these networks alone."
     )
     return [*lines, "", note]
 
