@@ -131,8 +131,9 @@ def corpus_latex(table: CorpusTable) -> str:
 
 
 def _figure_lines(table: FigureTable, row: FigureRow) -> list[list[str]]:
-    """The lines a row is printed on: label, source, a cell a column; the paper's only where it has such a row."""
-    sources = [(RUN, row.run), *([] if row.paper is None else [(PAPER, row.paper)])]
+    """The lines a row is printed on: label, source, a cell a column; this run's and the paper's where they have one."""
+    known = [(RUN, row.run, row.run is not None or row.status), (PAPER, row.paper, row.paper is not None)]
+    sources = [(source, figures) for source, figures, there in known if there]
     lines = []
     for place, (source, figures) in enumerate(sources):
         found = [row.status, *[""] * (len(table.columns) - 1)]

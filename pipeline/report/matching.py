@@ -11,7 +11,7 @@ from pipeline.corpus.candidates import read_candidates
 from pipeline.corpus.dialogs import read_dialogs, turns_of
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
-from pipeline.report import blanks_paper
+from pipeline.report import matching_paper
 from pipeline.report.blanks import fillings
 from pipeline.report.concepts import answered_table, detected_table, words_found
 from pipeline.report.experiment import write_experiment
@@ -19,13 +19,13 @@ from pipeline.report.rescored import rescored_table
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
 from pipeline.scoring.chosen import read_scores_of
-from pipeline.scoring.names import CHOSEN, FILLED
+from pipeline.scoring.names import CHOSEN
 from pipeline.tasks.registry import TASKS
 
 SHOWN = 6
 """Questions on the page."""
 _SPECS = {"median rank": ".1f", "mean rank": ".2f", "MRR": ".3f"}
-NOT_SCORED, IN_THE_PAPER = "not scored", "a row of the paper"
+NOT_SCORED = "not scored"
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,14 @@ def _table(config: Config, task: str, test_set: str, scores: Mapping[str, Scores
     ]
     rows += _bases([found for found in scores.values() if found])
     notes = _notes(names, scores)
-    if metrics == FILLED:
-        rows += [
-            FigureRow(name, None, name, IN_THE_PAPER, None, {_column("accuracy"): accuracy})
-            for name, accuracy in blanks_paper.ACCURACY.items()
-        ]
-        notes.append(blanks_paper.NOTE)
+    papers = [
+        FigureRow(label, None, label, "", None, {_column(metric): value for metric, value in figures.items()})
+        for label, figures in matching_paper.rows(task)
+    ]
+    notes += [matching_paper.NOTE] if papers else []
     columns = tuple(Column(_column(metric), _SPECS.get(metric, ".1f")) for metric in metrics)
     title = f"{TASKS[task].title or task}, {test_set}"
-    return FigureTable(f"matching_{task}_{test_set}", "", title, columns, tuple(rows), tuple(notes))
+    return FigureTable(f"matching_{task}_{test_set}", "", title, columns, (*rows, *papers), tuple(notes))
 
 
 def _bases(scored: Sequence[Scores]) -> list[FigureRow]:
