@@ -24,6 +24,7 @@ from pipeline.errors import UserError
 from pipeline.features.checkpoints import file_sha256
 from pipeline.inert import shown
 from pipeline.layout import Layout
+from pipeline.media.faults import UnusableVideoError
 from pipeline.names import listed
 from pipeline.networks.matching import Matcher
 from pipeline.progress import log, progress
@@ -161,7 +162,7 @@ class Search:
         for path in progress(paths, len(paths), "search", "videos"):
             try:
                 features = self._features(path)
-            except UserError as error:
+            except UnusableVideoError as error:
                 log(f"warning: {path.name} is left out: {error}")
                 self.left_out.append(LeftOut(path, str(error)))
                 if len(self.left_out) == len(paths):

@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.features.extract import extract_shard
 from pipeline.features.index import read_indexes
 from pipeline.features.store import FeatureStore, may_differ
+from pipeline.features.weights import weights_file
 from pipeline.files import finished_files, scratch_folder
 from pipeline.hdf5 import Attribute
 from pipeline.layout import Layout
@@ -77,10 +78,14 @@ def video_features(path: Path, config: Config, dims: Mapping[str, int]) -> dict[
     """Every feature of ``dims`` (by name, the dimensions that the model expects) of the video in ``path``.
 
     Values pass through a shard, as in training: its checks and its precision are the same. What is decoded, and the
-    shards, lie in a temporary folder that is gone at the end. Raises `UserError` for a video that cannot be used, for
-    missing weights, and for settings that give other dimensions.
+    shards, lie in a temporary folder that is gone at the end. Raises `UnusableVideoError` for a video that cannot be
+    used, `UserError` for missing weights, and for settings that give other dimensions.
     """
     check_features(config, dims)
+    for settings in (config.features[name] for name in dims):
+        # Before anything is decoded: nothing would come of it.
+        if isinstance(settings, I3DFeature) and settings.network != "i3d_r50":
+            weights_file(settings.weights, config.resources)
     found: dict[str, VideoFeature] = {}
     with scratch_folder("ask") as folder:
         for inputs, media, features in _by_decoding(config, dims):

@@ -52,14 +52,8 @@ def load_i3d(weights: Path | str, resources: Path, modality: Modality) -> Loaded
     channels = CHANNELS[modality]
     if weights == "random":
         return Loaded(random_i3d(channels), f"random (seed {RANDOM_SEED}, untrained)", "")
-    if weights == "kinetics":
-        path = kinetics_path(resources)
-        if not path.is_file():
-            raise UserError(f"{path}: the Kinetics weights are not there; run `avsd weights kinetics --out {path}`")
-        label = "kinetics rgb weights"
-    else:
-        path = Path(weights)
-        label = path.name
+    path = weights_file(weights, resources)
+    label = "kinetics rgb weights" if weights == "kinetics" else path.name
     state = read_state(path)
     if weights == "kinetics" and modality == "flow":
         state = averaged_over_colours(state)
@@ -68,6 +62,16 @@ def load_i3d(weights: Path | str, resources: Path, modality: Modality) -> Loaded
         network = I3D(channels, rows_of(state, "logits.conv3d.bias", CLASSES))
     fill(network, state, path, f"I3D on {modality}")
     return Loaded(network, label, file_sha256(path))
+
+
+def weights_file(weights: Path | str, resources: Path) -> Path:
+    """The file of I3D's weights. Raises `UserError` where the Kinetics weights were not fetched."""
+    if weights != "kinetics":
+        return Path(weights)
+    path = kinetics_path(resources)
+    if not path.is_file():
+        raise UserError(f"{path}: the Kinetics weights are not there; run `avsd weights kinetics --out {path}`")
+    return path
 
 
 def averaged_over_colours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -31,7 +31,7 @@ from pipeline.media.colour import Reading, fallbacks
 from pipeline.media.convert import CONVERSION
 from pipeline.media.endings import StoppedError, require_readable
 from pipeline.media.extents import require, require_pictures, require_size, require_sound
-from pipeline.media.faults import RefusedError, UnreadableError
+from pipeline.media.faults import RefusedError, UnreadableError, UnusableVideoError
 from pipeline.media.probe import Picture, Probe, Sound
 from pipeline.media.sound import placed, sound_command
 from pipeline.progress import log, progress, tell
@@ -77,13 +77,13 @@ def decode_shard(
 
 
 def decode_video(video_id: str, path: Path, media: Media, out: Path, *, frames: bool, sound: bool) -> None:
-    """Decode one video into ``out``, a shard of its own. Whatever keeps it from being used is a `UserError`."""
+    """Decode one video into ``out``, a shard of its own. What is wrong with it is an `UnusableVideoError`."""
     with atomic_path(out) as temporary, create_hdf5(temporary, out) as file, Apart(look_into) as look:
         file.attrs.update(_provenance(media, frames, sound))
         try:
             _decode(file, video_id, path, media, look, frames=frames, sound=sound)
         except UnreadableError as error:
-            raise UserError(f"{path}: cannot be used: {' '.join(str(error).split())}") from None
+            raise UnusableVideoError(f"{path}: cannot be used: {' '.join(str(error).split())}") from None
 
 
 def allowed_bad(videos: int, fraction: float) -> int:

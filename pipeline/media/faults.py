@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pipeline.errors import UserError
+
 
 class UnreadableError(Exception):
     """A video that cannot be used: the shard goes on without it.
@@ -17,6 +19,10 @@ class UnreadableError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.stage, self.reason, self.words)
+
+
+class UnusableVideoError(UserError):
+    """The one video that was asked for cannot be used, for what is wrong with it."""
 
 
 class RefusedError(UnreadableError):

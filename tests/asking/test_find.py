@@ -97,6 +97,19 @@ def test_what_cannot_be_read_is_named_and_left_out(
         find(world, Request("a ball", tmp_path))
 
 
+def test_what_no_video_can_help_ends_the_search(
+    world: Config, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Weights that were not fetched are no fault of twelve videos: one line, and nothing is decoded before it."""
+    seen = world.features["seen"].model_copy(update={"weights": "kinetics"})
+    changes = {"features": {**world.features, "seen": seen}, "resources": tmp_path}
+    shutil.rmtree(Layout(world.results).found, ignore_errors=True)
+    with pytest.raises(UserError, match="the Kinetics weights are not there; run `avsd weights kinetics --out "):
+        find(world.model_copy(update=changes), Request("a ball", world.results.parent / "clips"))
+    said = capsys.readouterr().err
+    assert "left out" not in said and "decoding" not in said
+
+
 def test_words_nobody_knows_are_named(world: Config, capsys: pytest.CaptureFixture[str]) -> None:
     clips = world.results.parent / "clips"
     find(world, Request("a zebra left", clips, system="finder", count=1))
