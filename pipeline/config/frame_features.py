@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config.architectures import ARCHITECTURES, FETCHED
 from pipeline.config.base import Overrides
 from pipeline.config.feature_base import FeatureBase, Inputs
 from pipeline.config.maps import LAST_MAPS, WINDOW_LAYERS
 from pipeline.config.media import FrameMedia
-from pipeline.names import Name, Place
+from pipeline.names import Name, Place, check_text
 from pipeline.section import Section
 
 
@@ -51,7 +51,7 @@ class MappedFeature(FrameFeature):
         description="global: over rows and columns, as the network does before its classifier; none: the map itself is "
         "stored, rows x columns x channels a step (see the docs of features)",
     )
-    layer: Annotated[str, Field(pattern=r"^\w+(\.\w+)*$", max_length=200)] | None = Field(
+    layer: Annotated[str, Field(pattern=r"^\w+(\.\w+)*$", max_length=200), AfterValidator(check_text)] | None = Field(
         None, description="with `pool: none`, whose map; null: the last one, which the network itself pools"
     )
     grid: tuple[Annotated[int, Field(ge=1, le=1024)], Annotated[int, Field(ge=1, le=1024)]] | None = Field(

@@ -19,7 +19,7 @@ from pipeline.report.rescored import rescored_table
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
 from pipeline.scoring.chosen import read_scores_of
-from pipeline.scoring.names import CHOSEN
+from pipeline.scoring.names import CHOSEN, DETECTED
 from pipeline.tasks.registry import TASKS
 
 SHOWN = 6
@@ -62,8 +62,8 @@ def matching_tables(config: Config) -> list[FigureTable]:
             system for system, written in jobs.answered if written == test_set and config.systems[system].task == task
         ]
         scores = {system: read_scores(config, system, test_set) for system in systems}
-        table = detected_table(config, test_set, scores) if task == "detect" else _table(config, task, test_set, scores)
-        tables.append(table)
+        detected = TASKS[task].metrics == DETECTED
+        tables.append(detected_table(config, test_set, scores) if detected else _table(config, task, test_set, scores))
     return tables
 
 
@@ -79,7 +79,7 @@ def _table(config: Config, task: str, test_set: str, scores: Mapping[str, Scores
     notes = _notes(names, scores)
     papers = [
         FigureRow(label, None, label, "", None, {_column(metric): value for metric, value in figures.items()})
-        for label, figures in matching_paper.rows(task)
+        for label, figures in matching_paper.rows(metrics)
     ]
     notes += [matching_paper.NOTE] if papers else []
     columns = tuple(Column(_column(metric), _SPECS.get(metric, ".1f")) for metric in metrics)

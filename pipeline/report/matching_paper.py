@@ -4,7 +4,9 @@ As printed, per cent but for ranks. "JSTmean-noattention" of the blanks is presu
 LSMDC in the last two rows, 10.9 and 11.2, look like misprints of 20.9 and 21.2.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+
+from pipeline.scoring.names import CHOSEN, FILLED, RETRIEVED
 
 LSMDC, MSR_VTT = "LSMDC", "MSR-VTT"
 RANKS = ("R@1", "R@5", "R@10", "median rank")
@@ -73,14 +75,14 @@ NOTE = (
 """With every table that has the paper's figures in it."""
 
 
-def rows(task: str) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """Label, and figures by metric, of the paper's systems in its order; nothing for a task that it has not."""
-    if task == "fill":
+def rows(metrics: Sequence[str]) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Label, and figures by metric, of the paper's systems in its order; nothing of a task with other metrics."""
+    if metrics == FILLED:
         yield from ((f"{name}, {LSMDC}", {"accuracy": value}) for name, value in BLANKS.items())
     for place, corpus in enumerate((LSMDC, MSR_VTT)):
-        if task == "choose":
+        if metrics == CHOSEN:
             yield from ((f"{name}, {corpus}", {"accuracy": values[place]}) for name, values in CHOICE.items())
-        if task == "retrieve":
+        if metrics == RETRIEVED:
             for name, both in RETRIEVAL.items():
                 if (values := both[place]) is not None:
                     yield f"{name}, {corpus}", dict(zip(RANKS, values, strict=True))
