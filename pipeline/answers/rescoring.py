@@ -31,6 +31,7 @@ from pipeline.answers.generate import check_known, searched, write_answers
 from pipeline.answers.matching import candidate_scores
 from pipeline.answers.writing import Key, Opened, open_system
 from pipeline.config import SPLITS, Config
+from pipeline.config.needs import VALIDATION
 from pipeline.config.rescoring import Rescoring, Scale
 from pipeline.corpus.dialogs import Dialog, read_dialogs
 from pipeline.corpus.rescored import read_rescored
@@ -39,7 +40,7 @@ from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.progress import log
 
-VALIDATION, METRIC = "validation", "CIDEr"
+METRIC = "CIDEr"
 Judge = Callable[[Sequence[Sequence[str]], Sequence[str], str], list[list[float]]]
 """The metric of each answer of T lists, beside the T answers of a person, with a filter: `scoring.listed.ciders`."""
 

@@ -14,10 +14,10 @@ from pipeline.plan.jobs import Jobs
 from pipeline.report.measures import share
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
+from pipeline.report.tables import NOT_SCORED
 from pipeline.scoring.names import DETECTED, METRICS
 from pipeline.tasks.registry import TASKS
 
-NOT_SCORED = "not scored"
 FREQUENT = "most frequent words"
 SHOWN = 5
 """Videos whose words the page shows."""
@@ -78,12 +78,12 @@ def answered_table(config: Config, test_set: str) -> FigureTable:
             name,
             names[name],
             "" if found else NOT_SCORED,
-            None if not found else {**found["metrics"], **_right(parts[name])},
+            None if not found else {**found["metrics"], **right_shares(parts[name])},
             None,
         )
         for name, found in scores.items()
     ]
-    base = next((_right(found, "base_rate") for found in parts.values() if found), None)
+    base = next((right_shares(found, "base_rate") for found in parts.values() if found), None)
     if base is not None:
         rows.append(FigureRow(None, None, "most frequent values", "", base, None))
     right = [RIGHT, *(f"{category} (%)" for category in categories)] if categories else []
@@ -98,7 +98,7 @@ def _answers(entry: System) -> bool:
     return entry.asked and entry.needs == "generate" and entry.rescored_by() is None
 
 
-def _right(parts: Mapping[str, Mapping[str, Any]], key: str | None = None) -> dict[str, float | None]:
+def right_shares(parts: Mapping[str, Mapping[str, Any]], key: str | None = None) -> dict[str, float | None]:
     """Per cent of right answers, of all and of each category; or what ``key`` has instead of right ones."""
     if not parts:
         return {}

@@ -18,6 +18,7 @@ from pipeline.report.experiment import write_experiment
 from pipeline.report.rescored import rescored_table
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
+from pipeline.report.tables import NOT_SCORED
 from pipeline.scoring.chosen import read_scores_of
 from pipeline.scoring.names import CHOSEN, DETECTED
 from pipeline.tasks.registry import TASKS
@@ -25,7 +26,6 @@ from pipeline.tasks.registry import TASKS
 SHOWN = 6
 """Questions on the page."""
 _SPECS = {"median rank": ".1f", "mean rank": ".2f", "MRR": ".3f"}
-NOT_SCORED = "not scored"
 
 
 @dataclass(frozen=True)

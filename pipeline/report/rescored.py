@@ -4,13 +4,12 @@ from pipeline.config import Config
 from pipeline.corpus.rescored import read_rescored
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
+from pipeline.report.concepts import RIGHT, right_shares
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
 from pipeline.report.tables import NOT_SCORED
 from pipeline.scoring.names import METRICS
 
-RIGHT = "right (%)"
-"""On scenes, whose ground truth says which answers are."""
 _COMPARED = ("CIDEr", "BLEU-4")
 
 
@@ -38,11 +37,8 @@ def rescored_table(config: Config, test_set: str) -> FigureTable:
     )
 
 
-def _figures(scores: Scores) -> dict[str, float]:
-    figures = {metric: scores["metrics"][metric] for metric in METRICS}
-    parts = (scores["grounded"] or {}).values()
-    asked = sum(part["of"] for part in parts)
-    return {**figures, **({RIGHT: 100 * sum(part["right"] for part in parts) / asked} if asked else {})}
+def _figures(scores: Scores) -> dict[str, float | None]:
+    return {**scores["metrics"], **right_shares(scores["grounded"] or {})}
 
 
 def _notes(config: Config, name: str, test_set: str, scores: Scores | None) -> list[str]:

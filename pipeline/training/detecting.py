@@ -4,21 +4,22 @@ Legend: B videos, C concept words.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pipeline.dataset.labels import Labelled
-from pipeline.halving import Halving
 from pipeline.networks.detecting import Detector
 from pipeline.ranks import mean_precisions
 from pipeline.tensors import full_precision
 from pipeline.training.learner import Learning
 from pipeline.training.losses import Losses
-from pipeline.training.measure import Measure
-from pipeline.training.processes import summed
+from pipeline.training.measure import Measure, mean_over
 from pipeline.training.split import Split
 
 
@@ -55,28 +56,16 @@ def concept_error(scores: Tensor, labels: Tensor) -> Tensor:
 def mean_precision(fabric: Fabric, network: nn.Module, split: Split, batch_turns: int) -> float:
     """mAP: the mean over videos of the average precision at which their own words stand among all concept words.
 
-    Videos without any word are left out. Several processes take the batches in turn, and all get the same result.
+    Videos without any word are left out.
     """
     network.eval()
     assert isinstance(network, Detector)
-    sums = torch.zeros(2, dtype=torch.float64, device=fabric.device)
-    halving = Halving("validation", "training.batch_turns")
 
-    def measured(parts: Sequence[Sequence[int]]) -> list[float]:
-        found: list[float] = []
-        for units in parts:
-            batch = split.read(units)
-            assert isinstance(batch, Labelled)
-            scores = network.detect(batch.to(fabric.device).features, len(batch.labels))
-            found += mean_precisions(full_precision(scores).cpu().numpy(), batch.labels.numpy() > 0)
-        return found
+    def precisions(batch: Labelled) -> NDArray[np.floating[Any]]:
+        scores = network.detect(batch.to(fabric.device).features, len(batch.labels))
+        return np.array(mean_precisions(full_precision(scores).cpu().numpy(), batch.labels.numpy() > 0), np.float64)
 
-    with torch.no_grad(), fabric.autocast():
-        for units in split.in_order(batch_turns)[fabric.global_rank :: fabric.world_size]:
-            found = halving(units, measured)
-            sums += torch.tensor([sum(found), len(found)], dtype=torch.float64, device=fabric.device)
-    found_sum, videos = summed(fabric, sums).tolist()
-    return float(found_sum / max(videos, 1))
+    return mean_over(fabric, split, batch_turns, precisions)
 
 
 DETECTED = Measure("map", mean_precision, higher=True, note="mAP over all concept words of each validation video")

@@ -4,21 +4,22 @@ Legend: S sentences, V vocabulary.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional
 
 from pipeline.dataset.blanks import Blanked
-from pipeline.halving import Halving
 from pipeline.networks.matching import Filler
 from pipeline.ranks import ranks
 from pipeline.systems.blanks import word_scored, word_scores
 from pipeline.training.learner import Learning
 from pipeline.training.losses import Losses
-from pipeline.training.measure import Measure
-from pipeline.training.processes import summed
+from pipeline.training.measure import Measure, mean_over
 from pipeline.training.split import Split
 
 
@@ -53,23 +54,12 @@ def rank_among_words(fabric: Fabric, network: nn.Module, split: Split, batch_tur
     """The mean reciprocal rank of the missing word among all words. Which words are missing is the same every time."""
     network.eval()
     assert isinstance(network, Filler)
-    sums = torch.zeros(2, dtype=torch.float64, device=fabric.device)
-    halving = Halving("validation", "training.batch_turns")
 
-    def reciprocal(parts: Sequence[Sequence[int]]) -> float:
-        return sum(_reciprocal(network, split.read(units).to(fabric.device)) for units in parts)
+    def reciprocal(batch: Blanked) -> NDArray[np.floating[Any]]:
+        scores = word_scores(network, batch.to(fabric.device)).cpu()
+        return np.asarray(1 / ranks(scores.numpy(), batch.words.tolist()))
 
-    with torch.no_grad(), fabric.autocast():
-        for units in split.in_order(batch_turns)[fabric.global_rank :: fabric.world_size]:
-            sums[0] += halving(units, reciprocal)
-            sums[1] += sum(split.turns[unit] for unit in units)
-    found, rows = summed(fabric, sums).tolist()
-    return float(found / rows)
-
-
-def _reciprocal(network: Filler, batch: Blanked) -> float:
-    scores: Tensor = word_scores(network, batch).cpu()
-    return float((1 / ranks(scores.numpy(), batch.words.tolist())).sum())
+    return mean_over(fabric, split, batch_turns, reciprocal)
 
 
 FILLED = Measure("mrr", rank_among_words, higher=True, note="mean reciprocal rank of missing words among all words")

@@ -4,20 +4,21 @@ Legend: R rows, L pairs a row, P = R x L.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from lightning.fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pipeline.dataset.pairs import Pairs, Queries
-from pipeline.halving import Halving
 from pipeline.networks.matching import Matcher
 from pipeline.ranks import ranks
 from pipeline.systems.pairs import row_scored, row_scores, score_queries
 from pipeline.training.learner import Learning
 from pipeline.training.losses import Losses
-from pipeline.training.measure import Measure
-from pipeline.training.processes import summed
+from pipeline.training.measure import Measure, mean_over
 from pipeline.training.split import Split
 
 
@@ -57,24 +58,12 @@ def rank_among_choices(fabric: Fabric, network: nn.Module, split: Split, batch_t
     """The mean reciprocal rank of the right pair of each row. Which wrong ones there are is the same every time."""
     network.eval()
     assert isinstance(network, Matcher)
-    sums = torch.zeros(2, dtype=torch.float64, device=fabric.device)
-    halving = Halving("validation", "training.batch_turns")
 
-    def reciprocal(parts: Sequence[Sequence[int]]) -> float:
-        found = 0.0
-        for units in parts:
-            batch = split.read(units)
-            assert isinstance(batch, Pairs)
-            scores = row_scores(network, batch.to(fabric.device)).cpu().numpy()
-            found += float((1 / ranks(scores, [0] * len(scores))).sum())
-        return found
+    def reciprocal(batch: Pairs) -> NDArray[np.floating[Any]]:
+        scores = row_scores(network, batch.to(fabric.device)).cpu().numpy()
+        return np.asarray(1 / ranks(scores, [0] * len(scores)))
 
-    with torch.no_grad(), fabric.autocast():
-        for units in split.in_order(batch_turns)[fabric.global_rank :: fabric.world_size]:
-            sums[0] += halving(units, reciprocal)
-            sums[1] += sum(split.turns[unit] for unit in units)
-    found, rows = summed(fabric, sums).tolist()
-    return float(found / rows)
+    return mean_over(fabric, split, batch_turns, reciprocal)
 
 
 def reciprocal_rank(fabric: Fabric, network: nn.Module, split: Split, batch_turns: int) -> float:  # noqa: ARG001, what is compared has a size of its own

@@ -14,11 +14,11 @@ from torch import Tensor
 
 
 def as_maps(values: Tensor, grid: tuple[int, int]) -> Tensor:
-    """(B, L, R x C x D), as a `FeatureSequences` has them -> (B, L, R, C, D), the same memory.
+    """(B, L, R x C x D), as a `FeatureSequences` has them -> (B, L, R, C, D); likewise single maps (B, R x C x D).
 
     ``grid`` is (R, C), of the network's sizes. Raises `ValueError` for values that are no maps of so many cells.
     """
     rows, columns = grid
     if values.shape[-1] % (rows * columns):
         raise ValueError(f"{values.shape[-1]} values a step are no map of {rows} x {columns} cells")
-    return values.view(*values.shape[:-1], rows, columns, values.shape[-1] // (rows * columns))
+    return values.reshape(*values.shape[:-1], rows, columns, values.shape[-1] // (rows * columns))

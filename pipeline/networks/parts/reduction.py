@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.networks.parts.maps import as_maps
+
 
 class Reduction(nn.Module):
     """2 x 2 cells by their maximum, with stride 2, then a 3 x 3 convolution padded to as many cells.
@@ -31,8 +33,7 @@ class Reduction(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """(R, C, rows, columns) of flattened maps (R, D), the features side by side."""
         sizes = [channels * self.grid[0] * self.grid[1] for channels in self.channels]
-        parts = zip(torch.split(values, sizes, 1), self.channels, strict=True)
-        maps = torch.cat([part.view(len(part), *self.grid, width).permute(0, 3, 1, 2) for part, width in parts], 1)
+        maps = torch.cat([as_maps(part, self.grid).permute(0, 3, 1, 2) for part in torch.split(values, sizes, 1)], 1)
         if self.pool:
             maps = functional.max_pool2d(maps, 2, ceil_mode=True)
         reduced: Tensor = self.convolution(maps)
