@@ -11,7 +11,7 @@ import typer
 from pipeline.cli_groups import DEFAULT, Configuration, Out
 from pipeline.config import load
 from pipeline.errors import UserError
-from pipeline.tasks.registry import TASKS
+from pipeline.tasks.registry import TASKS, task_that_wrote
 
 scoring_app = typer.Typer()
 
@@ -30,7 +30,9 @@ def score(
     ] = None,
     randomisations: Annotated[int, typer.Option(min=0, help="Trials of each comparison; 0: none.")] = 1000,
     partial: Annotated[bool, typer.Option(help="Score what is there when answers are missing.")] = False,
-    task: Annotated[str, typer.Option(help=f"What the files hold: {', '.join(TASKS)}.")] = "answer",
+    task: Annotated[
+        str, typer.Option(help=f"What the files hold: {', '.join(TASKS)}; default: what the first says it is.")
+    ] = "",
     paraphrases: Annotated[
         Path | None, typer.Option(help="Folder of `avsd paraphrases`: METEOR starts faster, scores are the same.")
     ] = None,
@@ -39,7 +41,7 @@ def score(
     ] = None,
     json: Annotated[list[Path] | None, typer.Option(help="Where to write each file's scores, in order.")] = None,
 ) -> None:
-    """Score answers: BLEU, METEOR, ROUGE-L, CIDEr, and SPICE where you have its jar.
+    """Score answers: BLEU, METEOR, ROUGE-L, CIDEr, and SPICE where you have its jar; of other tasks their own scores.
 
     Answers and references are matched by video and turn. Several result files share one METEOR, so they take little
     longer than one; with `--against` every other one is compared with that one by paired approximate randomisation.
@@ -52,12 +54,15 @@ def score(
         avsd score answers.json --references references.json --json scores.json
 
         avsd score answers/*/official.json --references references.json --against answers/ours_none_none/official.json
+
+        avsd score answers/chooser/trial.json --references corpus/references/trial.candidates.json
     """
     from pipeline.scoring.request import Request
 
-    if task not in TASKS:
+    if task and task not in TASKS:
         raise UserError(f"--task: {task!r} is not known ({', '.join(TASKS)})")
-    TASKS[task].score(
+    wanted = TASKS[task] if task else task_that_wrote(hypotheses[0])
+    wanted.score(
         Request(
             hypotheses,
             references,

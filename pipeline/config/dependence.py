@@ -5,6 +5,7 @@ to run it again; the training compares them with what a state or a finished mode
 A value that was typed another way (`3e-1`), or a default spelled out, is the same value here.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.config.corpus import Dialogs
@@ -30,6 +31,8 @@ LOSSES: dict[str, tuple[str, ...]] = {
 """Settings of the loop that only some losses read."""
 NEUTRAL: dict[str, Any] = {"temperature": 1.0, "lambda_hard": 0.0}
 """Values that change nothing: a model made before there was such a setting is one made with it."""
+NEUTRAL_SIZES: dict[str, Any] = {"text_term": False}
+"""The same of a network's sizes."""
 
 
 def corpus_values(config: Config) -> dict[str, Any]:
@@ -89,13 +92,18 @@ def training_values(config: Config, name: str) -> dict[str, Any]:
     """Settings of the loop that the weights of the system ``name`` depend on."""
     loss = config.systems[name].loss
     values = config.training_of(name).model_dump(mode="json")
-    read = {key: value for key, value in values.items() if loss in LOSSES.get(key, (loss,))}
-    return {key: value for key, value in read.items() if key not in NEUTRAL or value != NEUTRAL[key]}
+    return _telling({key: value for key, value in values.items() if loss in LOSSES.get(key, (loss,))}, NEUTRAL)
 
 
 def sizes_values(config: Config, name: str) -> dict[str, Any]:
     """All sizes of a trained system's network, those of other systems' features left out."""
-    return config.sizes(name).of_features(config.systems[name].features).model_dump(mode="json")
+    sizes = config.sizes(name).of_features(config.systems[name].features)
+    return _telling(sizes.model_dump(mode="json"), NEUTRAL_SIZES)
+
+
+def _telling(values: dict[str, Any], neutral: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that change something."""
+    return {key: value for key, value in values.items() if key not in neutral or value != neutral[key]}
 
 
 def trained_entry(config: Config, name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Legend: S sentences, B videos, P pairs, N steps, M words, E dimensions of a step
 
     h = BLSTM(x);   v_n = D1v([h_n; x_n]),  w_m = D1w([h_m; x_m])       once a video, once a sentence
     J = parts.semantic_tensor(v, w);   j = parts.gated_convolutions(J)  a pair
-    score = W D7(D6(D5(j))) + b
+    score = W D7(D6(D5(j))) + b;   of sizes with `text_term` + u . w_M, M the last word
     blank:  logits = W (D7(D6(D5(j))) + w_b) + c,   b the place of the blank;   of text alone W w_b + c
 
 >>> from pipeline.networks.sizes import JSFusionFillSizes
@@ -44,12 +44,13 @@ class Encoded(TensorGroup):
     """Sentences or videos, a row each.
 
     values: (S, M, K) or (B, N, K), D1 of every word or step, zero behind the last; or (S, 1, K), what `fusion: states`
-    multiplies. lengths: on the host. blank: (S, K) D1 of the blank's word, (S, 0) where there is none.
+    multiplies. lengths: on the host. own: (S, K) what a sentence counts by itself, D1 of the blank's word or with
+    `text_term` of the last; (S, 0) where there is neither.
     """
 
     values: Tensor
     lengths: Tensor = field(metadata=ON_HOST)
-    blank: Tensor
+    own: Tensor
 
 
 class SequenceEncoder(nn.Module):
@@ -90,21 +91,21 @@ class Side(nn.Module):
         self.width = sizes.joint if sizes.fusion == "tensor" else self.encoder.states
         self.dropout = nn.Dropout(sizes.dropout)
 
-    def forward(self, values: Tensor, lengths: Tensor, blanks: Tensor | None = None) -> Encoded:
+    def forward(self, values: Tensor, lengths: Tensor, places: Tensor | None = None) -> Encoded:
         """Of ``values`` (S, M, E), of which ``lengths`` (S,) on the host are real, one at least.
 
-        blanks: (S,) on the host, the place of each sentence's blank.
+        places: (S,) on the host, in each sentence that of the word that counts by itself.
         """
         packing = Packing.of(lengths, values.shape[1], values.device)
         steps, last = self.encoder(packing.pack(values), packing)
         none = values.new_zeros(len(lengths), 0)
         if self.projection is None:
             assert last is not None
-            return Encoded(last.unsqueeze(1), torch.ones_like(lengths), none)
+            return Encoded(last.unsqueeze(1), torch.ones_like(lengths), none if places is None else last)
         projected = packing.pad(self.dropout(self.projection(steps)))
-        if blanks is None:
+        if places is None:
             return Encoded(projected, lengths, none)
-        (rows,) = sent_to(values.device, torch.arange(len(blanks)) * projected.shape[1] + blanks)
+        (rows,) = sent_to(values.device, torch.arange(len(places)) * projected.shape[1] + places)
         return Encoded(projected, lengths, projected.flatten(0, 1).index_select(0, rows))
 
 
@@ -159,7 +160,7 @@ class _JSFusion(nn.Module):
     def texts(self, sentences: Sequences) -> Encoded:
         """D1w of every word. An empty sentence is one `<pad>`."""
         ids, lengths, _ = last_words(sentences, self.sizes.words, torch.zeros(0))
-        encoded: Encoded = self.text(self.embedding(ids), lengths)
+        encoded: Encoded = self.text(self.embedding(ids), lengths, lengths - 1 if self.sizes.text_term else None)
         return encoded
 
     def texts_with_blank(self, sentences: Sequences, blanks: Tensor | None) -> Encoded:
@@ -168,7 +169,7 @@ class _JSFusion(nn.Module):
         ids, lengths, blanks = last_words(sentences, self.sizes.words, blanks)
         encoded: Encoded = self.text(self.embedding(ids), lengths, blanks)
         if self.blank_only:
-            return Encoded(encoded.blank.unsqueeze(1), torch.ones_like(lengths), encoded.blank)
+            return Encoded(encoded.own.unsqueeze(1), torch.ones_like(lengths), encoded.own)
         return encoded
 
     def top(self, texts: Encoded, videos: Encoded) -> Tensor:
@@ -203,13 +204,16 @@ class JSFusionNetwork(_JSFusion, Matcher):
         before = sizes.model_copy(update={"readout": sizes.readout[:-1]})
         super().__init__(before, vocabulary_size, feature_dims, False, top)
         self.score = nn.Linear(top, 1)
+        self.text_score = nn.Linear(self.text.width, 1, bias=False) if sizes.text_term else None
 
     def match(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:
         """Scores (P,), unbounded."""
         assert isinstance(texts, Encoded)
         assert isinstance(videos, Encoded)
-        scores: Tensor = self.score(self.top(texts, videos)).squeeze(1)
-        return scores
+        scores: Tensor = self.score(self.top(texts, videos))
+        if self.text_score is not None:
+            scores = scores + self.text_score(texts.own)
+        return scores.squeeze(1)
 
     def looks(self, texts: TensorGroup, videos: TensorGroup) -> Tensor:
         """The steps' shares of the tensor's gates; alike where there is no tensor."""
@@ -236,7 +240,7 @@ class JSFusionFiller(_JSFusion, Filler):
         """Scores (P, V)."""
         assert isinstance(texts, Encoded)
         assert isinstance(videos, Encoded)
-        joined = texts.blank
+        joined = texts.own
         if self.video is not None:
             joined = self.top(texts, videos) + joined
             joined = joined / 2 if self.blank_only else joined

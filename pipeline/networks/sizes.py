@@ -185,6 +185,11 @@ class JSFusionSizes(Sizes):
     gates: bool = Field(True, description="whether convolutions are gated (false: noattention)")
     readout: tuple[Width, ...] = Field((256, 256, 128), description="D5, D6, D7, behind the pooling")
     dropout: float = Field(0.5, ge=0, lt=1, description="after D1, D2 and D3")
+    text_term: bool = Field(
+        False,
+        description="whether the last word's D1, behind which all are read, adds a term to the score, as the blank's "
+        "does in the filler: that a question and an answer go together no frame shows",
+    )
 
     @model_validator(mode="after")
     def _final_states(self) -> Self:
@@ -213,6 +218,8 @@ class JSFusionFillSizes(JSFusionSizes):
     def _blank(self) -> Self:
         if self.fusion == "states":
             raise ValueError("fusion: states has no place for a blank; give tensor")
+        if self.text_term:
+            raise ValueError("text_term: the blank's word has its own term already; leave it out")
         return self
 
 

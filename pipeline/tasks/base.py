@@ -30,7 +30,8 @@ class Task(ABC):
 
     name: as the entry gives it. entry: the keys such an entry has. does: what such a system does, for its model card.
     metrics: names of its scores, in the order of a table. sentences: whether what it writes are sentences, compared
-    with those of people. title: above its tables, where it has some of its own.
+    with those of people. title: above its tables, where it has some of its own. file: the `type` that its files of a
+    test set say they are, by which `avsd score` knows them; answers to questions have many.
     """
 
     name: ClassVar[str]
@@ -39,6 +40,7 @@ class Task(ABC):
     metrics: ClassVar[tuple[str, ...]]
     sentences: ClassVar[bool] = True
     title: ClassVar[str] = ""
+    file: ClassVar[str] = ""
 
     # ---- words ----------------------------------------------------------------------------------------------------
 

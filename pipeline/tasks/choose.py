@@ -49,6 +49,7 @@ class Choose(Matching):
     entry = ChooseSystem
     does = "chooses the answer to a question about a video among candidates"
     metrics = CHOSEN
+    file = "candidate_scores"
     title = "Choosing the answer"
 
     def examples(

@@ -74,6 +74,7 @@ class Describe(Task):
     entry = DescribeSystem
     does = "describes a video in a sentence"
     metrics = METRICS
+    file = "video_descriptions"
 
     def learns_from(self, entry: System, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":
         """Dialogs about videos that have a sentence, and are not in the fold that is left out."""

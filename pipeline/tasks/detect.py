@@ -77,6 +77,7 @@ class Detect(Task):
     entry = DetectSystem
     does = "says which concept words a video shows"
     metrics = DETECTED
+    file = "video_concepts"
     sentences = False
     title = "Detecting concept words"
 

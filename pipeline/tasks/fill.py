@@ -69,6 +69,7 @@ class Fill(Task):
     entry = FillSystem
     does = "names the word that is missing in a sentence about a video"
     metrics = FILLED
+    file = "filled_blanks"
     sentences = False
     title = "Filling the blank"
 

@@ -1,5 +1,6 @@
 """The tasks there are: the house's own, and those of other packages."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import packages
@@ -10,6 +11,7 @@ from pipeline.tasks.describe import Describe
 from pipeline.tasks.detect import Detect
 from pipeline.tasks.fill import Fill
 from pipeline.tasks.retrieve import Retrieve
+from pipeline.texts.json_files import read_json
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -24,3 +26,10 @@ TASKS: dict[str, Task] = {
 def task_of(config: "Config", name: str) -> Task:
     """The task of the system ``name`` of a configuration."""
     return TASKS[config.systems[name].task]
+
+
+def task_that_wrote(path: Path) -> Task:
+    """The task whose files are of the `type` that the JSON file ``path`` says; answer where it says no such type."""
+    content = read_json(path)
+    said = content.get("type") if isinstance(content, dict) else None
+    return next((task for task in TASKS.values() if task.file and task.file == said), TASKS[Answer.name])

@@ -54,6 +54,7 @@ class Retrieve(Matching):
     entry = RetrieveSystem
     does = "finds the video that a text is about"
     metrics = RETRIEVED
+    file = "video_scores"
     title = "Finding the video"
 
     def learns_from(self, entry: System, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":  # noqa: ARG002, of both alike

@@ -29,6 +29,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("jsfusion", {**MATCHER, "fusion": "states"}),
     ("jsfusion", {**MATCHER, "fusion": "states", "encoder": "lstm"}),
     ("jsfusion", {**MATCHER, "steps": 8, "words": 3}),
+    ("jsfusion", {**MATCHER, "text_term": True}),
+    ("jsfusion", {**MATCHER, "text_term": True, "fusion": "states"}),
     ("jsfusion_fill", FILLER),
     ("jsfusion_fill", {**FILLER, "pooling": "max", "encoder": "lstm"}),
     ("jsfusion_fill", {**FILLER, "mode": "blank_only"}),
@@ -213,7 +215,10 @@ class ByHand:
             top = self.dense(f"readout.{layer}", top)
             layer += 1
         if "score.weight" in self.all:
-            return np.asarray(self("score.weight") @ top + self("score.bias"))[0]
+            score = np.asarray(self("score.weight") @ top + self("score.bias"))[0]
+            if "text_score.weight" in self.all:
+                score = score + (self("text_score.weight") @ text[-1])[0]
+            return np.asarray(score)
         assert at_blank is not None
         joined = (top + at_blank) / (2 if self.blank_only else 1)
         return np.asarray(self("output.weight") @ joined + self("output.bias"))
@@ -345,6 +350,8 @@ def test_what_does_not_go_together_is_refused() -> None:
         SIZES["jsfusion"].model_validate({"fusion": "states", "encoder": "dense"})
     with pytest.raises(ValueError, match="no place for a blank"):
         SIZES["jsfusion_fill"].model_validate({"fusion": "states"})
+    with pytest.raises(ValueError, match="blank's word has its own term"):
+        SIZES["jsfusion_fill"].model_validate({"text_term": True})
     with pytest.raises(ValueError, match="compares sentences with features: give at least one"):
         build_network("jsfusion", SIZES["jsfusion"](), VOCABULARY, {}, False)
 

@@ -250,6 +250,14 @@ def test_settings_change_exactly_where_results_do(overlay, changed):
     assert {name for name in before if before[name] != after[name]} == changed
 
 
+def test_a_size_that_came_later_makes_no_model_anew():
+    before = Plan(default()).training_settings("retriever")
+    assert "text_term" not in before
+    assert Plan(default(networks={"jsfusion": {"text_term": False}})).training_settings("retriever") == before
+    after = Plan(default(networks={"jsfusion": {"text_term": True}})).training_settings("retriever")
+    assert json.loads(after)["systems"]["retriever"]["sizes"]["text_term"] is True
+
+
 def test_the_size_of_a_batch_reaches_the_extraction():
     plan = Plan(default(features={"i3d_rgb": {"batch": 3}}))
     for name, batch in (("i3d_rgb", 3), ("vggish", 64), ("i3d_flow", None)):

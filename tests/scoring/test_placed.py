@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.answers import filling, matching
+from pipeline.cli import app
+from pipeline.corpus import descriptions, detected
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 from pipeline.scoring.chosen import score_chosen
@@ -13,6 +16,7 @@ from pipeline.scoring.names import CHOSEN, RETRIEVED
 from pipeline.scoring.placed import by_chance, intervals, measure
 from pipeline.scoring.request import Request
 from pipeline.scoring.retrieved import score_retrieved
+from pipeline.tasks.registry import TASKS, task_that_wrote
 
 
 def test_a_matrix_of_three_by_three() -> None:
@@ -80,6 +84,19 @@ def test_chosen_answers(tmp_path: Path) -> None:
         path = written(tmp_path / "chosen.json", {"type": "candidate_scores", "turns": broken})
         with pytest.raises(UserError, match=r"chosen\.json: dialog a, turn 0: . scores of 3 candidates"):
             score_chosen(request(path, references, out))
+
+
+def test_the_command_knows_a_file_by_what_it_says_it_is(tmp_path: Path) -> None:
+    references, out = written(tmp_path / "candidates.json", CANDIDATES), tmp_path / "out.json"
+    turns = [{"image_id": "a", "turn": 3, "scores": [2, 1]}, {"image_id": "a", "turn": 0, "scores": [3, 0, 1.5]}]
+    path = written(tmp_path / "chosen.json", {"type": "candidate_scores", "turns": turns})
+    app(["score", str(path), "--references", str(references), "--json", str(out)], standalone_mode=False)
+    assert json.loads(out.read_text())["metrics"]["MRR"] == 0.75
+    for content in ({"dialogs": []}, [], {"type": ["candidate_scores"]}, {"type": ""}, {"type": "other"}):
+        assert task_that_wrote(written(path, content)).name == "answer"
+    said = {"choose": matching.CHOSEN, "retrieve": matching.RANKED, "fill": filling.TYPE}
+    said |= {"describe": descriptions.TYPE, "detect": detected.TYPE, "answer": ""}
+    assert {name: task.file for name, task in TASKS.items()} == said
 
 
 def test_retrieved_videos(tmp_path: Path) -> None:
