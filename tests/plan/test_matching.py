@@ -124,6 +124,8 @@ def test_jsfusions_ablations_are_it_but_for_one_thing() -> None:
             assert made.config.training_of(name) == made.config.training_of(full)
             assert made.config.sizes(name) == made.config.sizes(full).model_copy(update=own.get("sizes", {}))
     assert len(made.config.run) == 2 * len(changed) == len(made.trained)
+    compared = {f"{task}_{test_set}" for task in ("retrieve", "choose") for test_set in ("trial", "official")}
+    assert set(made.matching_tables) == {*compared, *(f"parts_{name}" for name in compared)}
 
 
 def test_words_that_are_not_counted_are_named() -> None:
