@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.answers.matching import candidate_scores
 from pipeline.answers.writing import open_system
@@ -67,16 +68,24 @@ def told(dialogs: Sequence[Dialog], kind: Query) -> dict[str, tuple[str, str]]:
     return {video: (text, other) for video, (text, other) in both.items() if other is not None}
 
 
-def probe(config: Config, name: str, test_set: str, resamples: int) -> Known:
-    """How often the retriever ``name`` scores the true order higher. Raises `UserError` for anything missing."""
-    entry, path = config.systems.get(name), Layout(config.results).dialogs(test_set)
-    trained = None if entry is None else config.trained(name)[1]
-    if entry is None or not isinstance(trained, RetrieveSystem):
+def probe(config: Config, name: str, test_sets: Sequence[str], resamples: int) -> Known:
+    """How often the retriever ``name`` scores the true order higher, over the videos of all ``test_sets``.
+
+    Raises `UserError` for anything missing.
+    """
+    trained = config.trained(name)[1] if name in config.systems else None
+    if not isinstance(trained, RetrieveSystem):
         finders = [each for each, system in config.systems.items() if system.finds]
         raise UserError(f"{name}: no system that finds videos; give one of {', '.join(finders)}")
-    texts = told(read_dialogs(path), trained.query)
+    return _known(name, np.concatenate([_above(config, name, each, trained.query) for each in test_sets]), resamples)
+
+
+def _above(config: Config, name: str, test_set: str, kind: Query) -> NDArray[np.float64]:
+    """(N,) by how much each text's score is above that of the same one swapped."""
+    path = Layout(config.results).dialogs(test_set)
+    texts = told(read_dialogs(path), kind)
     if not texts:
-        raise UserError(f"{path}: no {trained.query} tells which of two events comes first, as those of scenes do")
+        raise UserError(f"{path}: no {kind} tells which of two events comes first, as those of scenes do")
     opened = open_system(config, name, test_set)
     # Two candidates that answer no question.
     examples = Choices(
@@ -89,11 +98,10 @@ def probe(config: Config, name: str, test_set: str, resamples: int) -> Known:
         concepts=opened.view.concepts,
     )
     scores = candidate_scores(opened, examples, {(video, 0): both for video, both in texts.items()})
-    differences = np.array([scores[video, 0][0] - scores[video, 0][1] for video in texts])
-    return _known(name, differences, resamples)
+    return np.array([scores[video, 0][0] - scores[video, 0][1] for video in texts])
 
 
-def _known(name: str, differences: np.ndarray, resamples: int) -> Known:
+def _known(name: str, differences: NDArray[np.float64], resamples: int) -> Known:
     right = differences > 0
     (sums,) = resampled_sums([right[:, None].astype(np.float64)], resamples, SEED)
     low, high = np.percentile(sums[:, 0] / len(right), [2.5, 97.5])

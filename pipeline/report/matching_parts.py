@@ -61,10 +61,11 @@ def _seeds(config: Config, name: str, test_set: str) -> list[Scores]:
 
 
 def _less(config: Config, own: list[Scores], whole: list[Scores], metrics: tuple[str, ...]) -> dict[str, float]:
-    trials, figures = config.scoring.randomisations, {}
+    trials = config.scoring.randomisations
+    figures: dict[str, float] = {}
     for metric in metrics:
         both = [[_shares(scores, metric) for scores in side] for side in (own, whole)]
-        if len({tuple(items) for side in both for items in side}) > 1:
+        if len({frozenset(items) for side in both for items in side}) > 1:
             files = " and ".join(side[0]["hypotheses"] for side in (own, whole))
             raise UserError(f"{files}: scored on other items, so that no difference is that of a part; ask them alike")
         found = compare_pooled(both[0], both[1], max(trials, 1))
