@@ -9,7 +9,11 @@ from pipeline.config.readings import Reading
 from pipeline.config.systems import CONCEPTS
 from pipeline.corpus.sentences import TARGETS, reference_name
 from pipeline.layout import Layout
+from pipeline.plan.ablations import ablated
 from pipeline.tasks.registry import TASKS
+
+PARTS = "parts_"
+"""What the name of a table begins with that says what each part of a system is worth."""
 
 
 class Jobs:
@@ -182,14 +186,21 @@ class Jobs:
     @property
     def matching_tables(self) -> list[str]:
         """Tables of systems beside the run: one a task and test set of those that do not say anything themselves; of
-        those that answer one with concept words and without, and one of those that are rescored.
+        those that answer one with concept words and without, and one of those that are rescored; and of those that
+        have learned without a part of JSFusion one of what each part is worth.
         """
         entries = [(self.config.systems[name], test_set) for name, test_set in self.answered]
         compared = [f"{entry.task}_{test_set}" for entry, test_set in entries if entry.needs != "generate"]
         said = [(entry, test_set) for entry, test_set in entries if entry.asked and entry.needs == "generate"]
         rescored = [f"{entry.task}_{test_set}" for entry, test_set in said if entry.rescored_by() is not None]
         shown = any(entry.shown() is not None for entry, _ in said)
-        return list(dict.fromkeys([*compared, *rescored, *(f"{CONCEPTS}_{test_set}" for _, test_set in said if shown)]))
+        told = [f"{CONCEPTS}_{test_set}" for _, test_set in said if shown]
+        parts = [
+            f"{PARTS}{entry.task}_{test_set}"
+            for entry, test_set in entries
+            if ablated(self.config, entry.task, test_set) is not None
+        ]
+        return list(dict.fromkeys([*compared, *rescored, *told, *parts]))
 
     @property
     def gpu(self) -> int | None:

@@ -10,11 +10,12 @@ from pipeline.config.systems import CONCEPTS
 from pipeline.corpus.candidates import read_candidates
 from pipeline.corpus.dialogs import read_dialogs, turns_of
 from pipeline.layout import Layout
-from pipeline.plan.jobs import Jobs
+from pipeline.plan.jobs import PARTS, Jobs
 from pipeline.report import matching_paper
 from pipeline.report.blanks import fillings
 from pipeline.report.concepts import answered_table, detected_table, words_found
 from pipeline.report.experiment import write_experiment
+from pipeline.report.matching_parts import parts_table
 from pipeline.report.rescored import rescored_table
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
@@ -49,12 +50,15 @@ def write_matching(config: Config) -> None:
 
 
 def matching_tables(config: Config) -> list[FigureTable]:
-    """A table for each task and test set, with what chance, or the commonest word, would have as its last rows; and one
-    of the systems that answer, with concept words and without.
+    """A table for each task and test set, with what chance, or the commonest word, would have as its last rows; one of
+    the systems that answer, with concept words and without; and what each part of JSFusion is worth.
     """
     jobs, tables = Jobs(config), []
     for name in jobs.matching_tables:
         task, _, test_set = name.rpartition("_")
+        if task.startswith(PARTS):
+            tables.append(parts_table(config, task.removeprefix(PARTS), test_set))
+            continue
         if task == CONCEPTS or TASKS[task].sentences:
             tables.append((answered_table if task == CONCEPTS else rescored_table)(config, test_set))
             continue
@@ -68,7 +72,7 @@ def matching_tables(config: Config) -> list[FigureTable]:
 
 
 def _table(config: Config, task: str, test_set: str, scores: Mapping[str, Scores | None]) -> FigureTable:
-    names, metrics = display_names(config), TASKS[task].metrics
+    names, metrics = display_names(config, list(scores)), TASKS[task].metrics
     rows = [
         FigureRow(
             None, name, names[name], "" if found else NOT_SCORED, _shown(found["metrics"]) if found else None, None

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +76,16 @@ def _source(description: Description) -> str:
     return NONE if description == "none" else MANUAL
 
 
-def display_names(config: Config) -> dict[str, str]:
-    """A name for every system of `run`: its label, with the descriptions where several share it, else with its key."""
-    labels = Counter(config.systems[name].label for name in config.run)
+def display_names(config: Config, systems: Sequence[str] | None = None) -> dict[str, str]:
+    """A name for every system of `run`, or of ``systems``: its label; where several have it, with the task if theirs
+    differ, and with the descriptions if they do not; else with its key.
+    """
+    entries = {name: config.systems[name] for name in (config.run if systems is None else systems)}
+    labels = Counter(entry.label for entry in entries.values())
+    tasks = Counter((entry.label, entry.task) for entry in entries.values())
     names = {}
-    for name in config.run:
-        label = config.systems[name].label
-        names[name] = label if labels[label] == 1 else f"{label} ({'/'.join(descriptions(config, name))})"
+    for name, entry in entries.items():
+        told = "/".join(descriptions(config, name)) if tasks[entry.label, entry.task] > 1 else entry.task
+        names[name] = entry.label if labels[entry.label] == 1 else f"{entry.label} ({told})"
     repeated = Counter(names.values())
     return {name: text if repeated[text] == 1 else f"{text} [{name}]" for name, text in names.items()}

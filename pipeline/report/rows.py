@@ -48,19 +48,22 @@ Figures = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Column:
-    """A column of figures. spec: how a figure is printed, as `format` has it (`.3f`)."""
+    """A column of figures. spec: how a figure is printed, as `format` has it (`.3f`; of a difference `+.3f`)."""
 
     name: str
     spec: str
 
     def shown(self, figures: Figures) -> str:
-        """The figure in print, a dash where there is none; what rounds to nothing has no sign.
+        """The figure in print, a dash where there is none; what rounds to nothing is not negative.
 
         >>> Column("Diff", ".3f").shown({"Diff": -0.0001}), Column("Diff", ".3f").shown({"SCORE": 0.3})
         ('0.000', '-')
+        >>> Column("less", "+.1f").shown({"less": 2}), Column("less", "+.1f").shown({"less": -0.01})
+        ('+2.0', '+0.0')
         """
-        value = figures.get(self.name)
-        return "-" if value is None else format(value, "z" + self.spec)
+        value, unsigned = figures.get(self.name), self.spec.removeprefix("+")
+        sign = self.spec[: len(self.spec) - len(unsigned)]
+        return "-" if value is None else format(value, f"{sign}z{unsigned}")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ import yaml
 
 from pipeline.config import load, merge, parse
 from pipeline.config.dependence import trained_entry, training_values
+from pipeline.config.starts import Start
 from pipeline.errors import UserError
 from pipeline.plan import Plan
+from pipeline.report.matching_paper import CHOICE, RETRIEVAL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,6 +94,38 @@ def test_ct_sans_heads_read_the_detectors_words_and_their_control_none() -> None
         assert "detector" in read and {f"detector_fold{n}of5" for n in range(1, 6)} < read
     described = default("configs/ct-san.yaml", run=["ct_san_describer", "base_san_describer"])
     assert described.trained[-2:] == ["ct_san_describer", "base_san_describer"]
+
+
+def test_jsfusions_ablations_are_it_but_for_one_thing() -> None:
+    """Labels are those of the paper's rows; trainings, which no file can take from another, are config.yaml's."""
+    changed: dict[str, dict[str, Any]] = {
+        "LSTM-fusion": {"sizes": {"fusion": "states"}},
+        "noBLSTM-JSFusion": {"sizes": {"encoder": "dense"}},
+        "LSTM-JSFusion": {"sizes": {"encoder": "lstm"}},
+        "JSTmax": {"sizes": {"pooling": "max"}},
+        "JSTmean": {"sizes": {"pooling": "mean"}},
+        "JSFusion-noattention": {"sizes": {"gates": False}},
+        "JSFusion-noaudio": {"features": ("i3d_rgb", "i3d_flow")},
+        "JSFusion": {},
+    }
+    made = default("configs/jsfusion.yaml").matching
+    assert made is not None
+    entries = made.config.systems
+    for task, full in (("retrieve", "retriever"), ("choose", "chooser")):
+        rows = {entries[name].label: name for name in made.config.run if entries[name].task == task}
+        assert list(rows) == list(changed) and rows["JSFusion"] == full
+        assert {*rows} <= {*RETRIEVAL} & {*CHOICE}
+        for label, name in rows.items():
+            own = {"label": label, **changed[label]}
+            if task == "choose" and label != "JSFusion":
+                own["init_from"] = Start(system=name.removesuffix("chooser") + "retriever")
+                assert made.trained.index(own["init_from"].system) < made.trained.index(name)
+            assert entries[name] == entries[full].model_copy(update=own)
+            assert made.config.training_of(name) == made.config.training_of(full)
+            assert made.config.sizes(name) == made.config.sizes(full).model_copy(update=own.get("sizes", {}))
+    assert len(made.config.run) == 2 * len(changed) == len(made.trained)
+    compared = {f"{task}_{test_set}" for task in ("retrieve", "choose") for test_set in ("trial", "official")}
+    assert set(made.matching_tables) == {*compared, *(f"parts_{name}" for name in compared)}
 
 
 def test_words_that_are_not_counted_are_named() -> None:
