@@ -117,12 +117,13 @@ def test_jsfusions_ablations_are_it_but_for_one_thing() -> None:
         assert {*rows} <= {*RETRIEVAL} & {*CHOICE}
         for label, name in rows.items():
             own = {"label": label, **changed[label]}
+            own["sizes"] = {**entries[full].sizes, **own.get("sizes", {})}
             if task == "choose" and label != "JSFusion":
                 own["init_from"] = Start(system=name.removesuffix("chooser") + "retriever")
                 assert made.trained.index(own["init_from"].system) < made.trained.index(name)
             assert entries[name] == entries[full].model_copy(update=own)
             assert made.config.training_of(name) == made.config.training_of(full)
-            assert made.config.sizes(name) == made.config.sizes(full).model_copy(update=own.get("sizes", {}))
+            assert made.config.sizes(name) == made.config.sizes(full).model_copy(update=own["sizes"])
     assert len(made.config.run) == 2 * len(changed) == len(made.trained)
     compared = {f"{task}_{test_set}" for task in ("retrieve", "choose") for test_set in ("trial", "official")}
     assert set(made.matching_tables) == {*compared, *(f"parts_{name}" for name in compared)}
