@@ -28,7 +28,7 @@ web: $(READY)
 	$(BIN)/avsd web
 
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 10
 
 test-long: $(READY)
 	AVSD_LONG=1 $(BIN)/pytest tests/cluster
