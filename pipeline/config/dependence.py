@@ -33,6 +33,8 @@ NEUTRAL: dict[str, Any] = {"temperature": 1.0, "lambda_hard": 0.0}
 """Values that change nothing: a model made before there was such a setting is one made with it."""
 NEUTRAL_SIZES: dict[str, Any] = {"text_term": False}
 """The same of a network's sizes."""
+JUDGED = ("semantic",)
+"""Sizes by which `config.fitting` judges whether an entry goes with its inputs; who reads the entry must know them."""
 
 
 def corpus_values(config: Config) -> dict[str, Any]:
@@ -164,13 +166,16 @@ def answering_entries(config: Config, name: str) -> dict[str, dict[str, Any]]:
 
 def _network(config: Config, name: str) -> dict[str, Any]:
     """What an entry cannot be without. The label is in no result's way; it must be something."""
-    system = config.systems[name]
+    system, sizes = config.systems[name], config.sizes(name)
+    fields = type(sizes).model_fields
+    other = {key for key in JUDGED if key in fields and getattr(sizes, key) != fields[key].default}
     return {
         **system.kind(),
         "label": name,
         "network": system.network,
         "features": list(system.features),
         **system.made_of(),
+        **({"sizes": sizes.model_dump(mode="json", include=other)} if other else {}),
     }
 
 

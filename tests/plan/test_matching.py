@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipeline.config import load, merge, parse
-from pipeline.config.dependence import trained_entry, training_values
+from pipeline.config.dependence import answering_entries, trained_entry, training_values
 from pipeline.config.starts import Start
 from pipeline.errors import UserError
 from pipeline.plan import Plan
@@ -94,6 +94,34 @@ def test_ct_sans_heads_read_the_detectors_words_and_their_control_none() -> None
         assert "detector" in read and {f"detector_fold{n}of5" for n in range(1, 6)} < read
     described = default("configs/ct-san.yaml", run=["ct_san_describer", "base_san_describer"])
     assert described.trained[-2:] == ["ct_san_describer", "base_san_describer"]
+
+
+MAPS = {"network": "i3d_rgb", "pool": "none", "grid": [4, 4]}
+TRACED = {"network": "tracing", "features": ["maps"], "sizes": {"grid": [4, 4]}}
+
+
+@pytest.mark.parametrize(
+    ("files", "changes"),
+    [
+        ([], {}),
+        (["configs/ct-san.yaml"], {}),
+        (["configs/jsfusion.yaml"], {}),
+        (["configs/matching.yaml"], {}),
+        # A detector of maps of other cells than the paper's, and one that starts from a network without words.
+        ([], {"features": {"maps": MAPS}, "systems": {"detector": TRACED}}),
+        (["configs/ct-san.yaml"], {"systems": {"base_san_filler": {"init_from": {"system": "base_san_chooser"}}}}),
+    ],
+    ids=["default", "ct-san", "jsfusion", "paper", "maps", "started"],
+)
+def test_what_a_stage_is_given_is_a_configuration_of_its_own(files: list[str], changes: dict[str, Any]) -> None:
+    made = default(*files, **changes).matching
+    assert made is not None
+    for name in made.trained:
+        alone = load([made.training_settings(name), made.machine(name)])
+        assert trained_entry(alone, name) == trained_entry(made.config, name)
+    for name in made.config.run:
+        alone = load([made.answer_settings(name), made.machine(name)])
+        assert answering_entries(alone, name) == answering_entries(made.config, name)
 
 
 def test_jsfusions_ablations_are_it_but_for_one_thing() -> None:
