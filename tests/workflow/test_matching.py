@@ -5,8 +5,9 @@ def test_it_is_planned_on_request_alone(tmp_path, workflow):
     made = workflow(tmp_path)
     planned = made.planned("matching")
     # Those that compare or fill, a detector and its five folds, those that see its words, four of the run beside them.
+    # What chooses by probability trains nothing.
     assert planned["train"] == 4 + 6 + 3 + 4
-    assert planned["score"] == 10 + 1 + 17
+    assert planned["score"] == 10 + 1 + 17 + 5
     # Beside what is scored the words of validation, those of training videos, a part by each fold, and the answers of
     # validation by which the weight of the chooser is found.
     assert planned["answer"] == planned["score"] + 1 + 5 + 1
