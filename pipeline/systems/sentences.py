@@ -32,6 +32,6 @@ def log_probabilities(
     targets = sequences([[*ids, END] for own in sentences for ids in own]).to(device)
     decoded = network.decode(network.encode(inputs).select(torch.tensor(rows, dtype=torch.int64)), targets)
     found = -functional.cross_entropy(full_precision(decoded.logits), targets.ids[targets.mask()], reduction="none")
-    each = found.double().cpu().split(targets.lengths.tolist())
+    each = torch.split(found.double().cpu(), targets.lengths.tolist())
     scores = torch.stack([words.mean() if per_word else words.sum() for words in each])
-    return list(scores.split([len(own) for own in sentences]))
+    return list(torch.split(scores, [len(own) for own in sentences]))
