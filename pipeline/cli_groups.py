@@ -116,7 +116,12 @@ def corpus_blanks(
 
 @corpus_app.command("published")
 def corpus_published(
-    test: Annotated[Path, typer.Argument(help="LSMDC's or MSR-VTT's file of questions, texts, or blanks.")],
+    test: Annotated[
+        Path,
+        typer.Argument(
+            help="LSMDC's or MSR-VTT's file of questions, texts, or blanks; or candidates or blanks of ours."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The corpus folder: RESULTS/corpus.")],
     name: Annotated[str, typer.Option(help="The test set that it becomes.")] = "test",
     question: Annotated[str, typer.Option(help="What stands in front of every sentence, as in the training.")] = "",
@@ -133,6 +138,8 @@ def corpus_published(
     `LSMDC16_challenge_1000_publictect.csv`, `LSMDC16_annos_*.csv` and `LSMDC16_paraphrased_*.txt`; tables of JSFusion's
     authors with a line of names (`key`, `vid_key` or `video_id`; `sentence` or `description`, or `a1` ... `a5` and
     `answer`), such as `MSRVTT_JSFUSION_test.csv`; JSON of questions, such as `msrvtt_mc_test.jsonl`.
+
+    What `avsd corpus candidates` and `avsd corpus blanks` write is taken over as it is.
 
     The first line that is not as its layout has it is an error: nothing is left out of a test.
 

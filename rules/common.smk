@@ -1,6 +1,7 @@
 # The plan of this configuration, and the input functions that several rules share. Lists and parameters come from
 # pipeline/plan/, which is typed and tested; here they only meet Snakemake's wildcards.
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -418,6 +419,15 @@ def blanked_references(wildcards):
 def blanked_references_option(wildcards):
     path = blanked_references(wildcards)
     return f"--references {shlex.quote(str(BELOW / path))}" if path else ""
+
+
+# Somebody else's candidates or blanks.
+def given_file(wildcards):
+    return PLAN.given_references[wildcards.given]
+
+
+def given_test_set(wildcards):
+    return wildcards.given.partition(".")[0]
 
 
 # The systems that compare sentences with videos, likewise.

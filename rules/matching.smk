@@ -2,55 +2,58 @@
 # trained, write and are scored by the rules of all others, and only when this target is asked for.
 
 
-# Candidate answers, once for all systems that choose: drawn, or those that others have published.
-if PLAN.published is None:
+# Candidates and blanks that others have given, of the test sets that have such files.
+rule published:
+    input:
+        published=given_file,
+    output:
+        references=LAYOUT.references("{given}"),
+    log:
+        LOGS / "given" / "{given}.log",
+    wildcard_constraints:
+        given=one_of(map(re.escape, PLAN.given_references)),
+    conda:
+        environment("envs/corpus.yaml")
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        folder=subpath(output.references, ancestor=2),
+        test_set=given_test_set,
+        settings=PLAN.published_settings(),
+        version=STAGES["corpus"],
+    message:
+        "Reading what is given for {wildcards.given}"
+    shell:
+        "avsd corpus published {input.published:q} --out {params.folder:q} --name {params.test_set}"
+        " {params.settings} 2> {log:q}"
 
-    rule candidates:
-        input:
-            dialogs=LAYOUT.dialogs("{test_set}"),
-            references=drawn_beside,
-        output:
-            candidates=LAYOUT.references("{test_set}.candidates"),
-        log:
-            LOGS / "candidates" / "{test_set}.log",
-        conda:
-            environment("envs/corpus.yaml")
-        resources:
-            mem_mb=growing(1000),
-            runtime=growing(10),
-        params:
-            distractors=PLAN.config.matching.distractors,
-            seed=PLAN.config.matching.seed,
-            version=STAGES["corpus"],
-        message:
-            "Drawing candidate answers for {wildcards.test_set}"
-        shell:
-            "avsd corpus candidates {input.dialogs:q} --references {input.references:q}"
-            " --distractors {params.distractors} --seed {params.seed} --out {output.candidates:q} 2> {log:q}"
 
-else:
-
-    rule published:
-        input:
-            published=PLAN.published,
-        output:
-            candidates=LAYOUT.references("{test_set}.candidates"),
-        log:
-            LOGS / "candidates" / "{test_set}.log",
-        conda:
-            environment("envs/corpus.yaml")
-        resources:
-            mem_mb=growing(1000),
-            runtime=growing(10),
-        params:
-            folder=subpath(output.candidates, ancestor=2),
-            settings=PLAN.published_settings(),
-            version=STAGES["corpus"],
-        message:
-            "Reading published candidates for {wildcards.test_set}"
-        shell:
-            "avsd corpus published {input.published:q} --out {params.folder:q} --name {wildcards.test_set}"
-            " {params.settings} 2> {log:q}"
+# Candidate answers, once for all systems that choose.
+rule candidates:
+    input:
+        dialogs=LAYOUT.dialogs("{test_set}"),
+        references=drawn_beside,
+    output:
+        candidates=LAYOUT.references("{test_set}.candidates"),
+    log:
+        LOGS / "candidates" / "{test_set}.log",
+    wildcard_constraints:
+        test_set=one_of(PLAN.drawn("candidates")),
+    conda:
+        environment("envs/corpus.yaml")
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        distractors=PLAN.config.matching.distractors,
+        seed=PLAN.config.matching.seed,
+        version=STAGES["corpus"],
+    message:
+        "Drawing candidate answers for {wildcards.test_set}"
+    shell:
+        "avsd corpus candidates {input.dialogs:q} --references {input.references:q}"
+        " --distractors {params.distractors} --seed {params.seed} --out {output.candidates:q} 2> {log:q}"
 
 
 # Blanks, once for all systems that fill them.
@@ -66,6 +69,7 @@ rule blanks:
         LOGS / "blanks" / "{test_set}.{text}.log",
     wildcard_constraints:
         text="answer|summary|captions",
+        test_set=one_of(PLAN.drawn("blanks")),
     conda:
         environment("envs/corpus.yaml")
     resources:

@@ -1,13 +1,12 @@
 """`avsd answer` of a system that detects: the most likely concept words of each video of a split."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import torch
 from torch import Tensor
 
-from pipeline.answers.writing import open_system
+from pipeline.answers.writing import open_system, walked
 from pipeline.config import SPLITS, Config
 from pipeline.config.folds import Fold
 from pipeline.corpus.detected import TYPE, Found
@@ -16,10 +15,8 @@ from pipeline.corpus.folds import fold_of
 from pipeline.dataset.features import FeatureReader, missing
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.halving import Halving
 from pipeline.layout import Layout
 from pipeline.networks.detecting import Detector
-from pipeline.progress import log, progress
 from pipeline.tensors import FeatureSequences, full_precision
 from pipeline.vocabulary.concepts import Concepts
 from pipeline.vocabulary.words import Vocabulary
@@ -48,24 +45,17 @@ def detect(config: Config, name: str, split: str, k: int, fold: Fold | None) -> 
     for feature, store in opened.stores.items():
         missing(feature, store, videos, MOST_MISSING)
         readers[feature] = FeatureReader(store, 0)
-    network, began, title = opened.network.eval(), time.monotonic(), f"{name}: {split} concept words"
+    network = opened.network.eval()
     assert isinstance(network, Detector)
     assert isinstance(opened.vocabulary, Concepts)
-    halving, found = Halving(title, "the number of videos"), dict[str, list[Found]]()
 
-    def of(parts: Sequence[Sequence[str]]) -> list[dict[str, list[Found]]]:
-        made = []
-        for part in parts:
-            features = {feature: reader.batch(part) for feature, reader in readers.items()}
-            words = detected(network, opened.vocabulary, features, len(part), k, opened.device)
-            made.append(dict(zip(part, words, strict=True)))
-        return made
+    def shown(part: Sequence[str]) -> dict[str, list[Found]]:
+        features = {feature: reader.batch(part) for feature, reader in readers.items()}
+        words = detected(network, opened.vocabulary, features, len(part), k, opened.device)
+        return dict(zip(part, words, strict=True))
 
     batches = [videos[begin : begin + TOGETHER] for begin in range(0, len(videos), TOGETHER)]
-    for batch in progress(batches, len(batches), title, "batches"):
-        for part in halving(batch, of):
-            found |= part
-    log(f"{title}: {len(found)} videos, {len(found) / (time.monotonic() - began):.1f} a second")
+    found = walked(f"{name}: {split} videos with concept words", "the number of videos", batches, shown)
     for video, words in found.items():
         _check(name, video, words)
     content = {

@@ -1,13 +1,12 @@
 """`avsd answer` of systems that fill blanks: the likeliest words of each."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pipeline.answers.writing import Opened, open_system
+from pipeline.answers.writing import Opened, open_system, walked
 from pipeline.config import TEST_SETS, Config
 from pipeline.corpus.blanks import Blanks, BlankText, read_blanks, reference_name
 from pipeline.corpus.dialogs import Dialog, read_dialogs
@@ -16,10 +15,9 @@ from pipeline.dataset.blanks import GivenBlanks
 from pipeline.dataset.pairs import Pick
 from pipeline.errors import UserError
 from pipeline.files import write_json
-from pipeline.halving import Halving
 from pipeline.layout import Layout
 from pipeline.networks.matching import Filler
-from pipeline.progress import log, progress
+from pipeline.progress import log
 from pipeline.systems.blanks import word_scores
 from pipeline.vocabulary.words import SPECIAL
 
@@ -68,21 +66,12 @@ def fill(config: Config, name: str, test_set: str, text: BlankText, history: boo
 
 def likeliest(opened: Opened, examples: GivenBlanks) -> dict[Key, Words]:
     """The likeliest words of every blank of ``examples``."""
-    network, began = opened.network.eval(), time.monotonic()
+    network = opened.network.eval()
     assert isinstance(network, Filler)
-    title = f"{opened.name}: {opened.test_set} blanks"
-    halving, found = Halving(title, "the number of blanks"), dict[Key, Words]()
     picks = [(dialog, [row]) for dialog in range(len(examples.dialogs)) for row in range(examples.rows(dialog))]
     batches = [picks[begin : begin + TOGETHER] for begin in range(0, len(picks), TOGETHER)]
-
-    def filled(parts: Sequence[Sequence[Pick]]) -> list[dict[Key, Words]]:
-        return [_filled(opened, network, examples, part) for part in parts]
-
-    for batch in progress(batches, len(batches), title, "batches"):
-        for part in halving(batch, filled):
-            found |= part
-    log(f"{title}: {len(found)}, {len(found) / (time.monotonic() - began):.1f} a second")
-    return found
+    title = f"{opened.name}: {opened.test_set} blanks"
+    return walked(title, "the number of blanks", batches, lambda part: _filled(opened, network, examples, part))
 
 
 @torch.no_grad()

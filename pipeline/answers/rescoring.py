@@ -27,17 +27,17 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.answers.candidates import candidate_scores
 from pipeline.answers.generate import check_known, searched, write_answers
-from pipeline.answers.matching import candidate_scores
 from pipeline.answers.writing import Key, Opened, open_system
 from pipeline.config import SPLITS, Config
 from pipeline.config.needs import VALIDATION
 from pipeline.config.rescoring import Rescoring, Scale
 from pipeline.corpus.dialogs import Dialog, read_dialogs
 from pipeline.corpus.rescored import read_rescored
-from pipeline.dataset.pairs import Choices
 from pipeline.errors import UserError
 from pipeline.layout import Layout
+from pipeline.networks.base import Generator
 from pipeline.progress import log
 
 METRIC = "CIDEr"
@@ -80,10 +80,12 @@ def rescore(config: Config, name: str, test_set: str, judge: Judge) -> None:
         "rescore": rescoring.model_dump(mode="json", exclude={"system"}),
         "model": opened.info["weights"],
         "matcher": matcher.info["weights"],
+        # What of a matcher nothing more is to be said, of what answers is how it is asked.
+        **({"asked": config.systems[rescoring.system].tested_with()} if isinstance(matcher.network, Generator) else {}),
     }
     said = None if test_set == VALIDATION else _chosen_before(layout.answers(name, VALIDATION), name, made_of)
     dialogs = read_dialogs(layout.dialogs(test_set))
-    scored = _scored(config, opened, matcher, rescoring.system, dialogs)
+    scored = _scored(config, opened, matcher, dialogs)
     if said is None:
         people = {(dialog.video_id, n): turn.answer for dialog in dialogs for n, turn in enumerate(dialog.turns)}
         lists = list(scored.values())
@@ -166,16 +168,11 @@ def listed(each: Scored, weight: float, scale: Scale, spreads: Spreads) -> list[
     ]
 
 
-def _scored(config: Config, opened: Opened, matcher: Opened, by: str, dialogs: Sequence[Dialog]) -> dict[Key, Scored]:
+def _scored(config: Config, opened: Opened, matcher: Opened, dialogs: Sequence[Dialog]) -> dict[Key, Scored]:
     """The search's answers of every turn that is answered, with both scores."""
     found = searched(opened, dialogs)
     answers = {key: tuple(opened.vocabulary.decode(item.ids) for item in items) for key, items in found.items()}
-    history = config.trained(by)[1].history_in_front()
-    view = matcher.view
-    examples = Choices(
-        dialogs, matcher.vocabulary, matcher.stores, view.features, 2, history=history, concepts=view.concepts
-    )
-    fits = candidate_scores(matcher, examples, answers)
+    fits = candidate_scores(config, matcher, dialogs, answers)
     return {
         key: Scored(answers[key], tuple(item.score for item in items), tuple(fits[key])) for key, items in found.items()
     }

@@ -1,9 +1,9 @@
-"""What every task's writer does: a trained system opened for a test set, and all its sentences searched for."""
+"""What every task's writer does: a trained system opened for a test set, and batches walked; sentences searched for."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -27,6 +27,9 @@ from pipeline.versions import STAGES
 from pipeline.vocabulary.concepts import read_words
 from pipeline.vocabulary.words import Vocabulary
 
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 Key = tuple[str, int]
 Pick = tuple[int, Sequence[int]]
 """A dialog's index, and the rows of it that something is written for."""
@@ -90,15 +93,23 @@ def open_system(config: Config, name: str, test_set: str) -> Opened:
 
 def find(opened: Opened, examples: Examples, wanted: Sequence[Sequence[int]], what: str) -> dict[Key, list[Answer]]:
     """The best sentences for the rows ``wanted`` of each dialog, by video and row. what: they are called in the log."""
-    count, began = sum(map(len, wanted)), time.monotonic()
-    found: dict[Key, list[Answer]] = {}
     batches = list(_batches(examples, wanted, opened.settings.batch_turns))
     title = f"{opened.name}: {opened.test_set} {what}"
-    halving = Halving(title, "answers.batch_turns")
-    for picks in progress(batches, len(batches), title, "batches"):
-        for answers in halving(picks, lambda parts: [_search(opened, examples, part) for part in parts]):
-            found |= answers
-    log(f"{title}: {count} written, {count / (time.monotonic() - began):.1f} a second")
+    return walked(title, "answers.batch_turns", batches, lambda picks: _search(opened, examples, picks))
+
+
+def walked(
+    title: str, setting: str, batches: Sequence[Sequence[T]], of: Callable[[Sequence[T]], Mapping[K, V]]
+) -> dict[K, V]:
+    """What ``of`` makes of every batch, all together; of one that the memory does not hold, of its parts.
+
+    title: what is found, for the log. setting: what makes batches smaller.
+    """
+    began, halving, found = time.monotonic(), Halving(title, setting), dict[K, V]()
+    for batch in progress(batches, len(batches), title, "batches"):
+        for part in halving(batch, lambda parts: list(map(of, parts))):
+            found |= part
+    log(f"{title}: {len(found)}, {len(found) / (time.monotonic() - began):.1f} a second")
     return found
 
 

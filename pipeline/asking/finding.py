@@ -22,6 +22,7 @@ from pipeline.dataset.pairs import Queries
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.features.checkpoints import file_sha256
+from pipeline.features.extract import Extractors
 from pipeline.inert import shown
 from pipeline.layout import Layout
 from pipeline.media.faults import UnusableVideoError
@@ -152,6 +153,7 @@ class Search:
         self._detectors = {} if detector is None else {detector.name: detector}
         self._dims = _dims(finder, detector)
         self._cache = Cache(Layout(config.results).found, config, KEPT_BYTES)
+        self._extractors: Extractors = {}
         self.left_out: list[LeftOut] = []
 
     def scored(self, paths: Sequence[Path]) -> Iterator[Found]:
@@ -175,7 +177,7 @@ class Search:
         content = file_sha256(path)
         kept = {name: self._cache.feature(content, name) for name in self._dims}
         lacking = {name: dims for name, dims in self._dims.items() if kept[name] is None}
-        made = video_features(path, self._config, lacking) if lacking else {}
+        made = video_features(path, self._config, lacking, self._extractors) if lacking else {}
         for name, feature in made.items():
             self._cache.keep_feature(content, name, feature)
         return made | {name: feature for name, feature in kept.items() if feature is not None}

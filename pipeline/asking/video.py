@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.config import Config, Feature, I3DFeature, Inputs, Media
 from pipeline.errors import UserError
-from pipeline.features.extract import extract_shard
+from pipeline.features.extract import Extractors, extract_shard
 from pipeline.features.index import read_indexes
 from pipeline.features.store import FeatureStore, may_differ
 from pipeline.features.weights import weights_file
@@ -74,12 +74,15 @@ def check_video(path: Path) -> None:
         raise UserError(f"{path}: {error.reason}") from None
 
 
-def video_features(path: Path, config: Config, dims: Mapping[str, int]) -> dict[str, VideoFeature]:
+def video_features(
+    path: Path, config: Config, dims: Mapping[str, int], kept: Extractors | None = None
+) -> dict[str, VideoFeature]:
     """Every feature of ``dims`` (by name, the dimensions that the model expects) of the video in ``path``.
 
     Values pass through a shard, as in training: its checks and its precision are the same. What is decoded, and the
-    shards, lie in a temporary folder that is gone at the end. Raises `UnusableVideoError` for a video that cannot be
-    used, `UserError` for missing weights, and for settings that give other dimensions.
+    shards, lie in a temporary folder that is gone at the end. kept: networks that were loaded for other videos with
+    this configuration; those of this one are added. Raises `UnusableVideoError` for a video that cannot be used,
+    `UserError` for missing weights, and for settings that give other dimensions.
     """
     check_features(config, dims)
     for settings in (config.features[name] for name in dims):
@@ -95,7 +98,7 @@ def video_features(path: Path, config: Config, dims: Mapping[str, int]) -> dict[
             decode_video(VIDEO, path, media, decoded, frames=inputs == "frames", sound=inputs == "sound")
             for feature in features:
                 tell(feature, 0, 0)
-                found[feature] = _extracted(config, feature, decoded, folder / feature, path)
+                found[feature] = _extracted(config, feature, decoded, folder / feature, path, kept)
             decoded.unlink()
     for feature, wanted in dims.items():
         if found[feature].dims != wanted:
@@ -140,7 +143,9 @@ def _by_decoding(config: Config, names: Mapping[str, int]) -> Iterator[tuple[Inp
         yield inputs, config.media_of(features[0]), features
 
 
-def _extracted(config: Config, name: str, decoded: Path, folder: Path, path: Path) -> VideoFeature:
+def _extracted(
+    config: Config, name: str, decoded: Path, folder: Path, path: Path, kept: Extractors | None
+) -> VideoFeature:
     with _threads(config.features[name]):
         extract_shard(
             name,
@@ -150,6 +155,7 @@ def _extracted(config: Config, name: str, decoded: Path, folder: Path, path: Pat
             resources=config.resources,
             device=config.device,
             by_window=True,
+            kept=kept,
         )
     store = FeatureStore(folder)
     try:

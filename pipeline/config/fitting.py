@@ -38,7 +38,8 @@ def check(config: "Config") -> None:
         if config.systems[name].describes:
             raise ValueError(f"matching.run: {name!r} describes videos, which has no table there; name it in run")
     for name in (*config.run, *config.matching.run):
-        _check_without(config, name)
+        # What the default systems beside the run lose, a configuration laid over it need not have given their model.
+        _check_without(config, name, () if name in config.run else config.features)
         _check_readings(config, name)
     for key, system_name in (("scoring.against", config.scoring.against), ("report.explain", config.report.explain)):
         _known(key, [] if system_name is None else [system_name], config.systems, "systems")
@@ -75,12 +76,13 @@ def _check_others(config: "Config", name: str, system: System) -> None:
         found = config.systems[other]
         if found.model is not None:
             raise ValueError(f"systems.{name}.{key}: {other!r} has no model of its own")
-        if key != "init_from.system" and found.task != system.task:
-            raise ValueError(f"systems.{name}.{key}: {other!r} has another task ({found.task})")
+        refused = {"model": system.refuses(found), "teacher": System.refuses(system, found)}.get(key)
+        if refused is not None:
+            raise ValueError(f"systems.{name}.{key}: {other!r} {refused}")
         if key == "model" and system.ensemble and len(config.members(name)) == 1:
             raise ValueError(f"systems.{name}.ensemble: {other!r} has one seed; give it several (seeds)")
-        if key == "model" and system.ensemble and system.needs != "generate":
-            raise ValueError(f"systems.{name}.ensemble: of systems that write word by word alone, not of {system.task}")
+        if key == "model" and system.ensemble and found.needs != "generate":
+            raise ValueError(f"systems.{name}.ensemble: of systems that write word by word alone, not of {found.task}")
         if key == "teacher" and found.teacher is not None:
             raise ValueError(f"systems.{name}.teacher: {other!r} is itself a student")
 
@@ -164,11 +166,12 @@ def _check_loss(config: "Config", name: str, system: System) -> None:
             raise ValueError(f"systems.{name}.loss: {system.loss} trains an adaptor: give sizes {{adaptor: true}}")
 
 
-def _check_without(config: "Config", name: str) -> None:
+def _check_without(config: "Config", name: str, others: Collection[str]) -> None:
+    """Whether what is taken away is an input of the model, or one of ``others``."""
     trained = config.trained(name)[1]
     inputs = (*trained.features, *(["history"] if trained.asked else []), *([CONCEPTS] if trained.shown() else []))
     for lost in config.systems[name].without:
-        if lost not in inputs:
+        if lost not in inputs and lost not in others:
             raise ValueError(f"systems.{name}.without: {lost!r} is not an input of the model ({listed(inputs)})")
 
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.config.base import Seed
-from pipeline.names import Name
+from pipeline.config.base import Seed, TestSet
+from pipeline.names import Name, Place
 from pipeline.section import Section
 
 Distractors = Annotated[int, Field(ge=1, le=10_000)]
@@ -23,3 +23,13 @@ class Matching(Section):
         4, description="wrong answers beside the right one, of other dialogs (99 as Visual Dialog has it)"
     )
     seed: Seed = Field(1, description="which wrong answers, and which blanks, are drawn")
+    candidates: dict[TestSet, Place] = Field(
+        {},
+        description="by test set a file of candidates in place of those drawn here: this project's JSON (`avsd corpus "
+        "candidates`) or published questions; `captions.choices` is this key of captions, and takes videos out too",
+    )
+    blanks: dict[TestSet, Place] = Field(
+        {},
+        description="by test set a file of blanks in place of those drawn here: this project's JSON (`avsd corpus "
+        "blanks`), or published ones, which go with `text: captions`",
+    )

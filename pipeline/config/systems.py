@@ -159,6 +159,10 @@ class System(Section):
         """Concept words that it writes of each video."""
         return 0
 
+    def refuses(self, other: "System") -> str | None:
+        """Why it cannot be tested with the trained model of ``other``, as words behind its name; None: it can."""
+        return None if other.task == self.task else f"has another task ({other.task})"
+
     def told(self, when: Literal["train", "test"]) -> Description:  # noqa: ARG002, entries that are told something read it
         """The description that stands in front of what it is asked."""
         return "none"
@@ -179,6 +183,10 @@ class System(Section):
 
     def history_in_front(self) -> bool:
         """Whether the dialog so far stands in front of the question that it scores answers to, as text."""
+        return False
+
+    def mean_of_words(self) -> bool:
+        """Whether a sentence that it scores by its probability has that of its mean word."""
         return False
 
     def looks_back(self) -> bool:

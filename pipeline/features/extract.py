@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline.features.frames import FrameExtractor
     from pipeline.features.sound import SoundExtractor
 
+Extractors = dict[str, "FrameExtractor | SoundExtractor"]
+"""By feature: networks that are loaded once for many shards."""
 PACKAGES = {
     "i3d_rgb": ("torch", "torchvision"),
     "i3d_flow": ("torch", "torchvision", "opencv-contrib-python-headless"),
@@ -52,18 +54,25 @@ def extract_shard(
     seconds: Path | None = None,
     show_predictions: bool = False,
     by_window: bool = False,
+    kept: Extractors | None = None,
 ) -> None:
     """Compute feature ``name`` of every video in ``decoded`` and write the feature shard ``out``.
 
     ``resources`` holds the fetched weights; ``device`` is a name `resolve_device` knows. With ``show_predictions`` the
     Kinetics classes of each video are printed first; with ``by_window`` progress counts the windows of each video, not
-    the videos. ``seconds`` is the table that `write_seconds` makes. Raises `UserError` for weights that are missing or
-    do not fit, a device that is not there, and a shard decoded without what the feature needs.
+    the videos. ``seconds`` is the table that `write_seconds` makes. ``kept``: extractors that were made before, by
+    feature, with the same settings; this one is added. Raises `UserError` for weights that are missing or do not fit, a
+    device that is not there, and a shard decoded without what the feature needs.
     """
     if feature.npy is not None:
         raise UserError(f"features.{name}.npy is set: gather it with `avsd features import`, or take `npy` out")
     with DecodedShard(decoded) as shard:
-        extractor = _extractor(name, feature, shard, resources, device, show_predictions)
+        kept = {} if kept is None else kept
+        if name not in kept:
+            kept[name] = _extractor(feature, resources, device)
+        extractor = kept[name]
+        if show_predictions:
+            _predict(name, extractor, shard)
         if (grid := grid_of(extractor.attributes)) is not None:
             check_room(name, grid, extractor.dims, _steps(feature, extractor, shard), feature.dtype, out.parent)
         log(f"{name}: {feature.network}, weights: {extractor.attributes['weights']}")
@@ -82,25 +91,25 @@ def _windows(name: str, windows: Iterable[Any], count: int) -> Iterator[Any]:
     return progress(windows, count, name, "windows")
 
 
-def _extractor(
-    name: str, feature: Feature, shard: DecodedShard, resources: Path, device: str, predict: bool
-) -> "FrameExtractor | SoundExtractor":
+def _extractor(feature: Feature, resources: Path, device: str) -> "FrameExtractor | SoundExtractor":
     """The extractor of a feature. What only the other kind needs is not imported: it would cost a job seconds."""
     place = resolve_device(device)
-    if predict and not isinstance(feature, I3DFeature | ImageFeature):
-        raise UserError(f"--show-predictions: {name} has no classifier; only i3d_rgb, i3d_flow and image have one")
     if not isinstance(feature, I3DFeature | ImageFeature | PackageFrames):
         from pipeline.features.sound import SoundExtractor
 
         return SoundExtractor(feature, place)
     from pipeline.features.frames import FrameExtractor
 
-    extractor = FrameExtractor(feature, resources, place)
-    if predict:
-        from pipeline.features.predictions import print_predictions
+    return FrameExtractor(feature, resources, place)
 
-        print_predictions(name, extractor, shard)
-    return extractor
+
+def _predict(name: str, extractor: "FrameExtractor | SoundExtractor", shard: DecodedShard) -> None:
+    from pipeline.features.frames import FrameExtractor
+    from pipeline.features.predictions import print_predictions
+
+    if not isinstance(extractor, FrameExtractor):
+        raise UserError(f"--show-predictions: {name} has no classifier; only i3d_rgb, i3d_flow and image have one")
+    print_predictions(name, extractor, shard)
 
 
 def _steps(feature: Feature, extractor: "FrameExtractor | SoundExtractor", shard: DecodedShard) -> list[int]:

@@ -30,13 +30,13 @@ def check_files(files: Settings) -> None:
         if files.computed:
             _check_videos(files)
     if files.config.scoring.spice is not None:
-        _check([files.config.scoring.spice], "scoring.spice", "jar")
+        check([files.config.scoring.spice], "scoring.spice", "jar")
     for feature in files.computed:
-        _check(files.own_weights(feature), f"features.{feature}", "weights file")
+        check(files.own_weights(feature), f"features.{feature}", "weights file")
     for name in files.trained:
-        _check(files.training_files(name), f"systems.{name}")
+        check(files.training_files(name), f"systems.{name}")
     for name in files.config.run:
-        _check(files.answer_files(name), f"systems.{name}")
+        check(files.answer_files(name), f"systems.{name}")
     _check_sentences(files)
     for name in files.pretrained:
         _check_captions(files, name)
@@ -52,7 +52,8 @@ def _check_names(section: Mapping[str, Any], above: str = "") -> None:
             raise UserError(f"{above}{key}: {value}: Snakemake takes braces in a path for wildcards; name it otherwise")
 
 
-def _check(paths: list[Path], key: str, kind: str = "file") -> None:
+def check(paths: list[Path], key: str, kind: str = "file") -> None:
+    """`UserError` for the first of ``paths`` that is no file, which ``key`` names."""
     for path in paths:
         if not path.is_file():
             raise UserError(f"{path}: no such {kind} ({key} in the configuration)")
@@ -62,7 +63,7 @@ def _check_corpus(files: Settings) -> None:
     if files.config.corpus.source == "files":
         training_file(files.config.dialogs)
         for key, path in files.dialog_files().items():
-            _check([path], f"dialogs.{key}")
+            check([path], f"dialogs.{key}")
         return
     if files.config.captions.training is None:
         raise UserError("captions.training: not set; give a file of captions, or a folder with How2's")
@@ -97,7 +98,7 @@ def _check_captions(files: Settings, name: str) -> None:
         return
     if not start.captions.exists():
         raise UserError(f"{start.captions}: no such file or folder ({key} in the configuration)")
-    _check(caption_files(start.captions, start.ids), key)
+    check(caption_files(start.captions, start.ids), key)
 
 
 def _check_npy(files: Settings, name: str) -> None:

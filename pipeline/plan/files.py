@@ -3,8 +3,12 @@
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
-from pipeline.config import Captions, Dialogs
+from pipeline.config import TEST_SETS, Captions, Dialogs, TestSet
+from pipeline.corpus.blanks import TEXTS
+from pipeline.corpus.blanks import reference_name as blanks_name
+from pipeline.corpus.candidates import reference_name
 from pipeline.corpus.captions.reading import caption_files
 from pipeline.corpus.shards import by_shard, npy_in, shard_name
 from pipeline.corpus.videos import Videos, find_videos
@@ -12,6 +16,8 @@ from pipeline.errors import UserError
 from pipeline.layout import fetched_weights
 from pipeline.plan.jobs import Jobs
 from pipeline.versions import STAGES
+
+Asked = Literal["candidates", "blanks"]
 
 
 class Files(Jobs):
@@ -38,10 +44,25 @@ class Files(Jobs):
         captions = {key: caption_files(path, ids if key == "training" else None) for key, path in read.items()}
         return {**self.dialog_files(), **captions}
 
+    def given(self, kind: Asked) -> dict[TestSet, Path]:
+        """By test set the user's files of sentences to choose from, or of blanks; of others these are drawn."""
+        if kind == "blanks":
+            return self.config.matching.blanks
+        published = self.caption_files().get("choices")
+        return {**self.config.matching.candidates, **({} if published is None else {"test": published})}
+
+    def drawn(self, kind: Asked) -> list[TestSet]:
+        """The test sets of which candidates, or blanks, are drawn."""
+        return [test_set for test_set in TEST_SETS if test_set not in self.given(kind)]
+
     @property
-    def published(self) -> Path | None:
-        """The user's file of published sentences to choose from; None where candidates are drawn."""
-        return self.caption_files().get("choices")
+    def given_references(self) -> dict[str, Path]:
+        """Those files by the names of the references they become, whatever sentences the blanks are of."""
+        candidates = {reference_name(test_set): path for test_set, path in self.given("candidates").items()}
+        asked = [
+            (blanks_name(test_set, text), path) for test_set, path in self.given("blanks").items() for text in TEXTS
+        ]
+        return {**candidates, **dict(asked)}
 
     @property
     def truth(self) -> list[Path]:

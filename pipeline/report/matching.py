@@ -83,7 +83,7 @@ def _table(config: Config, task: str, test_set: str, scores: Mapping[str, Scores
     notes = _notes(names, scores)
     papers = [
         FigureRow(label, None, label, "", None, {_column(metric): value for metric, value in figures.items()})
-        for label, figures in matching_paper.rows(metrics)
+        for label, figures in matching_paper.rows(metrics, {config.trained(name)[1].network for name in scores})
     ]
     notes += [matching_paper.NOTE] if papers else []
     columns = tuple(Column(_column(metric), _SPECS.get(metric, ".1f")) for metric in metrics)

@@ -1,10 +1,11 @@
-"""Figures of JSFusion's paper (Yu, Kim and Kim, ECCV 2018), of LSMDC (L) and MSR-VTT (M), beside those of this run.
+"""Figures of two papers beside those of this run, each where the run has systems with the paper's networks.
 
+JSFusion (Yu, Kim and Kim, ECCV 2018), of LSMDC (L) and MSR-VTT (M); CT-SAN (Yu, Ko, Choi and Kim, CVPR 2017), of LSMDC.
 As printed, per cent but for ranks. "JSTmean-noattention" of the blanks is presumably JSFusion without attention; R@5 of
 LSMDC in the last two rows, 10.9 and 11.2, look like misprints of 20.9 and 21.2.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pipeline.scoring.names import CHOSEN, FILLED, RETRIEVED
 
@@ -68,15 +69,51 @@ BLANKS: dict[str, float] = {
     "Human": 68.7,
 }
 """Accuracy of 30,000 blanks of L."""
+SAN: dict[str, tuple[float | None, tuple[float, ...] | None, float | None]] = {
+    "Aalto": (39.7, None, None),
+    "SA-G+SA-FC7": (55.1, (3.0, 8.8, 13.2, 114.0), None),
+    "LSTM+SA-FC7": (56.3, (3.3, 10.2, 15.6, 88.0), None),
+    "C+LSTM+SA-FC7": (58.1, (4.3, 12.6, 18.9, 98.0), None),
+    "Simple-LSTM": (None, None, 30.9),
+    "Simple-BLSTM": (None, None, 31.6),
+    "amirmazaheri": (None, None, 34.2),
+    "Base-SAN": (60.1, (4.3, 13.0, 18.2, 83.0), 34.5),
+    "SNUVL, single": (63.1, (3.8, 13.6, 18.9, 80.0), 38.0),
+    "EITanque": (63.7, (4.7, 15.9, 23.4, 64.0), None),
+    "SNUVL, ensemble": (65.7, (3.6, 14.7, 23.9, 50.0), 40.7),
+    "CT-SAN, single": (63.8, (4.5, 14.1, 20.9, 67.0), 41.9),
+    "CT-SAN, ensemble": (67.0, (5.1, 16.3, 25.2, 46.0), 42.7),
+}
+"""CT-SAN's paper, of L: accuracy of choosing; retrieval as above; accuracy of blanks."""
 NOTE = (
     "The paper's figures are of LSMDC's descriptions of films, and of MSR-VTT's: other videos and sentences, another "
     "vocabulary, other tests. They are not comparable with those of this run, and no difference is given."
 )
-"""With every table that has the paper's figures in it."""
+"""With every table that has a paper's figures in it."""
 
 
-def rows(metrics: Sequence[str]) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """Label, and figures by metric, of the paper's systems in its order; nothing of a task with other metrics."""
+def rows(metrics: Sequence[str], networks: Collection[str | None]) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Label, and figures by metric, of the systems of each paper that has one of ``networks``, in its order.
+
+    Nothing of a task with other metrics.
+    """
+    names = [name for name in networks if name is not None]
+    if any(name.startswith("jsfusion") for name in names):
+        yield from _jsfusion(metrics)
+    if any(name.startswith("ct_san") for name in names):
+        yield from _san(metrics)
+
+
+def _san(metrics: Sequence[str]) -> Iterator[tuple[str, Mapping[str, float]]]:
+    for name, (chosen, found, filled) in SAN.items():
+        label, one = f"{name}, {LSMDC} (CT-SAN's table)", {CHOSEN: chosen, FILLED: filled}.get(tuple(metrics))
+        if one is not None:
+            yield label, {"accuracy": one}
+        if metrics == RETRIEVED and found is not None:
+            yield label, dict(zip(RANKS, found, strict=True))
+
+
+def _jsfusion(metrics: Sequence[str]) -> Iterator[tuple[str, Mapping[str, float]]]:
     if metrics == FILLED:
         yield from ((f"{name}, {LSMDC}", {"accuracy": value}) for name, value in BLANKS.items())
     for place, corpus in enumerate((LSMDC, MSR_VTT)):

@@ -1,11 +1,11 @@
-"""Choosing the right answer among candidates."""
+"""Choosing the right answer among candidates: by a matcher, or by the probability that a system that answers gives."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from pipeline.config.systems import System
+from pipeline.config.systems import Description, System, SystemDescription, plain
 from pipeline.corpus.candidates import reference_name
 from pipeline.scoring.names import CHOSEN
 from pipeline.tasks.matching import Matching, MatchingSystem
@@ -22,24 +22,67 @@ if TYPE_CHECKING:
 
 
 class ChooseSystem(MatchingSystem):
-    """A system that chooses the answer that fits video and question best."""
+    """A system that chooses the answer that fits video and question best.
+
+    With `model`, another one that chooses, or one that answers: then each candidate's score is log P(candidate | video,
+    question, history) of its words and `<eos>`, as generative models are ranked by (Das et al., Visual Dialog, CVPR
+    2017, section 5.1). Such a model sees the history as it was trained to.
+    """
 
     chooses: ClassVar[bool] = True
 
     task: Literal["choose"] = Field("choose", description="what the system does")
     history: bool = Field(False, description="whether the dialog so far stands in front of the question")
+    description: SystemDescription = Field(
+        SystemDescription(), description="in front of the question, where `model` is a system that answers"
+    )
+    per_word: bool = Field(
+        False,
+        description="where `model` is a system that answers: log P of the mean word (`<eos>` too), not of all",
+    )
 
     def history_in_front(self) -> bool:
         """As the entry says."""
         return self.history
+
+    def told(self, when: Literal["train", "test"]) -> Description:
+        """The description in front of the question; a matcher is told none."""
+        return self.description.train if when == "train" else self.description.test
+
+    def mean_of_words(self) -> bool:
+        """As the entry says."""
+        return self.per_word
+
+    def refuses(self, other: System) -> str | None:
+        """It can be tested with what answers as well; only that is told anything, and only that has probabilities."""
+        if other.asked and other.needs == "generate":
+            return None
+        if other.task == self.task and (said := self._of_generators()):
+            return f"answers no questions: {said} goes with the model of a system that does"
+        return super().refuses(other)
+
+    def _of_generators(self) -> str | None:
+        """The key that is given, of those that nothing but a system that answers reads."""
+        if self.description != SystemDescription():
+            return "description"
+        return "per_word" if self.per_word else None
+
+    @model_validator(mode="after")
+    def _read_by_its_network(self) -> Self:
+        if self.network is not None and (said := self._of_generators()):
+            raise ValueError(f"{said} goes with model: a system that answers")
+        return self
 
     def learned_from(self) -> dict[str, Any]:
         """What stands in front, and how many answers there are."""
         return {"history": self.history, "choices": self.choices}
 
     def tested_with(self) -> dict[str, Any]:
-        """What stands in front."""
-        return {"history": self.history}
+        """What stands in front, and of what answers what that is told."""
+        said: dict[str, Any] = {"per_word": True} if self.per_word else {}
+        if self.description.test != "none":
+            said["description"] = {"test": plain(self.description.test)}
+        return {"history": self.history, **said}
 
 
 class Choose(Matching):
@@ -87,7 +130,7 @@ class Choose(Matching):
         """The score of each candidate."""
         from pipeline.answers.matching import choose
 
-        choose(config, name, test_set, config.trained(name)[1].history_in_front())
+        choose(config, name, test_set)
 
     def reads(self, entry: System, test_set: str) -> list[str]:  # noqa: ARG002, the same for all
         """The candidates."""

@@ -14,6 +14,7 @@ from pipeline.config import Config, merge, parse
 from pipeline.corpus.dialogs import read_dialogs
 from pipeline.dataset.pairs import Queries
 from pipeline.errors import UserError
+from pipeline.features import frames, sound
 from pipeline.features.store import FeatureStore
 from pipeline.layout import Layout
 from pipeline.systems.pairs import score_queries
@@ -83,6 +84,31 @@ def test_a_second_text_decodes_nothing(
 
     monkeypatch.setattr(finding, "video_features", never)
     assert found(world, capsys, "what is there") == first
+
+
+def test_a_network_is_loaded_once_for_all_videos(
+    world: Config, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what it makes of a video does not depend on those it has seen before."""
+    loaded: list[str] = []
+    for module in (frames, sound):
+        load_network = module.load_network
+
+        def counted(feature: Any, *given: Any, load_network: Any = load_network) -> Any:
+            loaded.append(feature.network)
+            return load_network(feature, *given)
+
+        monkeypatch.setattr(module, "load_network", counted)
+    kept = Layout(world.results).found
+    shutil.rmtree(kept, ignore_errors=True)
+    together = found(world, capsys, "what is there")
+    assert len(together) == 3
+    assert sorted(loaded) == sorted(feature.network for feature in world.features.values())
+    shutil.rmtree(kept)
+    compute = finding.video_features
+    monkeypatch.setattr(finding, "video_features", lambda path, config, dims, _kept: compute(path, config, dims))
+    assert found(world, capsys, "what is there") == together
+    assert len(loaded) == 4 * len(world.features)
 
 
 def test_what_cannot_be_read_is_named_and_left_out(

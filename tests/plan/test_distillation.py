@@ -13,6 +13,8 @@ from pipeline.errors import UserError
 from pipeline.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
+OTHERS = ("chooser", "generator", "retriever", "filler", "detector")
+"""How systems of the other experiment are called."""
 
 
 def default(**changes: Any) -> Plan:
@@ -62,7 +64,7 @@ def test_its_own_settings_read_as_the_experiment() -> None:
     read = load([made.report_settings(), made.machine()])
     # All but those of the other experiment, as far as the default run has them not.
     others = ["rescored"]
-    others += [name for name in made.config.systems if name.startswith(("chooser", "retriever", "filler", "detector"))]
+    others += [name for name in made.config.systems if name.startswith(OTHERS)]
     others += [name for name in made.config.matching.run if "concepts" in name]
     systems = {name: entry for name, entry in made.config.systems.items() if name not in others}
     assert (read.distillation, read.run, read.systems) == (made.config.distillation, made.config.run, systems)

@@ -171,3 +171,14 @@ def test_an_entry_that_needs_one_left_out_is_left_out_of_the_reports_settings() 
     systems = load([plan.report_settings(), plan.machine()]).systems
     assert "jst" in systems and not systems.keys() & {"other", "chooser", "chooser_blind", "rescored"}
     assert plan.report_settings() == default().report_settings()
+
+
+def test_what_a_system_beside_the_run_loses_its_model_need_not_have() -> None:
+    """As where a configuration of text alone is laid over the default one; what is no input at all is still named."""
+    text = {"ours_none_none": {"features": []}}
+    plan = default(run=["ours_none_none"], systems=text)
+    assert plan.features == []
+    with pytest.raises(UserError, match=r"generator_blind\.without: 'smell' is not an input of the model"):
+        default(run=["ours_none_none"], systems={**text, "generator_blind": {"without": ["smell"]}})
+    with pytest.raises(UserError, match=r"without_vggish\.without: 'vggish' is not an input of the model"):
+        default(run=["without_vggish"], systems=text)

@@ -16,6 +16,7 @@ from pipeline.layout import Layout
 from pipeline.plan.matching import beside
 from pipeline.report.formats import figure_markdown
 from pipeline.report.matching import matching_tables, write_matching
+from pipeline.report.rows import FigureTable
 from pipeline.scoring.request import Request
 from pipeline.tasks.registry import TASKS
 
@@ -129,6 +130,86 @@ def test_the_papers_rows_stand_below_and_alone(config: Config) -> None:
         assert not any(row.run for row in table.rows if row.paper is not None)
         lines = [line for line in figure_markdown(table).splitlines() if line.startswith("| JSFusion, LSMDC")]
         assert len(lines) == 1 and "| paper |" in lines[0]
+
+
+# CT-SAN's tables as its paper prints them (CVPR 2017): fill in the blank; choice, then R@1, R@5, R@10, median rank.
+BLANKS_PRINTED = """Simple-LSTM 30.9
+Simple-BLSTM 31.6
+amirmazaheri 34.2
+Base-SAN 34.5
+SNUVL, single 38.0
+SNUVL, ensemble 40.7
+CT-SAN, single 41.9
+CT-SAN, ensemble 42.7"""
+PRINTED = """Aalto 39.7 - - - -
+SA-G+SA-FC7 55.1 3.0 8.8 13.2 114
+LSTM+SA-FC7 56.3 3.3 10.2 15.6 88
+C+LSTM+SA-FC7 58.1 4.3 12.6 18.9 98
+Base-SAN 60.1 4.3 13.0 18.2 83
+SNUVL, single 63.1 3.8 13.6 18.9 80
+EITanque 63.7 4.7 15.9 23.4 64
+SNUVL, ensemble 65.7 3.6 14.7 23.9 50
+CT-SAN, single 63.8 4.5 14.1 20.9 67
+CT-SAN, ensemble 67.0 5.1 16.3 25.2 46"""
+
+
+def printed(table: FigureTable) -> dict[str, list[str]]:
+    """The lines of a table that have a paper's figures, by label."""
+    lines = [[cell.strip() for cell in line.split("|")] for line in figure_markdown(table).splitlines()]
+    return {cells[1]: cells[3:-1] for cells in lines if len(cells) > 3 and cells[2] == "paper"}
+
+
+def tables_of(tmp_path: Path, networks: dict[str, str], **size: bool) -> list[FigureTable]:
+    """Tables of systems of which nothing is scored, one a task."""
+    detector = {"task": "detect", "label": "D", "network": "temporal", "features": ["i3d_rgb"]}
+    shown = {"sizes": size} if size else {"concepts": {"system": "words"}}
+    systems = {
+        task: {**ENTRY, "task": task, "label": task, "network": network, **(shown if "ct_san" in network else {})}
+        for task, network in networks.items()
+    }
+    values = {
+        "results": str(tmp_path),
+        "features": {"i3d_rgb": {"network": "i3d_rgb"}},
+        "systems": {**systems, "words": detector},
+        "matching": {"run": list(systems)},
+    }
+    return matching_tables(beside(parse(values)))
+
+
+CT_SAN = {"choose": "ct_san_choose", "retrieve": "ct_san_find", "fill": "ct_san_fill"}
+
+
+@pytest.mark.parametrize("size", [{}, {"semantic": False}])
+def test_ct_sans_tables_are_as_printed_where_the_run_has_its_systems(tmp_path: Path, size: dict[str, bool]) -> None:
+    chosen, found, filled = tables_of(tmp_path, CT_SAN, **size)
+    rows = {" ".join(words[:-5]): words[-5:] for words in map(str.split, PRINTED.splitlines())}
+    behind = ", LSMDC (CT-SAN's table)"
+    # Accuracy is the first column, R@1 to R@10 and the median rank the first four.
+    assert {label: cells[0] for label, cells in printed(chosen).items()} == {
+        name + behind: figures[0] for name, figures in rows.items()
+    }
+    assert {label: cells[:4] for label, cells in printed(found).items()} == {
+        name + behind: [*figures[1:4], f"{figures[4]}.0"] for name, figures in rows.items() if figures[1] != "-"
+    }
+    blanks = dict(line.rsplit(" ", 1) for line in BLANKS_PRINTED.splitlines())
+    assert {label: cells[0] for label, cells in printed(filled).items()} == {
+        name + behind: figure for name, figure in blanks.items()
+    }
+    assert all(any("not comparable" in note for note in table.notes) for table in (chosen, found, filled))
+
+
+def test_a_papers_figures_stand_where_its_networks_do(tmp_path: Path) -> None:
+    mixed = tables_of(tmp_path, {**CT_SAN, "retrieve": "jsfusion"})
+    assert "CT-SAN, LSMDC" not in printed(mixed[0]) and "CT-SAN, LSMDC" in printed(mixed[1])
+    assert not any("CT-SAN's table" in label for label in printed(mixed[1]))
+    # What is chosen by a system's own probability is compared with no paper's.
+    systems = {
+        "answering": {"label": "A", "network": "attention"},
+        "own": {"label": "O", "task": "choose", "model": "answering", "test_sets": ["trial"]},
+    }
+    values = {"results": str(tmp_path), "systems": systems, "matching": {"run": ["own"]}}
+    [table] = matching_tables(beside(parse(values)))
+    assert not printed(table) and not any("not comparable" in note for note in table.notes)
 
 
 def test_the_page(config: Config) -> None:

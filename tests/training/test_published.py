@@ -174,7 +174,7 @@ def written_blanks(layout: Layout) -> list[dict[str, Any]]:
 
 def test_the_jobs_of_published_choices(config: Config) -> None:
     plan = Plan(config, check=False)
-    assert plan.published == config.captions.choices
+    assert plan.given("candidates") == {"test": config.captions.choices}
     assert plan.published_settings() == "--question '' --no-marks"
     assert plan.corpus_files()["choices"] == [config.captions.choices]
     assert plan.drawn_beside("test") == plan.layout.references("test.captions")
@@ -185,7 +185,5 @@ def test_the_jobs_of_published_choices(config: Config) -> None:
     asked = config.model_copy(
         update={"captions": config.captions.model_copy(update={"question": "what ?", "choices": None})}
     )
-    assert (Plan(asked, check=False).published, Plan(asked, check=False).drawn_beside("test").name) == (
-        None,
-        "test.json",
-    )
+    plan = Plan(asked, check=False)
+    assert (plan.given("candidates"), plan.drawn_beside("test").name) == ({}, "test.json")

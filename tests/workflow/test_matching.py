@@ -1,12 +1,15 @@
 """`snakemake matching` is planned on request alone."""
 
+import json
+
 
 def test_it_is_planned_on_request_alone(tmp_path, workflow):
     made = workflow(tmp_path)
     planned = made.planned("matching")
     # Those that compare or fill, a detector and its five folds, those that see its words, four of the run beside them.
+    # What chooses by probability trains nothing.
     assert planned["train"] == 4 + 6 + 3 + 4
-    assert planned["score"] == 10 + 1 + 17
+    assert planned["score"] == 10 + 1 + 17 + 5
     # Beside what is scored the words of validation, those of training videos, a part by each fold, and the answers of
     # validation by which the weight of the chooser is found.
     assert planned["answer"] == planned["score"] + 1 + 5 + 1
@@ -47,3 +50,19 @@ def test_published_choices_are_read_instead_of_drawn(tmp_path, workflow):
     assert "candidates" not in planned
     made("results-captions/corpus/references/test.candidates.json", config=own)
     assert '"clip11"' in (tmp_path / "results-captions/corpus/references/test.candidates.json").read_text()
+
+
+def test_given_blanks_are_read_instead_of_drawn(tmp_path, workflow):
+    blank = {"image_id": "v{1}", "turn": 0, "sentence": "it is <blank>", "word": "red", "word_class": "adjective"}
+    content = {"type": "sentence_blanks", "text": "answer", "tagger": "somebody's", "blanks": [blank]}
+    (tmp_path / "mine.json").write_text(json.dumps(content))
+    own = ["matching={run: [filler], blanks: {trial: mine.json}}"]
+    made = workflow(tmp_path)
+    planned = made.planned("matching", config=own)
+    assert planned["published"] == planned["blanks"] == 1
+    made("results/corpus/references/trial.blanks.answer.json", config=own)
+    written = tmp_path / "results/corpus/references/trial.blanks.answer.json"
+    assert json.loads(written.read_text()) == content
+    done = made("matching", "--dry-run", config=["matching={run: [filler], blanks: {trial: no.json}}"], check=False)
+    assert done.returncode != 0 and "Traceback" not in done.text
+    assert "error: no.json: no such file (matching.blanks.trial in the configuration)" in done.text

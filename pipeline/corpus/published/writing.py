@@ -5,6 +5,7 @@ from pathlib import Path
 from pipeline.corpus import blanks, candidates
 from pipeline.corpus.captions.dialogs import caption_dialog
 from pipeline.corpus.dialogs import write_dialogs
+from pipeline.corpus.published.own import taken_over
 from pipeline.corpus.published.reading import Published, read_published
 from pipeline.corpus.references import write_references
 from pipeline.corpus.sentences import description_references, reference_name
@@ -17,10 +18,14 @@ def write_published(path: Path, out: Path, name: str, question: str = "", marks:
 
     Questions become candidates (references/NAME.candidates.json); texts to find videos by the captions of a test set
     (NAME.json, references/NAME.captions.json); sentences with a blank references/NAME.blanks.captions.json.
+    What is in this project's own layouts already is checked, and taken over as it is.
     question: what stands in front of every sentence, as in the training (`captions.question`). marks: whether
     punctuation stays. Errors as of `read_published`.
     """
     check_text(question, f"--question {question!r}")
+    if (own := taken_over(path, out, name)) is not None:
+        log(f"{own}: written")
+        return
     found = read_published(path, marks)
     written = {"choices": _choices, "pairs": _pairs, "blanks": _blanks}
     for each in written[found.kind](found, out, name, question, path.name):
