@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.answers.matching import candidate_scores
+from pipeline.answers.candidates import candidate_scores
 from pipeline.answers.writing import open_system
 from pipeline.config import Config
 from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs
 from pipeline.corpus.queries import Query, query
 from pipeline.corpus.scenes.language import WORDS
-from pipeline.dataset.pairs import Choices
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.scoring.bootstrap import SEED, resampled_sums
@@ -86,18 +85,10 @@ def _above(config: Config, name: str, test_set: str, kind: Query) -> NDArray[np.
     texts = told(read_dialogs(path), kind)
     if not texts:
         raise UserError(f"{path}: no {kind} tells which of two events comes first, as those of scenes do")
-    opened = open_system(config, name, test_set)
     # Two candidates that answer no question.
-    examples = Choices(
-        [Dialog(video, "", "", (Turn("", text),)) for video, (text, _) in texts.items()],
-        opened.vocabulary,
-        opened.stores,
-        opened.view.features,
-        2,
-        history=False,
-        concepts=opened.view.concepts,
-    )
-    scores = candidate_scores(opened, examples, {(video, 0): both for video, both in texts.items()})
+    dialogs = [Dialog(video, "", "", (Turn("", text),)) for video, (text, _) in texts.items()]
+    opened, both = open_system(config, name, test_set), {(video, 0): pair for video, pair in texts.items()}
+    scores = candidate_scores(config, opened, dialogs, both, alone=True)
     return np.array([scores[video, 0][0] - scores[video, 0][1] for video in texts])
 
 
