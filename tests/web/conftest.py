@@ -15,8 +15,12 @@ import imageio_ffmpeg
 import psutil
 import pytest
 
-from pipeline.config import Config
-from tests.asking.world import make_world
+from pipeline.config import Config, merge, parse
+from pipeline.features.store import FeatureStore
+from pipeline.layout import Layout
+from pipeline.vocabulary.concepts import Concept, Concepts
+from pipeline.vocabulary.words import Vocabulary
+from tests.asking.world import SYSTEM, make_world, save_untrained
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WATCH = """
@@ -91,12 +95,26 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Config:
-    """The world of `avsd ask`, its clips being the trial set's."""
-    config = make_world(tmp_path_factory.mktemp("world"))
+    """The world of `avsd ask`, its clips being the trial set's, with a system that sees what a detector hears."""
+    config = with_concepts(make_world(tmp_path_factory.mktemp("world")))
     videos = config.results / "scenes" / "videos"
     videos.parent.mkdir()
     videos.symlink_to(config.results.parent / "clips")
     return config
+
+
+def with_concepts(config: Config) -> Config:
+    """The same with a detector, of the sound alone, and a system that reads its words."""
+    detector = {"label": "Detector", "task": "detect", "network": "temporal", "features": ["heard"]}
+    detector["sizes"] = {"width": 8, "attention": 4, "heads": 2}
+    shown = {"label": "Shown", **SYSTEM, "features": ["seen"], "concepts": {"system": "detector", "k": 3}}
+    made = parse(merge(config.model_dump(mode="json"), {"systems": {"detector": detector, "shown": shown}}))
+    layout = Layout(made.results)
+    dims = {name: FeatureStore(layout.feature(name)).dims for name in made.features}
+    concepts = Concepts([Concept(word, "noun", 1, 1) for word in ("ball", "red", "left", "colour", "no")], "lists")
+    save_untrained(made, "detector", concepts, {"heard": dims["heard"]}, 2.0)
+    save_untrained(made, "shown", Vocabulary.read(layout.vocabulary), {"seen": dims["seen"]}, 2.0)
+    return made
 
 
 @pytest.fixture(scope="module")

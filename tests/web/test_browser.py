@@ -83,7 +83,7 @@ def test_all_systems(people, served, capsys):
         row.locator("small").inner_text(): row.locator("td").inner_text()
         for row in page.locator(".others tbody tr").all()
     }
-    assert set(rows) == {"whole", "untold", "text", "alone"}
+    assert set(rows) == {"whole", "untold", "text", "alone", "shown"}
     for name in ("untold", "alone"):
         turns = {"asked": ("what is it ?",), "answered": (first,)}
         ask(served.config, Request(served.clip("short"), ("and what is left ?",), system=name, **turns))
@@ -104,6 +104,19 @@ def test_a_description(people, served, capsys):
     ask(served.config, request)
     assert answer == capsys.readouterr().out.strip()
     assert "Told of the video: a red ball is left ." in page.locator(".asked").inner_text()
+
+
+def test_concept_words(people, served, capsys):
+    """The detector hears a new video first, by features that the system itself does not see."""
+    page = people()
+    system(page, "shown")
+    choose(page, served.clip("loud"))
+    answer = put(page, "what is there ?")
+    capsys.readouterr()
+    ask(served.config, Request(served.clip("loud"), ("what is there ?",), system="shown"))
+    assert capsys.readouterr().out.splitlines() == [answer]
+    # The words that were detected are among what it looked at.
+    assert "Where in the concepts" in page.locator(".asked .attention").first.inner_text()
 
 
 def test_cancel(people, served, tmp_path):
