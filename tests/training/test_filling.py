@@ -110,7 +110,7 @@ def test_without_features_the_video_changes_nothing(project: Project) -> None:
     with torch.no_grad():
         found = [network.fill(network.texts(texts), network.videos(given, 2)) for given in ({}, seen)]
         # W w_b + c of the blank's word, and nothing else.
-        by_hand = network.output(network.texts(texts).blank)
+        by_hand = network.output(network.texts(texts).own)
     assert torch.equal(found[0], found[1])
     assert torch.equal(found[0], by_hand)
     assert {name.split(".")[0] for name, _ in network.named_parameters()} == {"embedding", "text", "output"}
