@@ -132,3 +132,7 @@ def test_files_of_ours_are_taken_over_as_they_are(given: Path) -> None:
     assert {each.question for each in read_candidates(drawn).values()} == {None}
     with pytest.raises(UserError, match="tagger: Field required"):
         write_published(given / "broken.json", out, "trial")
+    for said in (["answer_candidates"], {}, None, 1):
+        (given / "other.json").write_text(json.dumps({"type": said}))
+        with pytest.raises(UserError, match="no published test that is known"):
+            write_published(given / "other.json", out, "trial")

@@ -19,7 +19,10 @@ def kind_of(path: Path) -> tuple[Kind, BlankText | None]:
 
     `UserError` for anything else, and for a broken one.
     """
-    content = _own(path)
+    return _kind(path, _own(path))
+
+
+def _kind(path: Path, content: dict[str, Any] | None) -> tuple[Kind, BlankText | None]:
     kind = None if content is None else _KINDS[content["type"]]
     if kind == "choices":
         candidates.read_candidates(path)
@@ -35,7 +38,7 @@ def taken_over(path: Path, out: Path, name: str) -> Path | None:
     content = _own(path)
     if content is None:
         return None
-    _, text = kind_of(path)
+    _, text = _kind(path, content)
     called = candidates.reference_name(name) if text is None else blanks.reference_name(name, text)
     written = out / "references" / f"{called}.json"
     write_json(written, content)
@@ -51,4 +54,5 @@ def _own(path: Path) -> dict[str, Any] | None:
         content = parse_json(text, str(path))
     except UserError:
         return None  # lines of objects, or broken: who reads published files says so
-    return content if isinstance(content, dict) and content.get("type") in _KINDS else None
+    said = content.get("type") if isinstance(content, dict) else None
+    return content if isinstance(said, str) and said in _KINDS else None
