@@ -6,6 +6,7 @@
 # make gpu    a GPU checked in six minutes: right, and how fast
 # make bundle the same as a folder, for a machine without a network
 # make results DATA=FOLDER  docs/results.md from the real dialogs in FOLDER: a night on a workstation
+# make results DATA=FOLDER RECORD=docs/results  the same, going on from what has been recorded there
 # make setup  only the environment (.venv), with the exact versions of requirements.txt
 
 PYTHON ?= python3
@@ -50,7 +51,7 @@ bundle: $(READY)
 	$(BIN)/python -m benchmarks.gpu.bundle $(BUNDLE) --python $(BUNDLE_PYTHON) --platform $(BUNDLE_PLATFORM) --torch $(BUNDLE_TORCH)
 
 results: $(READY)
-	$(BIN)/python -m benchmarks.real --data "$(DATA)" --cores $(CORES)
+	$(BIN)/python -m benchmarks.real --data "$(DATA)" --cores $(CORES) $(if $(RECORD),--record "$(RECORD)")
 
 docs: $(READY)
 	$(BIN)/python -m pipeline.reference

@@ -1,38 +1,25 @@
 """`python -m benchmarks.real --data FOLDER`: docs/results.md from the real dialogs in FOLDER.
 
-Runs the workflow for the experiment, for shares of its training dialogs, for the trials and with what these chose, then
-writes the page from what has finished. A second time there is nothing to run, and the page stays as it is.
-`--page-only` writes the page from what there is, and says in it what is missing.
+Runs the workflow for the experiment, for shares of its training dialogs and for the trials, then writes the page from
+what has finished. A second time there is nothing to run, and the page stays as it is. `--page-only` writes it from what
+there is, and says in it what is missing. `--record` keeps what finishes in files that are small enough for the
+repository, and goes on from them: what they have is not run again, on whatever machine it was.
 """
 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.real import noise
 from benchmarks.real.curve import Points, draw
 from benchmarks.real.found import Found, gather
-from benchmarks.real.order import METRIC
+from benchmarks.real.harvest import harvest
 from benchmarks.real.page import PICTURE, Made, page
-from benchmarks.real.runs import (
-    CURVE,
-    NOTED,
-    PLAIN,
-    ROOT,
-    Run,
-    chosen,
-    experiment,
-    fractions,
-    missing,
-    student_trials,
-    trials,
-)
+from benchmarks.real.record import METRIC, Record
+from benchmarks.real.runs import CURVE, NOTED, PLAIN, ROOT, Run, experiment, fractions, student_trials, trials
 from pipeline.errors import UserError
 from pipeline.files import write_text
-from pipeline.layout import Layout
-from pipeline.report.results import read_if_there
 
 PAGE = ROOT / "docs" / "results.md"
 
@@ -42,73 +29,83 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real", description="docs/results.md from real dialogs.")
     parser.add_argument("--data", type=Path, required=True, help="folder of the challenge's dialogs")
     parser.add_argument("--results", type=Path, default=Path("results-avsd-reduced"), help="folder (%(default)s)")
+    parser.add_argument("--record", type=Path, help="folder of what has finished, to go on from (RESULTS/record)")
     parser.add_argument("--cores", default="all", help="as for snakemake; a training takes one")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page (%(default)s)")
     parser.add_argument("--page-only", action="store_true", help="run nothing; write the page from what there is")
     given = parser.parse_args(arguments)
     try:
         whole = experiment(given.data, given.results)
-        complete = given.page_only or run_all(whole, given.cores)
-        lacking = write(whole, given.page)
+        record = Record(given.record or given.results / "record")
+        keep(whole, record)
+        complete = given.page_only or run_all(whole, record, given.cores)
+        lacking = write(whole, record, given.page)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{given.page}: {f'{len(lacking)} scores are missing' if lacking else 'everything has run'}")
+    print(f"{given.page}: {f'{lacking} scores are missing' if lacking else 'everything has run'}")
     return 0 if complete else 1
 
 
-def run_all(whole: Run, cores: str) -> bool:
-    """Every run there is, one after another; whether all came to their ends."""
-    done = whole.go(cores, "vocabulary")
-    noise.measure(whole.results, NOTED)
-    noise.hand_over(whole.results, NOTED)
-    done &= whole.go(cores)
-    for _, run in fractions(whole):
-        done &= run.go(cores)
-    for run in [*trials(whole), student_trials(whole), chosen(whole)]:
-        done &= run.go(cores)
+def all_runs(whole: Run) -> list[Run]:
+    """Every run there is, the experiment first."""
+    return [whole, *(run for _, run in fractions(whole)), *trials(whole), student_trials(whole)]
+
+
+def keep(whole: Run, record: Record) -> None:
+    """Put down what the results folder has and the record has not."""
+    for run in all_runs(whole):
+        harvest(run, record)
+    if (measured := noise.found_at(whole.results)).is_file():
+        write_text(record.noise, measured.read_text(encoding="utf-8"))
+
+
+def run_all(whole: Run, record: Record, cores: str) -> bool:
+    """Run what is not recorded, one run after another; whether all came to their ends."""
+    runs = [run for run in all_runs(whole) if record.lacking(run)]
+    done = whole.go(cores, "vocabulary") if runs or not record.noise.is_file() else True
+    if not record.noise.is_file():
+        noise.measure(whole.results, NOTED)
+        noise.hand_over(whole.results, NOTED)
+    for run in runs:
+        done &= run.go(cores, systems=list(record.lacking(run)))
+        keep(whole, record)
     return done
 
 
-def write(whole: Run, target: Path) -> list[str]:
-    """Write the page and its picture; returns the scores that are missing."""
-    found = gather(whole)
-    shares, tried, students, best = fractions(whole), trials(whole), student_trials(whole), chosen(whole)
-    curves = _curves(whole, found, [run for _, run in shares])
+def write(whole: Run, record: Record, target: Path) -> int:
+    """Write the page and its picture; returns how many scores are missing."""
+    found = gather(whole, record)
+    curves = _curves(found, [gather(run, record) for _, run in fractions(whole)])
     several = {f"{found[name].label} ({name})": points for name, points in curves.items() if len(points) > 1}
     if several:
         draw(target.parent / PICTURE, several, "Official test set, one seed")
-    lacking = missing([whole, *(run for _, run in shares), *tried, students, best])
+    runs = all_runs(whole)
+    missing = {run.name: lacking for run in runs if (lacking := record.lacking(run))}
+    entries = [record.read(run, name) for run in runs for name in dict(run.answered())]
     made = Made(
         found,
         curves,
-        noise.read(whole.results),
-        {run.name: gather(run)[PLAIN] for run in tried},
-        gather(students),
-        gather(best),
-        lacking,
-        _date(whole),
+        noise.read(record.noise),
+        {run.name: gather(run, record)[PLAIN] for run in trials(whole)},
+        gather(student_trials(whole), record),
+        missing,
+        record.notes.read_text(encoding="utf-8").strip() if record.notes.is_file() else "",
+        [entry for entry in entries if entry is not None],
     )
-    write_text(target, page(whole.config(), made))
-    return lacking
+    write_text(target, page(whole.config, made))
+    return sum(len(test_sets) for lacking in missing.values() for test_sets in lacking.values())
 
 
-def _curves(whole: Run, found: Mapping[str, Found], shares: Sequence[Run]) -> dict[str, Points]:
-    """Official CIDEr of a system's first seed over training dialogs."""
+def _curves(found: Mapping[str, Found], shares: Sequence[Mapping[str, Found]]) -> dict[str, Points]:
+    """Official CIDEr of the first seed there is of a system, over training dialogs."""
     curves: dict[str, list[tuple[float, float]]] = {name: [] for name in CURVE}
-    for run, systems in [*((run, gather(run)) for run in shares), (whole, found)]:
-        counts = read_if_there(Layout(run.results).corpus / "statistics.json")
+    for systems in (*shares, found):
         for name, points in curves.items():
-            scores = systems[name].scores["official"].get(name)
-            if counts is not None and scores is not None:
-                points.append((counts["training"]["dialogs"], scores["metrics"][METRIC]))
+            values, dialogs = systems[name].values("official", METRIC), systems[name].dialogs
+            if values and dialogs is not None:
+                points.append((dialogs, values[0]))
     return {name: points for name, points in curves.items() if points}
-
-
-def _date(whole: Run) -> str:
-    """The day of the newest scores."""
-    times = [path.stat().st_mtime for path in whole.results.glob("scores/*/*.json")]
-    return datetime.fromtimestamp(max(times), UTC).date().isoformat() if times else "no day yet"
 
 
 if __name__ == "__main__":

@@ -95,8 +95,13 @@ def measure(results: Path, system: str) -> list[Epoch]:
     with patch.object(training, "Loop", Noted):
         training.train(config, system)
     epochs = [_epoch(config, system, number) for number in range(1, config.training_of(system).epochs + 1)]
-    write_json(layout.root / FOUND, [asdict(epoch) for epoch in epochs])
+    write_json(found_at(results), [asdict(epoch) for epoch in epochs])
     return epochs
+
+
+def found_at(results: Path) -> Path:
+    """The file of what `measure` found."""
+    return results / FOLDER / FOUND
 
 
 def hand_over(results: Path, system: str) -> None:
@@ -106,9 +111,8 @@ def hand_over(results: Path, system: str) -> None:
         shutil.copytree(trained, wanted, dirs_exist_ok=True)
 
 
-def read(results: Path) -> list[Epoch]:
-    """What `measure` found; empty where it has not come to its end."""
-    path = results / FOLDER / FOUND
+def read(path: Path) -> list[Epoch]:
+    """What `measure` found, of its file; empty where it has not come to its end."""
     rows: list[dict[str, Any]] = read_json(path) if path.is_file() else []
     return [Epoch(row["number"], *(tuple(row[key]) for key in ("perplexity", "held_out", "official"))) for row in rows]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from benchmarks.real.found import Found
+from benchmarks.real.record import METRIC
 from pipeline.report.paper import ROWS
 from pipeline.scoring.pooled import Pooled, compare_pooled
 from pipeline.scoring.significance import SIGNIFICANT
@@ -13,7 +14,6 @@ ORDER = ("ours_man_man", "jst", "st_context", "st", "ours_none_none", "ours_man_
 """By CIDEr, best first, as Tables 2 and 3 have it."""
 ENDS = (("ours_man_man", "ours_none_none"), ("jst", "ours_none_none"), ("st", "ours_none_none"))
 """Further comparisons: what a description is worth, and what of it students without one have."""
-METRIC = "CIDEr"
 TRIALS = 10_000
 HOLDS, LIKELY, CHANCE, REVERSED = "holds", "same direction, may be chance", "opposite, may be chance", "reversed"
 
@@ -41,7 +41,7 @@ def steps(found: Mapping[str, Found], test_set: str) -> list[Step]:
     pairs = [*pairwise(chain), *(pair for pair in ENDS if set(pair) <= set(chain))]
     made = []
     for better, worse in dict.fromkeys(pairs):
-        ours, theirs = (found[name].items(test_set, METRIC) for name in (better, worse))
+        ours, theirs = (found[name].items(test_set) for name in (better, worse))
         made.append(Step(better, worse, compare_pooled(ours, theirs, TRIALS), _paper(better, worse, test_set)))
     return made
 

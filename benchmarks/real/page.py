@@ -1,25 +1,21 @@
-"""docs/results.md from what finished: its figures are read from results folders, and what is missing is named."""
+"""docs/results.md from what finished: its figures are those of a record, and what is missing is named."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-import torch
-
 from benchmarks.real.curve import PAPER_DIALOGS, Points, fit
 from benchmarks.real.found import Found
 from benchmarks.real.noise import Epoch
-from benchmarks.real.order import METRIC
-from benchmarks.real.tables import TAUGHT, TEST_SETS, TRIED, chosen_lines, costs_lines, order_lines, trials_lines
-from benchmarks.shared.machine import facts
+from benchmarks.real.record import METRIC, Entry
+from benchmarks.real.tables import TAUGHT, TEST_SETS, TRIED, costs_lines, order_lines, trials_lines
 from pipeline.config import Config
-from pipeline.corpus.statistics import read_statistics
-from pipeline.layout import Layout
 from pipeline.report.formats import result_markdown
 from pipeline.report.paper import ROWS, TABLE_TITLES
+from pipeline.report.results import Scores
 from pipeline.report.tables import result_table
 
-PICTURE, NOTES = "results.png", "notes.md"
+PICTURE = "results.png"
 LAST_EPOCHS = 5
 """Epochs at the end of a training that are taken together."""
 
@@ -29,8 +25,8 @@ class Made:
     """What finished runs left.
 
     found: the experiment's systems. curves: by system, official CIDEr over dialogs. trials: by what is changed, the
-    system that was. students: those that learn in other ways, with their teacher. chosen: systems with what the best
-    trial changes. missing: scores that are not finished. date: of the newest scores.
+    system that was. students: those that learn in other ways, with their teacher. missing: by run, the test sets that
+    systems are not scored on yet. notes: what there is to say of the runs. entries: all there are, of every run.
     """
 
     found: Mapping[str, Found]
@@ -38,77 +34,69 @@ class Made:
     noise: Sequence[Epoch]
     trials: Mapping[str, Found]
     students: Mapping[str, Found]
-    chosen: Mapping[str, Found]
-    missing: Sequence[str]
-    date: str
+    missing: Mapping[str, Mapping[str, Sequence[str]]]
+    notes: str
+    entries: Sequence[Entry]
 
 
 def page(config: Config, made: Made) -> str:
     """The whole page."""
     found = made.found
-    lines = [*_head(config, made.date), *_notes(config), "", *_state(made.missing)]
+    lines = [*_head(found, made.entries), *(["", made.notes] if made.notes else []), "", *_state(made.missing)]
     for test_set in TEST_SETS:
-        lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(result_table(config, test_set)).strip()]
+        table = result_table(config, test_set, _scores(found, test_set))
+        lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(table).strip()]
         lines += ["", *order_lines(found, test_set)]
     lines += ["", "## All seeds at once", "", *_together(config, found)]
     lines += ["", "## Over the number of dialogs", "", *_curves(made.curves, found)]
     lines += ["", "## How much of it is noise", "", *_noise(made.noise, found)]
     lines += ["", "## Trials", "", *trials_lines(TRIED, made.trials)]
     lines += ["", *trials_lines(TAUGHT, made.students)]
-    lines += ["", "## With what the trials chose", "", *chosen_lines(made.chosen, found)]
     lines += ["", "## What it cost", "", *costs_lines(found)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _head(config: Config, date: str) -> list[str]:
-    counts = read_statistics(Layout(config.results).corpus / "statistics.json")
-    splits = {split: f"{counts[split]['dialogs']:,}" for split in ("training", "validation") if split in counts}
-    machine = facts(torch.device("cpu"), 1)
+def _scores(found: Mapping[str, Found], test_set: str) -> dict[str, Scores]:
+    """Scores of every seed, as tables want them: a single seed is not compared with another system's."""
+    seeds = [seed for system in found.values() for seed in system.scores[test_set].items()]
+    return {name: {**scores, "against": None} for name, scores in seeds}
+
+
+def _head(found: Mapping[str, Found], entries: Sequence[Entry]) -> list[str]:
+    learned = {f"{system.dialogs:,}" for system in found.values() if system.dialogs is not None}
+    held_out = {f"{entry['dialogs'].get('validation', 0):,}" for entry in entries}
+    dates = [scored["date"] for entry in entries for scored in entry["scores"].values()]
+    cpus = sorted({entry["cpu"] for entry in entries})
     return [
-        f"Learned from {splits.get('training', '?')} dialogs, where the paper has {PAPER_DIALOGS:,}, and without any "
-        "video: these are not the paper's figures, and only their order can be compared.",
+        f"Learned from {' or '.join(sorted(learned)) or '?'} dialogs, where the paper has {PAPER_DIALOGS:,}, and "
+        "without any video: these are not the paper's figures, and only their order can be compared.",
         "",
         "# Real dialogs",
         "",
         f"The systems of the paper on text alone, trained on the official validation set less the trial videos and "
-        f"{splits.get('validation', '?')} dialogs held out to select on (`configs/avsd-reduced.yaml`). Made by",
+        f"{' or '.join(sorted(held_out)) or '?'} dialogs held out to select on (`configs/avsd-reduced.yaml`). Made by",
         "",
         "```",
-        "make results DATA=FOLDER",
+        "make results DATA=FOLDER RECORD=docs/results",
         "```",
         "",
-        f"from runs that finished by {date}, scored on {machine['cpu']}.",
+        f"from runs scored by {max(dates, default='no day yet')} on {' and '.join(cpus) or 'no machine yet'}. What "
+        "each came to is kept in docs/results, small enough to go on from on another machine; without `RECORD` all of "
+        "it is run again.",
     ]
 
 
-def _notes(config: Config) -> list[str]:
-    """What whoever made the runs has to say of them: `NOTES` in the results folder."""
-    path = config.results / NOTES
-    return ["", path.read_text(encoding="utf-8").strip()] if path.is_file() else []
-
-
-def _state(missing: Sequence[str]) -> list[str]:
-    if not missing:
+def _state(missing: Mapping[str, Mapping[str, Sequence[str]]]) -> list[str]:
+    count = sum(len(test_sets) for systems in missing.values() for test_sets in systems.values())
+    if not count:
         return ["All runs are finished."]
-    lines = [f"**Not all of it has run.** {len(missing)} scores are missing, and no figure below rests on them:", ""]
-    return [*lines, *(f"* {_run(run)}: {', '.join(names)}" for run, names in _by_run(missing).items())]
-
-
-def _run(name: str) -> str:
-    return {"all": "all dialogs", "chosen": "with what the trials chose"}.get(name, name)
-
-
-def _by_run(missing: Sequence[str]) -> dict[str, list[str]]:
-    """By run, the systems that are not scored; with the test set where it is one of two."""
-    runs: dict[str, dict[str, list[str]]] = {}
-    for item in missing:
-        run, what = item.split(": ", 1)
-        name, test_set = what.split(" on ")
-        runs.setdefault(run, {}).setdefault(name, []).append(test_set)
-    return {
-        run: [f"`{name}`" if len(sets) > 1 else f"`{name}` on {sets[0]}" for name, sets in systems.items()]
-        for run, systems in runs.items()
-    }
+    lines = [f"**Not all of it has run.** {count} scores are missing, and no figure below rests on them:", ""]
+    for run, systems in missing.items():
+        each = [
+            f"`{name}`" if len(test_sets) > 1 else f"`{name}` on {test_sets[0]}" for name, test_sets in systems.items()
+        ]
+        lines.append(f"* {'all dialogs' if run == 'all' else run}: {', '.join(each)}")
+    return lines
 
 
 def _together(config: Config, found: Mapping[str, Found]) -> list[str]:

@@ -1,5 +1,4 @@
-"""The runs of the workflow behind docs/results.md: the experiment, shares of its dialogs, trials on the held-out tenth,
-and the systems with what these chose.
+"""The runs of the workflow behind docs/results.md: the experiment, shares of its dialogs, trials on the held-out tenth.
 
 All are `configs/avsd-reduced.yaml` with something laid over it, each in a results folder of its own below the
 experiment's. What is finished stays, an interrupted training goes on: the workflow sees to that.
@@ -11,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,29 +29,23 @@ NOTED = f"{PLAIN}_s2"
 """Its seed that is trained with the weights of every epoch kept."""
 TRIALS: dict[str, dict[str, Any]] = {
     "as it is": {},
+    "nothing tied, as in the paper": {"networks": {"attention": {"share_embeddings": False, "tie_weights": False}}},
     "last weights, not their average": {"training": {"average": 0.0}},
     "average over ten times as many steps": {"training": {"average": 0.999}},
     "learning rate halved, 20 epochs": {"training": {"learning_rate": 1.0e-3, "epochs": 20}},
     "batches of 30 turns": {"training": {"batch_turns": 30, "learning_rate": 1.0e-3}},
     "label smoothing 0.1": {"training": {"label_smoothing": 0.1}},
-    "one embedding, tied": {"networks": {"attention": {"share_embeddings": True, "tie_weights": True}}},
     "dropout 0.3": {"networks": {"attention": {"dropout": 0.3}}},
     "bonus 0.5": {"answers": {"bonus": 0.5}},
 }
 """What is laid over the experiment, by what it is called; judged on the held-out tenth alone."""
-CHOSEN = "one embedding, tied"
-"""The trial that was best there."""
-CHOSEN_SYSTEMS = ("ours_man_man", "ours_man_none", "ours_none_none", "st", "jst")
-"""Systems that are made once more with it."""
-
-
 STUDENT_TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
     "st": ("as it is", {}),
     "st_temperature_2": ("temperature 2", {"temperature": 2.0}),
     "st_hard": ("half of the true words' cross entropy besides", {"lambda_hard": 0.5}),
     "st_started": ("from the teacher's weights", {"student_from_teacher": True}),
 }
-"""By the system's name, what is changed in the training of the student, with `CHOSEN`; judged on the held-out tenth."""
+"""By the system's name, what is changed in the training of the student; judged on the held-out tenth."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +56,27 @@ class Run:
     results: Path
     overlay: Mapping[str, Any] = field(default_factory=dict)
 
+    @cached_property
     def config(self) -> Config:
         """The validated configuration."""
         return load([*map(str, CONFIGS), json.dumps(self._values())])
 
-    def go(self, cores: str, target: str = "scores") -> bool:
-        """Run the workflow up to ``target``; whether all of it came to an end."""
+    @property
+    def slug(self) -> str:
+        """What it is called, as the name of a folder."""
+        return _slug(self.name)
+
+    def answered(self) -> list[tuple[str, str]]:
+        """Every system and test set that it scores."""
+        return Jobs(self.config).answered
+
+    def go(self, cores: str, target: str = "scores", systems: Sequence[str] | None = None) -> bool:
+        """Run the workflow up to ``target``, for ``systems`` alone where given; whether all of it came to an end."""
+        values = self._values() if systems is None else {**self._values(), "run": list(systems)}
         command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(ROOT / "Snakefile")]
         command += ["--directory", str(_made(self.results)), "--cores", cores, "--keep-going", "--rerun-incomplete"]
         command += ["--quiet", "host", "reason", "--configfile", *map(str, CONFIGS[1:])]
-        command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in self._values().items())]
+        command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in values.items())]
         # One thread a training: several of them, not one in several threads, fill a machine.
         return subprocess.run(command, check=False, env={"OMP_NUM_THREADS": "1", **os.environ}).returncode == 0
 
@@ -92,7 +97,7 @@ def fractions(whole: Run) -> list[tuple[float, Run]]:
 
     As many steps as on all dialogs, so more epochs; where they are too many, patience ends them.
     """
-    runs, epochs = [], whole.config().training.epochs
+    runs, epochs = [], whole.config.training.epochs
     for share in FRACTIONS:
         overlay = {
             "corpus": {"training_fraction": share},
@@ -105,18 +110,11 @@ def fractions(whole: Run) -> list[tuple[float, Run]]:
     return runs
 
 
-def chosen(whole: Run) -> Run:
-    """The experiment's systems whose order is in question, with what the best trial changes."""
-    overlay = {**TRIALS[CHOSEN], "run": list(CHOSEN_SYSTEMS)}
-    return Run("chosen", whole.results / "chosen", merge(dict(whole.overlay), overlay))
-
-
 def trials(whole: Run) -> list[Run]:
     """One run for each of `TRIALS`."""
     held_out = {**_held_out(whole), "run": [PLAIN], "systems": one_seed(whole)}
     return [
-        Run(name, whole.results / "trials" / name.replace(" ", "_").replace(",", ""), merge(held_out, overlay))
-        for name, overlay in TRIALS.items()
+        Run(name, whole.results / "trials" / _slug(name), merge(held_out, overlay)) for name, overlay in TRIALS.items()
     ]
 
 
@@ -138,7 +136,7 @@ def _held_out(whole: Run) -> dict[str, Any]:
 
 def student_trials(whole: Run) -> Run:
     """Students of one teacher that learn in other ways, beside that teacher and the system without description."""
-    overlay = merge(_held_out(whole), TRIALS[CHOSEN])
+    overlay = _held_out(whole)
     student = {"network": "attention", "loss": "st", "teacher": "ours_man_man"}
     entries = {
         name: {**student, "label": label, "training": changed} for name, (label, changed) in STUDENT_TRIALS.items()
@@ -150,26 +148,15 @@ def student_trials(whole: Run) -> Run:
 
 def one_seed(whole: Run) -> dict[str, dict[str, Any]]:
     """Laid over `systems`: one seed of each, and so none that answers with all of them."""
-    config = whole.config()
+    config = whole.config
     # Further seeds and folds are written out again.
     made = {name for name, system in config.systems.items() if system.seed_of or getattr(system, "fold", None)}
     named = {name: system for name, system in config.systems.items() if name not in made}
     return {name: {"ensemble": False} if system.ensemble else {"seeds": 1} for name, system in named.items()}
 
 
-def missing(runs: Sequence[Run]) -> list[str]:
-    """Scores that a run should have and has not, as `run: system on test set`."""
-    lacking = []
-    for run in runs:
-        config = run.config()
-        jobs = Jobs(config)
-        lacking += [
-            f"{run.name}: {name} on {test_set}"
-            for name in config.run
-            for test_set in (written for system, written in jobs.answered if system == name)
-            if not jobs.layout.finished(jobs.layout.scores(name, test_set)).exists()
-        ]
-    return lacking
+def _slug(name: str) -> str:
+    return name.replace(" ", "_").replace(",", "")
 
 
 def _made(folder: Path) -> Path:

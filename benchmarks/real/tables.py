@@ -1,19 +1,16 @@
-"""Tables of docs/results.md: the paper's order, trials, systems with what they chose, costs."""
+"""Tables of docs/results.md: the paper's order, trials, costs."""
 
-import math
 from collections.abc import Mapping
-from statistics import mean
 
 from benchmarks.real.found import Found
-from benchmarks.real.order import METRIC, Step, steps
-from benchmarks.real.runs import CHOSEN
+from benchmarks.real.order import Step, steps
+from benchmarks.real.record import METRIC
 from pipeline.report.formats import signed
-from pipeline.report.paper import TABLE_TITLES
 
 TEST_SETS = ("official", "trial")
 HOUR = 3600.0
 TRIED = "One seed of the system without description"
-TAUGHT = f'One seed of students of one teacher, all with "{CHOSEN}"'
+TAUGHT = "One seed of students of one teacher"
 
 
 def order_lines(found: Mapping[str, Found], test_set: str) -> list[str]:
@@ -59,38 +56,13 @@ def trials_lines(title: str, trials: Mapping[str, Found]) -> list[str]:
         "|---|---:|---:|---:|---:|---:|",
     ]
     for name, system in done.items():
-        cost = next(iter(system.costs.values()))
-        values = [system.values("trial", metric)[0] for metric in (METRIC, "BLEU-4")]
-        cells = [f"{cost.perplexity:.2f}", *(f"{value:.3f}" for value in values), str(cost.epochs)]
+        values = [f"{system.values('trial', metric)[0]:.3f}" for metric in (METRIC, "BLEU-4")]
+        cost = next(iter(system.costs.values()), None)
+        cells = ["", *values, "", ""]
+        if cost is not None:
+            cells = [f"{cost['perplexity']:.2f}", *values, str(cost["epochs"]), f"{cost['seconds'] / 60:.0f}"]
         shown = f"{system.label} (`{name}`)" if name == system.name else name
-        lines.append(f"| {shown} | {' | '.join(cells)} | {cost.seconds / 60:.0f} |")
-    return lines
-
-
-def chosen_lines(chosen: Mapping[str, Found], found: Mapping[str, Found]) -> list[str]:
-    """Systems made once more, beside themselves without it, and the paper's order among them."""
-    done = {name: system for name, system in chosen.items() if any(system.scores.values())}
-    if not done:
-        return ["None has run yet."]
-    lines = [
-        f'The systems once more with "{CHOSEN}", the trial that was best on the held-out tenth; the difference to the '
-        "tables above is of the means over the seeds there are:",
-        "",
-        f"| system | seeds | perplexity | {METRIC}, official | | {METRIC}, trial | | core-hours of training |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for name, system in done.items():
-        costs = list(system.costs.values())
-        cells = [str(max(map(len, system.scores.values())))]
-        cells.append(f"{mean(cost.perplexity for cost in costs):.2f}" if costs else "")
-        for test_set in TEST_SETS:
-            values, before = system.values(test_set, METRIC), found[name].values(test_set, METRIC)
-            cells.append(f"{mean(values):.3f}" if values else "")
-            cells.append(signed(mean(values) - mean(before)) if values and before else "")
-        cells.append(f"{sum(cost.seconds for cost in costs) / HOUR:.2f}" if costs else "")
-        lines.append(f"| {system.label} (`{name}`) | {' | '.join(cells)} |")
-    for test_set in TEST_SETS:
-        lines += ["", f"{TABLE_TITLES[test_set]}:", "", *order_lines(chosen, test_set)]
+        lines.append(f"| {shown} | {' | '.join(cells)} |")
     return lines
 
 
@@ -100,19 +72,18 @@ def costs_lines(found: Mapping[str, Found]) -> list[str]:
     lines.append("|---|---:|---:|---:|---|---|---:|")
     total = 0.0
     for system in found.values():
-        answers = sum(system.answering.values())
         costs = list(system.costs.values())
-        hours = sum(cost.seconds for cost in costs) / HOUR
+        hours = sum(cost["seconds"] for cost in costs) / HOUR
         total += hours
         if not costs:
             scored = max(map(len, system.scores.values()))
-            lines += [f"| `{system.name}` | {scored} | | | | | {_minutes(answers)} |"] if scored else []
+            lines += [f"| `{system.name}` | {scored} | | | | | {_minutes(system.answering)} |"] if scored else []
             continue
-        epochs = ", ".join(f"{cost.epochs} ({cost.best_epoch})" for cost in costs)
-        fastest = max(cost.turns for cost in costs)
-        torches = ", ".join(dict.fromkeys(cost.torch for cost in costs))
+        epochs = ", ".join(f"{cost['epochs']} ({cost['best_epoch']})" for cost in costs)
+        fastest = max(cost["turns"] for cost in costs)
+        torches = ", ".join(dict.fromkeys(cost["torch"] for cost in costs))
         cells = (f"`{system.name}`", str(len(costs)), f"{hours:.2f}", f"{fastest:.0f}", epochs, torches)
-        lines.append(f"| {' | '.join(cells)} | {_minutes(answers)} |")
+        lines.append(f"| {' | '.join(cells)} | {_minutes(system.answering)} |")
     note = (
         f"{total:.1f} hours of training in all, by the clock, beside other work; turns/s are those of the fastest "
         "epoch. Figures of a core and of a GPU: [performance](performance.md)."
@@ -120,6 +91,6 @@ def costs_lines(found: Mapping[str, Found]) -> list[str]:
     return [*lines, "", note]
 
 
-def _minutes(seconds: float) -> str:
+def _minutes(seconds: float | None) -> str:
     """Empty where the workflow wrote none down."""
-    return f"{seconds / 60:.1f}" if math.isfinite(seconds) else ""
+    return "" if seconds is None else f"{seconds / 60:.1f}"

@@ -51,13 +51,16 @@ def paper_sets(config: Config) -> tuple[TestSet, ...]:
     return () if config.corpus.source == "captions" else CHALLENGE
 
 
-def result_table(config: Config, test_set: str) -> ResultTable:
-    """The table of a test set: the paper's rows in its order, with the systems of this run that stand for them."""
+def result_table(config: Config, test_set: str, known: Mapping[str, Scores] | None = None) -> ResultTable:
+    """The table of a test set: the paper's rows in its order, with the systems of this run that stand for them.
+
+    known: scores by system, where they are not to be read from the results folder.
+    """
     for name in config.run:
         row = config.systems[name].row
         if row is not None and row not in ROWS:
             raise UserError(f"systems.{name}.row: {row!r} is no row of the paper's tables ({', '.join(ROWS)})")
-    scores = scored_systems(config, test_set)
+    scores = scored_systems(config, test_set) if known is None else known
     rows = tuple(row for name in ROWS for row in _rows(config, test_set, name, scores))
     return ResultTable(
         number=TABLE_NUMBERS[test_set],

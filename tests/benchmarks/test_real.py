@@ -1,14 +1,16 @@
 """The page of real dialogs: which runs there are, what is read of them, and the line over the number of dialogs."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.real import curve, found, noise, order, runs
-from benchmarks.real.__main__ import main
+from benchmarks.real import curve, found, noise, order, record, runs
+from benchmarks.real.__main__ import all_runs, keep, main
+from benchmarks.real.record import Record, packed, unpacked
 from pipeline.config import load
 from pipeline.config.dependence import sizes_values
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
@@ -22,7 +24,6 @@ from pipeline.scoring.metrics import METRICS
 from pipeline.training.train import train
 from pipeline.vocabulary.words import build
 
-CHOSEN_TRAINED = ("ours_man_man", "ours_none_none", "st", "jst")
 FILES = {
     "valid_set4DSTC7-AVSD.json": "t",
     "trial_test_rebuilt_730.json": "r",
@@ -65,12 +66,12 @@ def written(whole: runs.Run) -> Path:
 
 def test_every_run_can_be_planned(whole: runs.Run) -> None:
     corpus = written(whole)
-    trained = {run.name: Plan(run.config()).trained for _, run in runs.fractions(whole)}
+    trained = {run.name: Plan(run.config).trained for _, run in runs.fractions(whole)}
     assert set(trained) == {"0.125", "0.25", "0.5"}
     assert all(systems == ["ours_man_man", "ours_none_none", "st"] for systems in trained.values())
-    assert len(Plan(whole.config()).trained) == 2 + 5 * 3
+    assert len(Plan(whole.config).trained) == 2 + 5 * 3
     for run in runs.trials(whole):
-        plan = Plan(run.config())
+        plan = Plan(run.config)
         assert (plan.trained, plan.test_sets) == (["ours_none_none"], ["trial"])
         # Judged on the held-out tenth alone: no test set is anywhere in it.
         read = {path.resolve() for path in plan.dialog_files().values()}
@@ -78,20 +79,17 @@ def test_every_run_can_be_planned(whole: runs.Run) -> None:
 
 
 def test_what_the_trials_chose_is_one_of_them(whole: runs.Run) -> None:
+    """The experiment has one tied embedding; without it is a trial, the paper's network."""
     written(whole)
-    best = runs.chosen(whole)
-    plan, plain = Plan(best.config()), Plan(whole.config())
-    assert set(plan.trained) == {f"{name}{seed}" for name in CHOSEN_TRAINED for seed in ("", "_s2", "_s3")}
-    assert plan.dialog_files() == plain.dialog_files()
-    assert plan.test_sets == plain.test_sets
-    for run, tied in ((best, True), (whole, False)):
-        sizes = sizes_values(run.config(), "jst")
+    paper = next(run for run in runs.trials(whole) if run.name == "nothing tied, as in the paper")
+    for run, tied in ((whole, True), (paper, False)):
+        sizes = sizes_values(run.config, runs.PLAIN)
         assert (sizes["tie_weights"], sizes["share_embeddings"]) == (tied, tied)
 
 
 def test_students_learn_in_other_ways_from_one_teacher(whole: runs.Run) -> None:
     corpus = written(whole)
-    plan = Plan(runs.student_trials(whole).config())
+    plan = Plan(runs.student_trials(whole).config)
     assert set(plan.trained) == {"ours_man_man", "ours_none_none", *runs.STUDENT_TRIALS}
     assert plan.test_sets == ["trial"]
     read = {path.resolve() for path in plan.dialog_files().values()}
@@ -102,7 +100,7 @@ def test_students_learn_in_other_ways_from_one_teacher(whole: runs.Run) -> None:
 
 def test_trials_differ_in_what_they_say(whole: runs.Run) -> None:
     written(whole)
-    settings = {run.name: Plan(run.config()) for run in runs.trials(whole)}
+    settings = {run.name: Plan(run.config) for run in runs.trials(whole)}
     plain = settings.pop("as it is")
     for plan in settings.values():
         name = runs.PLAIN
@@ -138,23 +136,114 @@ def test_the_page_says_what_it_rests_on(whole: runs.Run, data: Path, tmp_path: P
     step = next(line for line in text.splitlines() if line.startswith("| `ours_man_man` − `ours_none_none`"))
     assert step.endswith("| +0.152 | holds |")  # the paper's 1.118 less .966
     assert "| 2, 1 |" in step
-    # What the trials chose, beside what it is without.
-    scored(runs.chosen(whole), "ours_man_man", "official", 0.81)
+    # Recorded is recorded: the page is the same from the record alone.
+    kept = tmp_path / "kept"
+    shutil.copytree(whole.results / "record", kept)
+    shutil.rmtree(whole.results)
+    assert main([*arguments, "--record", str(kept)]) == 0
+    assert page.read_text(encoding="utf-8") == text
+
+
+def test_an_unfinished_score_is_none(whole: runs.Run, tmp_path: Path) -> None:
+    """The file of an earlier run is still there while its job makes it again."""
+    layout = Layout(whole.results)
+    for name in ("st", "jst"):
+        scored(whole, name, "official", 0.5)
+    layout.finished(layout.scores("st", "official")).unlink()
+    kept = Record(tmp_path / "record")
+    keep(whole, kept)
+    assert kept.read(whole, "jst") is not None
+    assert kept.read(whole, "st") is None
+    assert kept.lacking(whole)["jst"] == ["trial"]
+    assert kept.lacking(whole)["st"] == ["trial", "official"]
+
+
+def test_what_is_recorded_is_not_run_again(
+    whole: runs.Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Record(tmp_path / "record")
+    for name, test_set in whole.answered():
+        if (name, test_set) != ("st_s2", "trial"):
+            scored(whole, name, test_set, 0.5)
+    for run in all_runs(whole)[1:]:
+        for name, test_set in run.answered():
+            scored(run, name, test_set, 0.5)
+    keep(whole, kept)
+    write_json(kept.noise, [])
+    shutil.rmtree(whole.results)
+    asked: list[tuple[str, str, list[str] | None]] = []
+
+    def go(run: runs.Run, cores: str, target: str = "scores", systems: list[str] | None = None) -> bool:
+        asked.append((run.name, target, systems))
+        return True
+
+    monkeypatch.setattr(runs.Run, "go", go)
+    arguments = ["--data", str(data), "--results", str(whole.results), "--record", str(kept.folder)]
+    arguments += ["--page", str(tmp_path / "results.md")]
     assert main(arguments) == 0
-    row = next(line for line in page.read_text(encoding="utf-8").splitlines() if "(`ours_man_man`) | 1 |" in line)
-    ours = [found.gather(run)["ours_man_man"].values("official", "CIDEr") for run in (runs.chosen(whole), whole)]
-    gain = np.mean(ours[0]) - np.mean(ours[1])
-    assert row.endswith(f"(`ours_man_man`) | 1 |  | {np.mean(ours[0]):.3f} | {gain:+.3f} |  |  |  |")
-    # An unfinished score is none, though the file of an earlier run is there.
-    Layout(whole.results).finished(Layout(whole.results).scores("ours_none_none", "official")).unlink()
+    assert asked == [("all", "vocabulary", None), ("all", "scores", ["st_s2"])]
+    scored(whole, "st_s2", "trial", 0.5)
+    asked.clear()
     assert main(arguments) == 0
-    assert "`ours_man_man` − `ours_none_none`" not in page.read_text(encoding="utf-8")
+    assert asked == []
+    assert "All runs are finished." in (tmp_path / "results.md").read_text(encoding="utf-8")
+
+
+def test_an_entry_counts_with_its_settings_alone(whole: runs.Run, data: Path, tmp_path: Path) -> None:
+    kept = Record(tmp_path / "record")
+    scored(whole, "st", "official", 0.5)
+    keep(whole, kept)
+    other = {"data": str(data), "networks": {"attention": {"dropout": 0.3}}}
+    changed = runs.Run("all", whole.results, other)
+    assert kept.read(changed, "st") is None
+    assert "st" in kept.lacking(changed)
+    # Where things are is no setting.
+    assert kept.read(runs.Run("all", tmp_path / "elsewhere", {"data": str(data)}), "st") == kept.read(whole, "st")
+
+
+def test_settings_of_all_members_count(whole: runs.Run) -> None:
+    """What is answered with all seeds is another thing with one more; a seed alone is what it was."""
+    changed = runs.Run("all", whole.results, {"systems": {"st": {"seeds": 4}}})
+    for name, same in (("all_st", False), ("st_s2", True), ("st", True), ("all_jst", True)):
+        assert (record.settings_hash(whole, name) == record.settings_hash(changed, name)) is same
+
+
+def test_packed_answers_are_the_same_to_four_places() -> None:
+    generator = np.random.default_rng(1)
+    # Turns above nine, names with the mark that stands before the turn, more than 3 to the answer.
+    keys = [f"{video}_{turn}" for video in ("b", "a_1", "a") for turn in range(12)]
+    items = {key: {"CIDEr": float(generator.uniform(0, 10)), "BLEU-4": 0.0} for key in keys}
+    answers = packed(items)
+    assert answers["turns"] == [12, 12, 12]
+    found = unpacked(answers, Path("x.json"))
+    expected = [items[f"{video}_{turn}"]["CIDEr"] for video in ("a", "a_1", "b") for turn in range(12)]
+    assert list(found.values()) == pytest.approx(expected, abs=0.5001 / record.PER_UNIT)
+    # The same answers have the same names, other answers other ones.
+    assert unpacked(packed(dict(reversed(items.items()))), Path("x.json")) == found
+    items.pop("a_3")
+    assert found.keys().isdisjoint(unpacked(packed(items), Path("x.json")))
+
+
+@pytest.mark.parametrize("values", ["", "no base64!", "AAAA", "eJwDAAAAAAE="])
+def test_damaged_values_are_one_line(values: str) -> None:
+    answers = {**packed({"v_0": {"CIDEr": 1.0}}), "values": values}
+    with pytest.raises(UserError, match=r"^x.json: .*delete the file, and run again$"):
+        unpacked(answers, Path("x.json"))  # type: ignore[arg-type]
+
+
+def test_a_damaged_entry_is_one_line(whole: runs.Run, tmp_path: Path) -> None:
+    kept = Record(tmp_path)
+    write_json(kept.path(whole, "st"), {"settings": record.settings_hash(whole, "st"), "scores": []})
+    with pytest.raises(UserError, match=r"st.json: .*delete it, and run again"):
+        kept.read(whole, "st")
 
 
 def test_steps_are_the_papers(whole: runs.Run) -> None:
     for name, level in {"st": 0.5, "ours_none_none": 0.6, "ours_man_none": 0.6}.items():
         scored(whole, name, "official", level)
-    made = order.steps(found.gather(whole), "official")
+    kept = Record(whole.results / "record")
+    keep(whole, kept)
+    made = order.steps(found.gather(whole, kept), "official")
     assert [(step.better, step.worse) for step in made] == [
         ("st", "ours_none_none"),
         ("ours_none_none", "ours_man_none"),
@@ -207,7 +296,7 @@ def test_noise_by_epoch(
     whole: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A tiny training: the epoch has both kinds of weights, and the average is what was kept."""
-    config = whole.config()
+    config = whole.config
     layout = Layout(whole.results)
     import_dialogs(config.corpus, config.dialogs, layout.corpus)
     build(dialogs("t", 20), frozenset({"summary"}), 1).write(layout.vocabulary)
@@ -224,7 +313,7 @@ def test_noise_by_epoch(
     monkeypatch.setattr(noise, "CONFIGS", (*runs.CONFIGS, tmp_path / "tiny.yaml"))
     epochs = noise.measure(whole.results, "ours_none_none")
     assert [epoch.number for epoch in epochs] == [1]
-    assert noise.read(whole.results) == epochs
+    assert noise.read(noise.found_at(whole.results)) == epochs
     info = json.loads((Layout(whole.results / "noise").model("ours_none_none") / "system.json").read_text())
     assert min(epoch.perplexity[1] for epoch in epochs) == pytest.approx(info["metrics"]["validation_perplexity"])
     assert all(epoch.perplexity[0] != epoch.perplexity[1] for epoch in epochs)

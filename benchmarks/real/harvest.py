@@ -1,0 +1,80 @@
+"""From a results folder into a record: what has finished there."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from benchmarks.real.record import Cost, Entry, Record, Scored, packed, settings_hash
+from benchmarks.real.runs import Run
+from benchmarks.shared.machine import facts
+from pipeline.corpus.statistics import read_statistics
+from pipeline.layout import Layout
+from pipeline.report.results import read_if_there
+from pipeline.scoring.written import read_scores_file
+from pipeline.systems.system import INFO
+from pipeline.texts import read_records
+
+
+def harvest(run: Run, record: Record) -> None:
+    """Put down every system of the run that is scored, with the scores that are finished."""
+    layout = Layout(run.results)
+    counts = read_statistics(layout.corpus / "statistics.json")
+    dialogs: dict[str, int] = {
+        split: counts[split]["dialogs"] for split in ("training", "validation") if split in counts
+    }
+    scored: dict[str, dict[str, Scored]] = {}
+    for name, test_set in run.answered():
+        path = layout.scores(name, test_set)
+        # While a job makes them again, the old ones are still there.
+        if path.is_file() and layout.finished(path).exists():
+            scored.setdefault(name, {})[test_set] = _scored(layout, name, test_set)
+    cpu: str = facts(torch.device("cpu"), 1)["cpu"] if scored else ""
+    for name, scores in scored.items():
+        entry = Entry(
+            settings=settings_hash(run, name), cpu=cpu, dialogs=dialogs, cost=_cost(layout, name), scores=scores
+        )
+        record.write(run, name, entry)
+
+
+def _scored(layout: Layout, name: str, test_set: str) -> Scored:
+    path = layout.scores(name, test_set)
+    scores = read_scores_file(path)
+    return Scored(
+        metrics=scores["metrics"],
+        intervals=scores["intervals"],
+        signature=scores["signature"],
+        answers=packed(scores["items"]),
+        seconds=_processor(layout, f"{name}.{test_set}"),
+        date=datetime.fromtimestamp(path.stat().st_mtime, UTC).date().isoformat(),
+    )
+
+
+def _cost(layout: Layout, name: str) -> Cost | None:
+    folder = layout.model(name)
+    info = read_if_there(folder / INFO)
+    if info is None or not layout.finished(folder / "model.safetensors").exists():
+        return None
+    rates = [float(line["turns_per_second"] or "nan") for line in read_records(folder / "curves.csv")]
+    known: Mapping[str, float] = info["metrics"]
+    return Cost(
+        seconds=known["seconds"],
+        epochs=int(known["epochs"]),
+        best_epoch=int(known["best_epoch"]),
+        perplexity=known["validation_perplexity"],
+        turns=max(rates),
+        torch=info["versions"]["torch"],
+    )
+
+
+def _processor(layout: Layout, answers: str) -> float | None:
+    """Seconds on a core that writing answers took, as Snakemake wrote them down."""
+    path: Path = layout.root / "benchmarks" / "answer" / f"{answers}.tsv"
+    if not path.is_file():
+        return None
+    text = read_records(path, "excel-tab")[0]["cpu_time"]
+    try:
+        return float(text)
+    except ValueError:  # "-" or "NA" of a job that was over before it was looked at
+        return None

@@ -1,0 +1,165 @@
+"""What finished runs came to, in files small enough to be kept beside the code.
+
+A results folder is large, and gone when its machine is. Of every system a record keeps what the page needs: its scores,
+`METRIC` of each answer, what training and answering took, and where. So the runs of several machines make one page, and
+what a record has need not run again.
+
+An entry counts only with the settings it was made with: of training, answers and scoring, as the workflow knows them.
+Of the dialogs it says nothing but how many there were, and a hash of which answers were scored.
+"""
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+from benchmarks.real.runs import Run
+from pipeline.errors import UserError
+from pipeline.files import write_json
+from pipeline.plan.settings import Settings
+from pipeline.texts.typed import Count, Number, read_typed
+
+METRIC = "CIDEr"
+PER_UNIT = 10_000
+"""Values of single answers are kept as whole numbers of so many to the unit."""
+
+
+class Answers(TypedDict):
+    """`METRIC` of every answer, in the order of `<video>_<turn>`. of: a hash of these. turns: answers of each video."""
+
+    of: str
+    turns: list[Count]
+    values: str
+
+
+class Scored(TypedDict):
+    """A test set. seconds: of a core that answering took, None where it is not known. date: when it was scored."""
+
+    metrics: dict[str, Number]
+    intervals: dict[str, tuple[Number, Number]]
+    signature: dict[str, Any]
+    answers: Answers
+    seconds: Number | None
+    date: str
+
+
+class Cost(TypedDict):
+    """What a trained model took.
+
+    seconds: of training, validation apart, on the clock. turns: learned from in a second, of the fastest epoch. torch:
+    version of PyTorch.
+    """
+
+    seconds: Number
+    epochs: Count
+    best_epoch: Count
+    perplexity: Number
+    turns: Number
+    torch: str
+
+
+class Entry(TypedDict):
+    """A system of a run. settings: their hash. cpu: where it was scored. dialogs: by split. cost: None where the
+    system answers with another's model.
+    """
+
+    settings: str
+    cpu: str
+    dialogs: dict[str, Count]
+    cost: Cost | None
+    scores: dict[str, Scored]
+
+
+_ENTRY = TypeAdapter(Entry)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A folder of entries, one file a system of a run: `<run>/<system>.json`."""
+
+    folder: Path
+
+    @property
+    def noise(self) -> Path:
+        """Figures of every epoch of one training (`noise`)."""
+        return self.folder / "noise.json"
+
+    @property
+    def notes(self) -> Path:
+        """What whoever made the runs has to say of them."""
+        return self.folder / "notes.md"
+
+    def path(self, run: Run, name: str) -> Path:
+        """The file of a system."""
+        return self.folder / run.slug / f"{name}.json"
+
+    def read(self, run: Run, name: str) -> Entry | None:
+        """A system's entry; None where there is none that was made with the settings the run has now."""
+        path = self.path(run, name)
+        if not path.is_file():
+            return None
+        entry = read_typed(path, _ENTRY, "an entry of `python -m benchmarks.real --record`; delete it, and run again")
+        return entry if entry["settings"] == settings_hash(run, name) else None
+
+    def write(self, run: Run, name: str, entry: Entry) -> None:
+        """Put down what a system came to; test sets that only the old entry has stay."""
+        old = self.read(run, name)
+        scores = {**({} if old is None else old["scores"]), **entry["scores"]}
+        cost = entry["cost"] or (None if old is None else old["cost"])
+        new = Entry(settings=entry["settings"], cpu=entry["cpu"], dialogs=entry["dialogs"], cost=cost, scores=scores)
+        # Scored once, on whatever machine: reading it again elsewhere makes it no other.
+        if old is None or {**old, "cpu": ""} != {**new, "cpu": ""}:
+            write_json(self.path(run, name), new)
+
+    def lacking(self, run: Run) -> dict[str, list[str]]:
+        """By system of the run, the test sets that it should be scored on and is not."""
+        lacking: dict[str, list[str]] = {}
+        for name, test_set in run.answered():
+            entry = self.read(run, name)
+            if entry is None or test_set not in entry["scores"]:
+                lacking.setdefault(name, []).append(test_set)
+        return lacking
+
+
+def settings_hash(run: Run, name: str) -> str:
+    """A hash of what a system's scores depend on beside the data: as the workflow says it to its jobs."""
+    config = run.config
+    plan = Settings(config)
+    scoring = config.scoring.model_dump_json(exclude={"against"})
+    said = [*map(plan.training_settings, config.members(name)), plan.answer_settings(name), scoring]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+
+
+def packed(items: Mapping[str, Mapping[str, float]]) -> Answers:
+    """A metric of every answer, small. items: by `<video>_<turn>`, as score files have them."""
+    keys = sorted(items, key=_place)
+    turns = [len(list(group)) for _, group in groupby(keys, key=lambda key: _place(key)[0])]
+    values = np.rint([items[key][METRIC] * PER_UNIT for key in keys]).astype("<i4")
+    text = base64.b64encode(zlib.compress(values.tobytes(), 9)).decode()
+    return Answers(of=hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16], turns=turns, values=text)
+
+
+def unpacked(answers: Answers, source: Path) -> dict[str, float]:
+    """A metric of every answer, by a name that is the same for the same answers, `<hash>.<video's number>_<number>`."""
+    try:
+        values = np.frombuffer(zlib.decompress(base64.b64decode(answers["values"], validate=True)), "<i4") / PER_UNIT
+    except (binascii.Error, zlib.error, ValueError) as error:
+        raise UserError(f"{source}: values that cannot be read ({error}); delete the file, and run again") from None
+    names = [f"{answers['of']}.{video}_{turn}" for video, count in enumerate(answers["turns"]) for turn in range(count)]
+    if len(names) != len(values):
+        raise UserError(f"{source}: {len(values)} values of {len(names)} answers; delete the file, and run again")
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+def _place(key: str) -> tuple[str, int]:
+    video, turn = key.rsplit("_", 1)
+    return video, int(turn)
