@@ -79,6 +79,11 @@ def _check_others(config: "Config", name: str, system: System) -> None:
         refused = {"model": system.refuses(found), "teacher": System.refuses(system, found)}.get(key)
         if refused is not None:
             raise ValueError(f"systems.{name}.{key}: {other!r} {refused}")
+        if key == "model" and (said := system.otherwise(found)) is not None:
+            raise ValueError(
+                f"systems.{name}.{said}: says otherwise than {other!r}, whose model it has; leave it out, or give "
+                "network instead of model (inputs are taken away by without)"
+            )
         if key == "model" and system.ensemble and len(config.members(name)) == 1:
             raise ValueError(f"systems.{name}.ensemble: {other!r} has one seed; give it several (seeds)")
         if key == "model" and system.ensemble and found.needs != "generate":

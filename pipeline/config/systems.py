@@ -115,6 +115,8 @@ class System(Section):
     """Whether it scores answers to a question about a video."""
     needs: ClassVar[Ability] = "generate"
     """What its network must be able to do."""
+    made_once: ClassVar[tuple[str, ...]] = ("features", "sizes", "loss", "teacher", "init_from", "freeze", "training")
+    """Keys that say how a network is made or trained: beside `model` those of that one count."""
 
     label: Text = Field(description="name in tables and report")
     task: Name = Field(description="what the system does")
@@ -162,6 +164,12 @@ class System(Section):
     def refuses(self, other: "System") -> str | None:
         """Why it cannot be tested with the trained model of ``other``, as words behind its name; None: it can."""
         return None if other.task == self.task else f"has another task ({other.task})"
+
+    def otherwise(self, other: "System") -> str | None:
+        """The first key that says how a network is made, and another thing than ``other``, whose model it has."""
+        fields = type(self).model_fields
+        said = {key: getattr(self, key) for key in self.made_once if getattr(self, key) != fields[key].default}
+        return next((key for key, value in said.items() if value != getattr(other, key, fields[key].default)), None)
 
     def told(self, when: Literal["train", "test"]) -> Description:  # noqa: ARG002, entries that are told something read it
         """The description that stands in front of what it is asked."""
@@ -236,10 +244,8 @@ class System(Section):
             raise ValueError("teacher goes with every loss but ce")
         if self.ensemble and (self.model is None or self.seed_of is not None):
             raise ValueError("ensemble goes with model, all seeds of which it answers with, and not with seeds")
-        if self.model is not None and self.init_from is not None:
-            raise ValueError("init_from goes with network: a system that answers with another's model learns nothing")
-        if self.freeze and (self.model is not None or self.loss == "rep"):
-            raise ValueError("freeze goes with network, and not with the loss rep, which trains the adaptor alone")
+        if self.freeze and self.loss == "rep":
+            raise ValueError("freeze does not go with the loss rep, which trains the adaptor alone")
         return self
 
 

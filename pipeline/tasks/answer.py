@@ -26,6 +26,7 @@ class AnswerSystem(ShownConcepts):
     """A system that answers questions about a video in a dialog about it."""
 
     asked: ClassVar[bool] = True
+    made_once: ClassVar[tuple[str, ...]] = (*ShownConcepts.made_once, "history")
 
     task: Literal["answer"] = Field("answer", description="what the system does")
     history: bool = Field(True, description="whether it sees the dialog so far")

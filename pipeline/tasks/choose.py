@@ -56,6 +56,8 @@ class ChooseSystem(MatchingSystem):
     def refuses(self, other: System) -> str | None:
         """It can be tested with what answers as well; only that is told anything, and only that has probabilities."""
         if other.asked and other.needs == "generate":
+            if self.history:
+                return "answers, and sees the history as it was trained to: history goes with one that chooses"
             return None
         if other.task == self.task and (said := self._of_generators()):
             return f"answers no questions: {said} goes with the model of a system that does"

@@ -21,6 +21,7 @@ class MatchingSystem(ShownConcepts):
     """A system that scores pairs of a text and a video."""
 
     needs: ClassVar[Ability] = "match"
+    made_once: ClassVar[tuple[str, ...]] = (*ShownConcepts.made_once, "choices")
 
     loss: Literal["ranking"] = Field(
         "ranking", description="ranking: a hinge, right pairs above wrong ones by a margin"

@@ -1,6 +1,6 @@
 """What the entries of tasks have whose networks can see concept words."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,8 @@ from pipeline.config.systems import System, plain
 
 class ShownConcepts(System):
     """A system whose network can see the words that a detector has found in a video."""
+
+    made_once: ClassVar[tuple[str, ...]] = (*System.made_once, "concepts")
 
     concepts: DetectedBy | None = Field(
         None, description="words that a detector has found in the video, for the network to see; null: none"
@@ -29,8 +31,6 @@ class ShownConcepts(System):
 
     @model_validator(mode="after")
     def _where_words_stand(self) -> Self:
-        if self.concepts is not None and self.model is not None:
-            raise ValueError("concepts goes with network: what answers with another's model sees that one's words")
         if self.concepts is not None and self.concepts.place == "question" and not self.asked:
             raise ValueError("concepts.place: question, but it is asked none; give modality")
         return self

@@ -67,9 +67,29 @@ SEES = {"label": "x", "task": "describe", "network": "attention", "features": ["
         ),
         (
             {"systems": {"one": SEES, "two": {**SEES, "loss": "rep", "teacher": "one", "freeze": ["output"]}}},
-            "not with the loss rep",
+            "freeze does not go with the loss rep",
         ),
-        ({"systems": {"without_vggish": {"freeze": ["attention"]}}}, "freeze goes with network"),
+        # What says how a network is made or trained counts for nothing beside another's model.
+        *(
+            (
+                {"systems": {"without_vggish": values}},
+                f"systems.without_vggish.{key}: says otherwise than 'ours_none_none'",
+            )
+            for key, values in (
+                ("freeze", {"freeze": ["attention"]}),
+                ("features", {"features": ["i3d_rgb"]}),
+                ("sizes", {"sizes": {"dropout": 0.1}}),
+                ("training", {"training": {"epochs": 3}}),
+                ("init_from", {"init_from": "elsewhere"}),
+                ("history", {"history": False}),
+                ("loss", {"loss": "st", "teacher": "ours_man_man"}),
+            )
+        ),
+        (
+            {"systems": {"chooser_blind": {"choices": 3}}},
+            "systems.chooser_blind.choices: says otherwise than 'chooser'",
+        ),
+        ({"systems": {"generator": {"history": True}}}, "answers, and sees the history as it was trained to: history"),
         ({"systems": {"jst": {"sizes": {"context": 7}}}}, "systems.jst.loss: joint compares context vectors, 7"),
         ({"systems": {"st": {"sizes": {"width": 3}}}}, "width"),
         ({"systems": {"without_vggish": {"without": ["smell"]}}}, "'smell' is not an input of the model"),
@@ -95,6 +115,13 @@ def test_mistakes_are_one_line_that_names_them(overlay, message):
         parse(experiment(overlay))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_says_the_same_as_the_model_may_stand_there():
+    features = experiment()["systems"]["ours_none_none"]["features"]
+    said = {"model": "ours_none_none", "features": features, "history": True}
+    config = parse(experiment({"systems": {"without_vggish": said}}))
+    assert config.trained("without_vggish")[0] == "ours_none_none"
 
 
 def test_inline_json_is_laid_over_files(tmp_path):

@@ -322,7 +322,10 @@ def test_a_planted_world_is_seen_through(project: Project) -> None:
             {"shown": {**PLAIN, "network": "naive_fusion", "concepts": {"system": "detector", "k": 2}}},
             r"naive_fusion attends to no concept words \(such do: attention\); give question",
         ),
-        ({"shown": {"label": "s", "model": "plain", "concepts": {"system": "detector"}}}, "concepts goes with network"),
+        (
+            {"shown": {"label": "s", "model": "plain", "concepts": {"system": "detector"}}},
+            "shown.concepts: says otherwise than 'plain'",
+        ),
         ({"shown": {**PLAIN, "without": ["concepts"]}}, "'concepts' is not an input of the model"),
         ({"detector": {**DETECTOR, "network": "attention"}}, r"attention does not go with task detect .*temporal"),
         ({"detector": {**DETECTOR, "features": []}}, "nothing can be detected"),
