@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         whole = experiment(given.data, given.results)
         record = Record(given.record or given.results / "record")
         keep(whole, record)
+        say_stale(whole, record)
         complete = given.page_only or run_all(whole, record, given.cores)
         lacking = write(whole, record, given.page)
     except UserError as error:
@@ -58,6 +59,14 @@ def keep(whole: Run, record: Record) -> None:
         harvest(run, record)
     if (measured := noise.found_at(whole.results)).is_file():
         write_text(record.noise, measured.read_text(encoding="utf-8"))
+
+
+def say_stale(whole: Run, record: Record) -> None:
+    """Name the entries that do not count, and why."""
+    for run in all_runs(whole):
+        for name in dict(run.answered()):
+            if others := record.stale(run, name):
+                print(f"{record.path(run, name)}: made with other settings, does not count ({'; '.join(others)[:300]})")
 
 
 def run_all(whole: Run, record: Record, cores: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.real.record import Cost, Entry, Record, Scored, packed, settings_hash
+from benchmarks.real.record import Cost, Entry, Record, Scored, packed, settings
 from benchmarks.real.runs import Run
 from benchmarks.shared.machine import facts
 from pipeline.corpus.statistics import read_statistics
@@ -32,9 +32,7 @@ def harvest(run: Run, record: Record) -> None:
             scored.setdefault(name, {})[test_set] = _scored(layout, name, test_set)
     cpu: str = facts(torch.device("cpu"), 1)["cpu"] if scored else ""
     for name, scores in scored.items():
-        entry = Entry(
-            settings=settings_hash(run, name), cpu=cpu, dialogs=dialogs, cost=_cost(layout, name), scores=scores
-        )
+        entry = Entry(settings=settings(run, name), cpu=cpu, dialogs=dialogs, cost=_cost(layout, name), scores=scores)
         record.write(run, name, entry)
 
 

@@ -4,15 +4,16 @@ A results folder is large, and gone when its machine is. Of every system a recor
 `METRIC` of each answer, what training and answering took, and where. So the runs of several machines make one page, and
 what a record has need not run again.
 
-An entry counts only with the settings it was made with: of training, answers and scoring, as the workflow knows them.
-Of the dialogs it says nothing but how many there were, and a hash of which answers were scored.
+An entry counts only with the settings it was made with: of training (what teaches it, too), answers and scoring, as
+the workflow knows them. Of the dialogs it says only how many there were, and a hash of which answers were scored.
 """
 
 import base64
 import binascii
 import hashlib
+import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from benchmarks.real.runs import Run
+from pipeline.config.needs import needed
 from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.plan.settings import Settings
@@ -34,10 +36,13 @@ PER_UNIT = 10_000
 
 
 class Answers(TypedDict):
-    """`METRIC` of every answer, in the order of `<video>_<turn>`. of: a hash of these. turns: answers of each video."""
+    """`METRIC` of every answer, in the order of its `<video>_<turn>`.
+
+    of: a hash of these. turns: answers of a video, and how many videos one after another have so many.
+    """
 
     of: str
-    turns: list[Count]
+    turns: list[tuple[Count, Count]]
     values: str
 
 
@@ -68,11 +73,9 @@ class Cost(TypedDict):
 
 
 class Entry(TypedDict):
-    """A system of a run. settings: their hash. cpu: where it was scored. dialogs: by split. cost: None where the
-    system answers with another's model.
-    """
+    """A system of a run. cpu: where it was scored. dialogs: by split. cost: None of one with another's model."""
 
-    settings: str
+    settings: dict[str, Any]
     cpu: str
     dialogs: dict[str, Count]
     cost: Cost | None
@@ -104,11 +107,18 @@ class Record:
 
     def read(self, run: Run, name: str) -> Entry | None:
         """A system's entry; None where there is none that was made with the settings the run has now."""
+        entry = self._entry(run, name)
+        return entry if entry is not None and entry["settings"] == settings(run, name) else None
+
+    def stale(self, run: Run, name: str) -> list[str]:
+        """What is other in the settings that a system's entry was made with; empty where it counts, or is none."""
+        entry = self._entry(run, name)
+        return [] if entry is None else list(_differing(entry["settings"], settings(run, name)))
+
+    def _entry(self, run: Run, name: str) -> Entry | None:
         path = self.path(run, name)
-        if not path.is_file():
-            return None
-        entry = read_typed(path, _ENTRY, "an entry of `python -m benchmarks.real --record`; delete it, and run again")
-        return entry if entry["settings"] == settings_hash(run, name) else None
+        expected = "an entry of `python -m benchmarks.real --record`; delete it, and run again"
+        return read_typed(path, _ENTRY, expected) if path.is_file() else None
 
     def write(self, run: Run, name: str, entry: Entry) -> None:
         """Put down what a system came to; test sets that only the old entry has stay."""
@@ -130,19 +140,31 @@ class Record:
         return lacking
 
 
-def settings_hash(run: Run, name: str) -> str:
-    """A hash of what a system's scores depend on beside the data: as the workflow says it to its jobs."""
-    config = run.config
-    plan = Settings(config)
-    scoring = config.scoring.model_dump_json(exclude={"against"})
-    said = [*map(plan.training_settings, config.members(name)), plan.answer_settings(name), scoring]
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+def settings(run: Run, name: str) -> dict[str, Any]:
+    """What a system's scores depend on beside the data, as the workflow says it to its jobs."""
+    config, plan = run.config, Settings(run.config)
+    models = [model for member in config.members(name) for model in (*needed(config, member), member)]
+    return {
+        "training": {model: json.loads(plan.training_settings(model)) for model in models},
+        "answers": json.loads(plan.answer_settings(name)),
+        "scoring": config.scoring.model_dump(mode="json", include={"filter", "bootstrap"}),
+    }
+
+
+def _differing(old: Any, new: Any, where: str = "") -> Iterator[str]:
+    """Each value that is not the same, with its place."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            yield from _differing(old.get(key), new.get(key), f"{where}.{key}" if where else key)
+    elif old != new:
+        yield f"{where} was {json.dumps(old)}, is {json.dumps(new)}"
 
 
 def packed(items: Mapping[str, Mapping[str, float]]) -> Answers:
     """A metric of every answer, small. items: by `<video>_<turn>`, as score files have them."""
     keys = sorted(items, key=_place)
-    turns = [len(list(group)) for _, group in groupby(keys, key=lambda key: _place(key)[0])]
+    counts = [len(list(group)) for _, group in groupby(keys, key=lambda key: _place(key)[0])]
+    turns = [(count, len(list(group))) for count, group in groupby(counts)]
     values = np.rint([items[key][METRIC] * PER_UNIT for key in keys]).astype("<i4")
     text = base64.b64encode(zlib.compress(values.tobytes(), 9)).decode()
     return Answers(of=hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16], turns=turns, values=text)
@@ -154,7 +176,8 @@ def unpacked(answers: Answers, source: Path) -> dict[str, float]:
         values = np.frombuffer(zlib.decompress(base64.b64decode(answers["values"], validate=True)), "<i4") / PER_UNIT
     except (binascii.Error, zlib.error, ValueError) as error:
         raise UserError(f"{source}: values that cannot be read ({error}); delete the file, and run again") from None
-    names = [f"{answers['of']}.{video}_{turn}" for video, count in enumerate(answers["turns"]) for turn in range(count)]
+    counts = [count for count, videos in answers["turns"] for _ in range(videos)]
+    names = [f"{answers['of']}.{video}_{turn}" for video, count in enumerate(counts) for turn in range(count)]
     if len(names) != len(values):
         raise UserError(f"{source}: {len(values)} values of {len(names)} answers; delete the file, and run again")
     return dict(zip(names, values.tolist(), strict=True))

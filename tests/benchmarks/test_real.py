@@ -196,6 +196,12 @@ def test_an_entry_counts_with_its_settings_alone(whole: runs.Run, data: Path, tm
     other = {"data": str(data), "networks": {"attention": {"dropout": 0.3}}}
     changed = runs.Run("all", whole.results, other)
     assert kept.read(changed, "st") is None
+    others = kept.stale(changed, "st")
+    assert "training.st.systems.st.sizes.dropout was 0.5, is 0.3" in others
+    assert kept.stale(whole, "st") == []
+    # A student is another one when its teacher has learned otherwise.
+    taught = {"data": str(data), "systems": {"ours_man_man": {"training": {"epochs": 3}}}}
+    assert kept.read(runs.Run("all", whole.results, taught), "st") is None
     assert "st" in kept.lacking(changed)
     # Where things are is no setting.
     assert kept.read(runs.Run("all", tmp_path / "elsewhere", {"data": str(data)}), "st") == kept.read(whole, "st")
@@ -205,7 +211,7 @@ def test_settings_of_all_members_count(whole: runs.Run) -> None:
     """What is answered with all seeds is another thing with one more; a seed alone is what it was."""
     changed = runs.Run("all", whole.results, {"systems": {"st": {"seeds": 4}}})
     for name, same in (("all_st", False), ("st_s2", True), ("st", True), ("all_jst", True)):
-        assert (record.settings_hash(whole, name) == record.settings_hash(changed, name)) is same
+        assert (record.settings(whole, name) == record.settings(changed, name)) is same
 
 
 def test_packed_answers_are_the_same_to_four_places() -> None:
@@ -214,7 +220,7 @@ def test_packed_answers_are_the_same_to_four_places() -> None:
     keys = [f"{video}_{turn}" for video in ("b", "a_1", "a") for turn in range(12)]
     items = {key: {"CIDEr": float(generator.uniform(0, 10)), "BLEU-4": 0.0} for key in keys}
     answers = packed(items)
-    assert answers["turns"] == [12, 12, 12]
+    assert answers["turns"] == [(12, 3)]
     found = unpacked(answers, Path("x.json"))
     expected = [items[f"{video}_{turn}"]["CIDEr"] for video in ("a", "a_1", "b") for turn in range(12)]
     assert list(found.values()) == pytest.approx(expected, abs=0.5001 / record.PER_UNIT)
@@ -233,7 +239,7 @@ def test_damaged_values_are_one_line(values: str) -> None:
 
 def test_a_damaged_entry_is_one_line(whole: runs.Run, tmp_path: Path) -> None:
     kept = Record(tmp_path)
-    write_json(kept.path(whole, "st"), {"settings": record.settings_hash(whole, "st"), "scores": []})
+    write_json(kept.path(whole, "st"), {"settings": record.settings(whole, "st"), "scores": []})
     with pytest.raises(UserError, match=r"st.json: .*delete it, and run again"):
         kept.read(whole, "st")
 
