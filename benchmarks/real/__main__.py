@@ -57,6 +57,10 @@ def keep(whole: Run, record: Record) -> None:
     """Put down what the results folder has and the record has not."""
     for run in all_runs(whole):
         harvest(run, record)
+    _keep_noise(whole, record)
+
+
+def _keep_noise(whole: Run, record: Record) -> None:
     if (measured := noise.found_at(whole.results)).is_file():
         write_text(record.noise, measured.read_text(encoding="utf-8"))
 
@@ -76,9 +80,10 @@ def run_all(whole: Run, record: Record, cores: str) -> bool:
     if not record.noise.is_file():
         noise.measure(whole.results, NOTED)
         noise.hand_over(whole.results, NOTED)
+        _keep_noise(whole, record)
     for run in runs:
         done &= run.go(cores, systems=list(record.lacking(run)))
-        keep(whole, record)
+        harvest(run, record)
     return done
 
 

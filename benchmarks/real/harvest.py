@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.real.record import Cost, Entry, Record, Scored, packed, settings
+from benchmarks.real.record import Cost, Entry, Record, Scored, models, packed, settings
 from benchmarks.real.runs import Run
 from benchmarks.shared.machine import facts
+from pipeline.config.dependence import sizes_values, training_values
 from pipeline.corpus.statistics import read_statistics
 from pipeline.layout import Layout
 from pipeline.report.results import read_if_there
@@ -27,13 +28,25 @@ def harvest(run: Run, record: Record) -> None:
     scored: dict[str, dict[str, Scored]] = {}
     for name, test_set in run.answered():
         path = layout.scores(name, test_set)
-        # While a job makes them again, the old ones are still there.
-        if path.is_file() and layout.finished(path).exists():
+        # While a job makes them again, the old ones are still there; and so they are before a run with other settings.
+        if path.is_file() and layout.finished(path).exists() and _made_so(run, layout, name):
             scored.setdefault(name, {})[test_set] = _scored(layout, name, test_set)
     cpu: str = facts(torch.device("cpu"), 1)["cpu"] if scored else ""
     for name, scores in scored.items():
         entry = Entry(settings=settings(run, name), cpu=cpu, dialogs=dialogs, cost=_cost(layout, name), scores=scores)
         record.write(run, name, entry)
+
+
+def _made_so(run: Run, layout: Layout, name: str) -> bool:
+    """Whether the models that are there were trained as the run has it now, as far as they say."""
+    for model in models(run, name):
+        info = read_if_there(layout.model(model) / INFO)
+        wanted = {"training": training_values(run.config, model), "sizes": sizes_values(run.config, model)}
+        if info is not None and any(
+            info[part].get(key) != value for part in wanted for key, value in wanted[part].items()
+        ):
+            return False
+    return True
 
 
 def _scored(layout: Layout, name: str, test_set: str) -> Scored:

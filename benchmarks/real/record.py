@@ -143,12 +143,16 @@ class Record:
 def settings(run: Run, name: str) -> dict[str, Any]:
     """What a system's scores depend on beside the data, as the workflow says it to its jobs."""
     config, plan = run.config, Settings(run.config)
-    models = [model for member in config.members(name) for model in (*needed(config, member), member)]
     return {
-        "training": {model: json.loads(plan.training_settings(model)) for model in models},
+        "training": {model: json.loads(plan.training_settings(model)) for model in models(run, name)},
         "answers": json.loads(plan.answer_settings(name)),
         "scoring": config.scoring.model_dump(mode="json", include={"filter", "bootstrap"}),
     }
+
+
+def models(run: Run, name: str) -> list[str]:
+    """The systems whose training a system's scores depend on: those it answers with, and what teaches these."""
+    return [each for member in run.config.members(name) for each in (*needed(run.config, member), member)]
 
 
 def _differing(old: Any, new: Any, where: str = "") -> Iterator[str]:

@@ -12,7 +12,7 @@ from benchmarks.real import curve, found, noise, order, record, runs
 from benchmarks.real.__main__ import all_runs, keep, main
 from benchmarks.real.record import Record, packed, unpacked
 from pipeline.config import load
-from pipeline.config.dependence import sizes_values
+from pipeline.config.dependence import sizes_values, training_values
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.corpus.importing import import_dialogs
 from pipeline.corpus.references import write_references
@@ -156,6 +156,23 @@ def test_an_unfinished_score_is_none(whole: runs.Run, tmp_path: Path) -> None:
     assert kept.read(whole, "st") is None
     assert kept.lacking(whole)["jst"] == ["trial"]
     assert kept.lacking(whole)["st"] == ["trial", "official"]
+
+
+def test_a_folder_made_with_other_settings_is_not_recorded(whole: runs.Run, tmp_path: Path) -> None:
+    """Scores of an earlier configuration, before its jobs have run again: the teacher's settings count as well."""
+    kept, layout = Record(tmp_path / "record"), Layout(whole.results)
+    scored(whole, "st", "official", 0.5)
+    now = {
+        "training": training_values(whole.config, "ours_man_man"),
+        "sizes": sizes_values(whole.config, "ours_man_man"),
+    }
+    info = layout.model("ours_man_man") / "system.json"
+    write_json(info, {**now, "sizes": {**now["sizes"], "tie_weights": False}})
+    keep(whole, kept)
+    assert kept.read(whole, "st") is None
+    write_json(info, now)
+    keep(whole, kept)
+    assert kept.read(whole, "st") is not None
 
 
 def test_what_is_recorded_is_not_run_again(
