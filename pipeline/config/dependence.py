@@ -31,7 +31,7 @@ LOSSES: dict[str, tuple[str, ...]] = {
 """Settings of the loop that only some losses read."""
 NEUTRAL: dict[str, Any] = {"temperature": 1.0, "lambda_hard": 0.0}
 """Values that change nothing: a model made before there was such a setting is one made with it."""
-NEUTRAL_SIZES: dict[str, Any] = {"text_term": False}
+NEUTRAL_SIZES: dict[str, Any] = {"text_term": False, "kaiming_normal": False}
 """The same of a network's sizes."""
 JUDGED = ("semantic",)
 """Sizes by which `config.fitting` judges whether an entry goes with its inputs; who reads the entry must know them."""

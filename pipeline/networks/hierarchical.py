@@ -16,8 +16,11 @@ word i, after the word y_{i-1}:
 The third line is the hierarchical combination of Libovický and Helcl (2017): g_i is linear in the c_k, without tanh.
 The decoder is the conditional GRU of nmtpytorch, the toolkit the system was built with. The paper leaves open, or this
 page could not learn: all sizes; dropout (on embeddings and before the softmax, as the other networks have it); s_0; a
-layer of tanh of the embedding's width before the softmax (the toolkit's); `<sos>` as y_0 (the toolkit's): each a
-*(choice)*. There is no dialog history: `build_network` refuses it.
+layer of tanh of the embedding's width before the softmax (the toolkit's); `<sos>` as y_0 (the toolkit's); fresh weights
+of N(0, 2 / inputs) (the toolkit's; He et al., 2015): each a *(choice)*. The last is no detail. Nothing bounds g: from
+PyTorch's smaller weights, ten steps of Adam that all learn which words are common at all make it so large that GRU2's
+gates are saturated, and no gradient that tells questions apart comes through any more. There is no dialog history:
+`build_network` refuses it.
 
 >>> import torch
 >>> from pipeline.networks.sizes import HierarchicalSizes
@@ -119,6 +122,11 @@ class HierarchicalNetwork(Generator):
         self.squeeze = nn.Linear(hidden, words)
         self.output = WordScores(words, vocabulary_size, sizes.tie_weights)
         self.dropout = nn.Dropout(sizes.dropout)
+        if sizes.kaiming_normal:
+            for weights in self.parameters():
+                if weights.dim() > 1:
+                    nn.init.kaiming_normal_(weights)
+            nn.init.kaiming_normal_(self.attention.balance.unsqueeze(0))
 
     def encode(self, inputs: Inputs) -> Encoded:
         """s_0 and the memories; a video is projected once and its rows given to its turns."""

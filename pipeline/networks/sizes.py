@@ -119,6 +119,11 @@ class HierarchicalSizes(GeneratorSizes):
     context: int = Field(256, gt=0, le=WIDEST, description="size of the hierarchical context vector")
     decoder_hidden: int = Field(256, gt=0, le=WIDEST, description="units of both GRUs of the decoder")
     dropout: float = Field(0.5, ge=0, lt=1, description="on embeddings and before the softmax")
+    kaiming_normal: bool = Field(
+        True,
+        description="fresh weights are N(0, 2 / inputs), as the toolkit's; false: PyTorch's own, with which it may"
+        " never come to hear the question",
+    )
 
     @property
     def context_size(self) -> int:
