@@ -9,6 +9,7 @@ import torch
 from benchmarks.real.record import Cost, Entry, Record, Scored, models, packed, settings
 from benchmarks.real.runs import Run
 from benchmarks.shared.machine import facts
+from pipeline.answers.writing import described
 from pipeline.config.dependence import sizes_values, training_values
 from pipeline.corpus.statistics import read_statistics
 from pipeline.layout import Layout
@@ -29,7 +30,9 @@ def harvest(run: Run, record: Record) -> None:
     for name, test_set in run.answered():
         path = layout.scores(name, test_set)
         # While a job makes them again, the old ones are still there; and so they are before a run with other settings.
-        if path.is_file() and layout.finished(path).exists() and _made_so(run, layout, name):
+        if not path.is_file() or not layout.finished(path).exists():
+            continue
+        if _trained_so(run, layout, name) and _answered_so(run, layout, name, test_set):
             scored.setdefault(name, {})[test_set] = _scored(layout, name, test_set)
     cpu: str = facts(torch.device("cpu"), 1)["cpu"] if scored else ""
     for name, scores in scored.items():
@@ -37,7 +40,7 @@ def harvest(run: Run, record: Record) -> None:
         record.write(run, name, entry)
 
 
-def _made_so(run: Run, layout: Layout, name: str) -> bool:
+def _trained_so(run: Run, layout: Layout, name: str) -> bool:
     """Whether the models that are there were trained as the run has it now, as far as they say."""
     for model in models(run, name):
         info = read_if_there(layout.model(model) / INFO)
@@ -47,6 +50,23 @@ def _made_so(run: Run, layout: Layout, name: str) -> bool:
         ):
             return False
     return True
+
+
+def _answered_so(run: Run, layout: Layout, name: str, test_set: str) -> bool:
+    """Whether the answers were searched for as the run does it now, with its descriptions, and scored so."""
+    scored = read_scores_file(layout.scores(name, test_set))["signature"]
+    wanted = run.config.scoring.model_dump(mode="json", include={"filter", "bootstrap"})
+    if any(scored.get(key, value) != value for key, value in wanted.items()):
+        return False
+    answers = read_if_there(layout.answers(name, test_set))
+    if answers is None:
+        return True
+    made_by = answers["system"]
+    # The size of a batch changes no answer.
+    wanted = run.config.answers_of(name).model_dump(mode="json", exclude={"batch_turns"})
+    return made_by["sees"]["description"] == described(run.config, name) and all(
+        made_by["answers"].get(key) == value for key, value in wanted.items()
+    )
 
 
 def _scored(layout: Layout, name: str, test_set: str) -> Scored:

@@ -67,7 +67,7 @@ class Opened:
             "test_set": self.test_set,
             "sees": {
                 "features": view.features,
-                "description": _described(config, self.name),
+                "description": described(config, self.name),
                 "history": view.history,
                 **_shown(config, self.name, view),
             },
@@ -133,7 +133,7 @@ def _search(opened: Opened, examples: Examples, picks: Sequence[Pick]) -> dict[K
     return dict(zip(batch.keys, answers, strict=True))
 
 
-def _described(config: Config, name: str) -> str:
+def described(config: Config, name: str) -> str:
     """Whose descriptions are seen, in a word."""
     told = config.systems[name].told("test")
     return f"of {told.system}" if isinstance(told, DescribedBy) else str(told)

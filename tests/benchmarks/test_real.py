@@ -175,6 +175,40 @@ def test_a_folder_made_with_other_settings_is_not_recorded(whole: runs.Run, tmp_
     assert kept.read(whole, "st") is not None
 
 
+@pytest.mark.parametrize(
+    ("part", "key", "other"),
+    [
+        ("answers", "bonus", 0.5),
+        ("answers", "beam", 1),
+        ("sees", "description", "summary"),
+        ("answers", "batch_turns", 1),
+    ],
+)
+def test_answers_of_other_settings_are_not_recorded(
+    whole: runs.Run, tmp_path: Path, part: str, key: str, other: object
+) -> None:
+    """Models are the same; how was searched and what was read need not be."""
+    kept, layout = Record(tmp_path / "record"), Layout(whole.results)
+    made_by = {"answers": whole.config.answers_of("st").model_dump(mode="json"), "sees": {"description": "none"}}
+    scored(whole, "st", "official", 0.5)
+    write_json(layout.answers("st", "official"), {"system": made_by | {part: made_by[part] | {key: other}}})
+    keep(whole, kept)
+    assert (kept.read(whole, "st") is not None) is (key == "batch_turns")
+    write_json(layout.answers("st", "official"), {"system": made_by})
+    keep(whole, kept)
+    assert kept.read(whole, "st") is not None
+
+
+@pytest.mark.parametrize(("key", "other"), [("filter", "none"), ("bootstrap", 10)])
+def test_scores_of_other_settings_are_not_recorded(whole: runs.Run, tmp_path: Path, key: str, other: object) -> None:
+    kept, path = Record(tmp_path / "record"), Layout(whole.results).scores("st", "official")
+    scored(whole, "st", "official", 0.5)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    write_json(path, {**content, "signature": {**content["signature"], key: other}})
+    keep(whole, kept)
+    assert kept.read(whole, "st") is None
+
+
 def test_what_is_recorded_is_not_run_again(
     whole: runs.Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
