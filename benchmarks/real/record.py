@@ -123,7 +123,9 @@ class Record:
     def write(self, run: Run, name: str, entry: Entry) -> None:
         """Put down what a system came to; test sets that only the old entry has stay."""
         old = self.read(run, name)
-        scores = {**({} if old is None else old["scores"]), **entry["scores"]}
+        found = {**({} if old is None else old["scores"]), **entry["scores"]}
+        # In the run's order, so that the file is the same whichever was scored first.
+        scores = {test_set: found[test_set] for each, test_set in run.answered() if each == name and test_set in found}
         cost = entry["cost"] or (None if old is None else old["cost"])
         new = Entry(settings=entry["settings"], cpu=entry["cpu"], dialogs=entry["dialogs"], cost=cost, scores=scores)
         # Scored once, on whatever machine: reading it again elsewhere makes it no other.
