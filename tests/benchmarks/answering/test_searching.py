@@ -44,9 +44,10 @@ def bench(folder: Path, **changes: object) -> AnswerBench:
 def test_both_searches_find_the_same(name: str, settings: Answers, tmp_path: Path) -> None:
     given = bench(tmp_path, dialogs=3)
     network, dataset = given.trained(name), given.dataset(name)
-    with torch.no_grad():
-        for weight in network.parameters():
-            weight.mul_(2.0)  # Far from uniform, so that inputs decide the words.
+    if name != "hierarchical":  # Its fresh weights are as large by themselves.
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.mul_(2.0)  # Far from uniform, so that inputs decide the words.
     together = list(batched(dataset))
     found = every_answer(network, together, settings)
     places = {dialog.video_id: place for place, dialog in enumerate(dataset.dialogs)}
