@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -32,11 +33,12 @@ def harvest(run: Run, record: Record) -> None:
         # While a job makes them again, the old ones are still there; and so they are before a run with other settings.
         if not path.is_file() or not layout.finished(path).exists():
             continue
-        if _trained_so(run, layout, name) and _answered_so(run, layout, name, test_set):
-            scored.setdefault(name, {})[test_set] = _scored(layout, name, test_set)
+        scores = read_scores_file(path)
+        if _trained_so(run, layout, name) and _answered_so(run, layout, name, test_set, scores["signature"]):
+            scored.setdefault(name, {})[test_set] = _scored(layout, name, test_set, scores)
     cpu: str = facts(torch.device("cpu"), 1)["cpu"] if scored else ""
-    for name, scores in scored.items():
-        entry = Entry(settings=settings(run, name), cpu=cpu, dialogs=dialogs, cost=_cost(layout, name), scores=scores)
+    for name, sets in scored.items():
+        entry = Entry(settings=settings(run, name), cpu=cpu, dialogs=dialogs, cost=_cost(layout, name), scores=sets)
         record.write(run, name, entry)
 
 
@@ -52,11 +54,10 @@ def _trained_so(run: Run, layout: Layout, name: str) -> bool:
     return True
 
 
-def _answered_so(run: Run, layout: Layout, name: str, test_set: str) -> bool:
+def _answered_so(run: Run, layout: Layout, name: str, test_set: str, signature: Mapping[str, Any]) -> bool:
     """Whether the answers were searched for as the run does it now, with its descriptions, and scored so."""
-    scored = read_scores_file(layout.scores(name, test_set))["signature"]
     wanted = run.config.scoring.model_dump(mode="json", include={"filter", "bootstrap"})
-    if any(scored.get(key, value) != value for key, value in wanted.items()):
+    if any(signature.get(key, value) != value for key, value in wanted.items()):
         return False
     answers = read_if_there(layout.answers(name, test_set))
     if answers is None:
@@ -69,9 +70,8 @@ def _answered_so(run: Run, layout: Layout, name: str, test_set: str) -> bool:
     )
 
 
-def _scored(layout: Layout, name: str, test_set: str) -> Scored:
+def _scored(layout: Layout, name: str, test_set: str, scores: Mapping[str, Any]) -> Scored:
     path = layout.scores(name, test_set)
-    scores = read_scores_file(path)
     return Scored(
         metrics=scores["metrics"],
         intervals=scores["intervals"],

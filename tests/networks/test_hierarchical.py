@@ -53,6 +53,7 @@ def test_what_all_answers_share_is_learnt_without_losing_what_tells_questions_ap
 
 
 def test_fresh_weights_are_those_of_the_toolkit():
+    torch.manual_seed(0)
     network = build_network("hierarchical", HierarchicalSizes(), 500, {"i3d_r50": 300}, history=False)
     for name, values in network.named_parameters():
         if values.dim() > 1:
