@@ -88,7 +88,7 @@ def test_a_gpu_is_free_when_its_job_is_gone_however_it_ended(machine: Machine, e
     both.wait()
     begun = time.monotonic()
     assert machine.seen(machine.job(2)) == ["0,1"]
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60
 
 
 def test_several_small_jobs_share_a_gpu_the_emptiest_first(machine: Machine) -> None:

@@ -62,7 +62,7 @@ def test_only_so_many_are_made_ahead() -> None:
     ahead = prefetched(items(), 3)
     for taken in range(5):
         assert next(ahead) == taken
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while len(made) < taken + 4 and time.monotonic() < deadline:
             time.sleep(0.001)
         time.sleep(0.01)
@@ -77,13 +77,13 @@ def test_stopping_early_waits_for_the_item_at_work_alone() -> None:
     def items() -> Iterator[int]:
         yield 0
         started.set()
-        go.wait(5)
+        go.wait(60)
         yield 1
         raise AssertionError("made after the end")
 
     ahead = prefetched(items(), 4)
     assert next(ahead) == 0
-    assert started.wait(5)
+    assert started.wait(60)
     threading.Timer(0.05, go.set).start()
     ahead.close()
     assert go.is_set()
@@ -105,4 +105,4 @@ def test_the_next_item_is_made_while_one_is_used() -> None:
             yield item
 
     for item in prefetched(items(), 1):
-        assert item == 4 or making[item + 1].wait(5)
+        assert item == 4 or making[item + 1].wait(60)

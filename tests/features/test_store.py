@@ -286,7 +286,7 @@ def test_a_store_survives_a_fork(tmp_path):
     workers = [context.Process(target=total, args=(store, results)) for _ in range(2)]
     for worker in workers:
         worker.start()
-    assert [results.get(timeout=20) for _ in workers] == [expected] * 2
+    assert [results.get(timeout=120) for _ in workers] == [expected] * 2
     for worker in workers:
         worker.join()
         assert worker.exitcode == 0

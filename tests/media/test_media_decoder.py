@@ -51,7 +51,7 @@ def test_a_stuck_decoder_is_ended():
     start = time.monotonic()
     with pytest.raises(UnreadableError, match=r"gave nothing for 0.3 s"):
         read("printf 0123; exec sleep 30", 4, 1, stall=0.3)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
 
 
 def test_a_decoder_that_closes_its_output_but_stays_is_ended():

@@ -139,7 +139,7 @@ def test_ctrl_c_ends_the_job(tmp_path, clip):
     job = avsd(tmp_path, clip, copies=40)
     _wait_for(lambda: _decoders(job.pid))
     os.killpg(job.pid, signal.SIGINT)
-    said = job.communicate(timeout=20)[1]
+    said = job.communicate(timeout=60)[1]
     assert job.returncode == 128 + signal.SIGINT
     assert said.splitlines()[-1] == "stopped by SIGINT" and "Traceback" not in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clips"]
@@ -150,7 +150,7 @@ def test_what_a_killed_job_left_goes_with_the_next_run(tmp_path, clip):
     job = avsd(tmp_path, clip, copies=40)
     _wait_for(lambda: _decoders(job.pid))
     job.kill()
-    job.communicate(timeout=20)
+    job.communicate(timeout=60)
     assert [path.suffix for path in tmp_path.glob(".out.h5.*")] == [".h5"]
     next_job = avsd(tmp_path, clip)
     said = next_job.communicate(timeout=60)[1]

@@ -20,17 +20,35 @@ from pipeline.errors import UserError
 CPU = torch.device("cpu")
 
 
-def test_turns_are_taken_and_the_fastest_counts() -> None:
+class Clocks:
+    """Both clocks of `time`, which go on when they are told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.wall = self.processor = 0.0
+        monkeypatch.setattr(time, "perf_counter", lambda: self.wall)
+        monkeypatch.setattr(time, "process_time", lambda: self.processor)
+
+    def spend(self, wall: float, processor: float = 0.0) -> None:
+        self.wall += wall
+        self.processor += processor
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    return Clocks(monkeypatch)
+
+
+def test_turns_are_taken_and_the_fastest_counts(clocks: Clocks) -> None:
     order: list[str] = []
-    waits = {"a": [0.1, 0.0, 0.1], "b": [0.0, 0.1, 0.1]}
+    waits = {"a": [0.5, 0.125, 0.5], "b": [0.25, 0.5, 0.5]}
 
     def call(name: str) -> None:
-        time.sleep(waits[name][order.count(name)])
+        clocks.spend(waits[name][order.count(name)])
         order.append(name)
 
     times = interleaved({"a": lambda: call("a"), "b": lambda: call("b")}, 3, CPU)
     assert order == ["a", "b"] * 3
-    assert max(times.values()) < 0.1
+    assert times == {"a": 0.125, "b": 0.25}
 
 
 def test_one_core_holds_children_and_is_given_back() -> None:
@@ -106,23 +124,24 @@ def test_goals_and_table() -> None:
     assert rows[1].record()["met"] is False and rows[1].record()["ratio"] == pytest.approx(1.11)
 
 
-def test_calls_take_turns_batch_by_batch() -> None:
+def test_calls_take_turns_batch_by_batch(clocks: Clocks) -> None:
     order: list[tuple[str, object]] = []
 
-    def call(name: str, wait: float) -> Step:
+    def call(name: str, wait: float, work: float) -> Step:
         def step(batch: object) -> None:
             order.append((name, batch))
-            time.sleep(wait)
+            clocks.spend(wait, work)
 
         return step
 
-    calls = {"slow": call("slow", 0.02), "fast": call("fast", 0.0)}
+    calls = {"slow": call("slow", 0.5, 0.125), "fast": call("fast", 0.25, 0.25)}
     times = in_turns(calls, ["A", "B", "C"], 2, CPU)  # type: ignore[list-item]
     warm = [("slow", "A"), ("fast", "A")]
     assert order == warm + [(name, batch) for batch in "ABC" for name in ("slow", "fast")] * 2
-    assert all(len(each.clock) == len(each.processor) == 2 for each in times.values())
-    assert min(times["slow"].clock) > 0.06 > max(times["fast"].clock)
-    assert max(times["slow"].processor) < 0.05  # it slept
+    assert {name: (each.clock, each.processor) for name, each in times.items()} == {
+        "slow": ([1.5, 1.5], [0.375, 0.375]),
+        "fast": ([0.75, 0.75], [0.75, 0.75]),
+    }
 
 
 def test_cores_are_given_back() -> None:
