@@ -17,7 +17,8 @@ from benchmarks.real.found import Found, gather
 from benchmarks.real.harvest import harvest
 from benchmarks.real.page import PICTURE, Made, page
 from benchmarks.real.record import METRIC, Record
-from benchmarks.real.runs import CURVE, NOTED, PLAIN, ROOT, Run, experiment, fractions, student_trials, trials
+from benchmarks.real.runs import CURVE, LOG, PLAIN, ROOT, Run, experiment, fractions, student_trials, trials
+from benchmarks.real.together import Task, hand_over, side_by_side
 from pipeline.errors import UserError
 from pipeline.files import write_text
 
@@ -74,17 +75,32 @@ def say_stale(whole: Run, record: Record) -> None:
 
 
 def run_all(whole: Run, record: Record, cores: str) -> bool:
-    """Run what is not recorded, one run after another; whether all came to their ends."""
-    runs = [run for run in all_runs(whole) if record.lacking(run)]
-    done = whole.go(cores, "vocabulary") if runs or not record.noise.is_file() else True
-    if not record.noise.is_file():
-        noise.measure(whole.results, NOTED)
-        noise.hand_over(whole.results, NOTED)
-        _keep_noise(whole, record)
-    for run in runs:
-        done &= run.go(cores, systems=list(record.lacking(run)))
-        harvest(run, record)
+    """Run what is not recorded; whether all came to their ends.
+
+    First the experiment, whose jobs fill a machine; then the others side by side, with the models that it has trained.
+    """
+    rest = [run for run in all_runs(whole)[1:] if record.lacking(run)]
+    noted = record.noise.is_file()
+    if noted and not rest and not record.lacking(whole):
+        return True
+    done = whole.go(cores, "vocabulary")
+    if lacking := record.lacking(whole):
+        done &= whole.go(cores, systems=list(lacking))
+        harvest(whole, record)
+    tasks = [] if noted else [noise.task(whole.results)]
+    # Those with most to do first, so that none is left alone at the end.
+    for run in sorted(rest, key=lambda run: -len(record.lacking(run))):
+        hand_over(whole, run)
+        tasks.append(_task(run, list(record.lacking(run))))
+    for ended in side_by_side(tasks, cores):
+        done &= ended
+        keep(whole, record)
     return done
+
+
+def _task(run: Run, systems: Sequence[str]) -> Task:
+    log = run.results / LOG
+    return Task(run.name, log, lambda cores: run.go(cores, systems=systems, log=log))
 
 
 def write(whole: Run, record: Record, target: Path) -> int:

@@ -8,7 +8,6 @@ each. What is there already stays: an interrupted training goes on, and what is 
 import argparse
 import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,8 @@ from unittest.mock import patch
 
 import torch
 
-from benchmarks.real.runs import CONFIGS, NOTED
+from benchmarks.real.runs import CONFIGS, LOG, NOTED, ended_well
+from benchmarks.real.together import Task
 from pipeline.answers.generate import answer
 from pipeline.config import Config, load
 from pipeline.corpus.dialogs import read_dialogs
@@ -30,8 +30,8 @@ from pipeline.scoring.filters import apply_filter, filters_references
 from pipeline.scoring.matching import match, read_answers
 from pipeline.scoring.metrics import overlap_scores
 from pipeline.scoring.tokenizer import tokenize
-from pipeline.systems.system import WEIGHTS, save
 from pipeline.systems.system import load as load_system
+from pipeline.systems.system import save
 from pipeline.texts import read_json
 from pipeline.training import train as training
 from pipeline.training.curves import Board
@@ -87,6 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def task(results: Path) -> Task:
+    """The command, for `NOTED`, in a process of its own."""
+    log = results / FOLDER / LOG
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return Task("noise of training", log, lambda _: ended_well(["benchmarks.real.noise", str(results)], log))
+
+
 def measure(results: Path, system: str) -> list[Epoch]:
     """Train, answer and score; what is found stands in RESULTS/noise/noise.json, too."""
     layout = Layout(results / FOLDER)
@@ -102,13 +109,6 @@ def measure(results: Path, system: str) -> list[Epoch]:
 def found_at(results: Path) -> Path:
     """The file of what `measure` found."""
     return results / FOLDER / FOUND
-
-
-def hand_over(results: Path, system: str) -> None:
-    """Give the experiment the model that `measure` trained: it is one of its seeds, made with just the same."""
-    trained, wanted = Layout(results / FOLDER).model(system), Layout(results).model(system)
-    if not (wanted / WEIGHTS).is_file():
-        shutil.copytree(trained, wanted, dirs_exist_ok=True)
 
 
 def read(path: Path) -> list[Epoch]:

@@ -4,6 +4,7 @@ All are `configs/avsd-reduced.yaml` with something laid over it, each in a resul
 experiment's. What is finished stays, an interrupted training goes on: the workflow sees to that.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -27,6 +28,8 @@ PLAIN = "ours_none_none"
 """The system that trials change: the cheapest, and the one no other is needed for."""
 NOTED = f"{PLAIN}_s2"
 """Its seed that is trained with the weights of every epoch kept."""
+LOG = "run.log"
+"""What a run beside others says, in its folder."""
 TRIALS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "nothing tied, as in the paper": {"networks": {"attention": {"share_embeddings": False, "tie_weights": False}}},
@@ -70,15 +73,19 @@ class Run:
         """Every system and test set that it scores."""
         return Jobs(self.config).answered
 
-    def go(self, cores: str, target: str = "scores", systems: Sequence[str] | None = None) -> bool:
-        """Run the workflow up to ``target``, for ``systems`` alone where given; whether all of it came to an end."""
+    def go(
+        self, cores: str, target: str = "scores", systems: Sequence[str] | None = None, log: Path | None = None
+    ) -> bool:
+        """Run the workflow up to ``target``, for ``systems`` alone where given; whether all of it came to an end.
+
+        log: a file that has what it says, after what earlier runs said.
+        """
         values = self._values() if systems is None else {**self._values(), "run": list(systems)}
-        command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(ROOT / "Snakefile")]
+        command = ["snakemake", target, "--snakefile", str(ROOT / "Snakefile")]
         command += ["--directory", str(_made(self.results)), "--cores", cores, "--keep-going", "--rerun-incomplete"]
         command += ["--quiet", "host", "reason", "--configfile", *map(str, CONFIGS[1:])]
         command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in values.items())]
-        # One thread a training: several of them, not one in several threads, fill a machine.
-        return subprocess.run(command, check=False, env={"OMP_NUM_THREADS": "1", **os.environ}).returncode == 0
+        return ended_well(command, log)
 
     def _values(self) -> dict[str, Any]:
         return merge({"results": str(self.results)}, dict(self.overlay))
@@ -153,6 +160,15 @@ def one_seed(whole: Run) -> dict[str, dict[str, Any]]:
     made = {name for name, system in config.systems.items() if system.seed_of or getattr(system, "fold", None)}
     named = {name: system for name, system in config.systems.items() if name not in made}
     return {name: {"ensemble": False} if system.ensemble else {"seeds": 1} for name, system in named.items()}
+
+
+def ended_well(command: Sequence[str], log: Path | None = None) -> bool:
+    """Run a module of Python with its arguments; whether it came to its end. log: as in `Run.go`."""
+    # One thread a training: several of them, not one in several threads, fill a machine.
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    with contextlib.nullcontext() if log is None else log.open("ab") as said:
+        done = subprocess.run([sys.executable, "-m", *command], check=False, env=environment, stdout=said, stderr=said)
+    return done.returncode == 0
 
 
 def _slug(name: str) -> str:

@@ -3,15 +3,16 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Barrier, Event, Timer
 
 import numpy as np
 import pytest
 
-from benchmarks.real import curve, found, noise, order, record, runs
+from benchmarks.real import curve, found, noise, order, record, runs, together
 from benchmarks.real.__main__ import all_runs, keep, main
 from benchmarks.real.record import Record, packed, unpacked
-from pipeline.config import load
 from pipeline.config.dependence import sizes_values, training_values
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.corpus.importing import import_dialogs
@@ -224,7 +225,7 @@ def test_what_is_recorded_is_not_run_again(
     shutil.rmtree(whole.results)
     asked: list[tuple[str, str, list[str] | None]] = []
 
-    def go(run: runs.Run, cores: str, target: str = "scores", systems: list[str] | None = None) -> bool:
+    def go(run: runs.Run, cores: str, target: str = "scores", systems: list[str] | None = None, **_: object) -> bool:
         asked.append((run.name, target, systems))
         return True
 
@@ -349,14 +350,9 @@ def test_the_picture(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").stat().st_size > 5000
 
 
-def test_noise_by_epoch(
-    whole: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A tiny training: the epoch has both kinds of weights, and the average is what was kept."""
-    config = whole.config
-    layout = Layout(whole.results)
-    import_dialogs(config.corpus, config.dialogs, layout.corpus)
-    build(dialogs("t", 20), frozenset({"summary"}), 1).write(layout.vocabulary)
+@pytest.fixture
+def tiny(whole: runs.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runs.Run:
+    """The experiment with tiny networks and one epoch, its corpus and words made."""
     sizes = {
         "embedding": 6,
         "question_hidden": 5,
@@ -365,22 +361,96 @@ def test_noise_by_epoch(
         "context": 6,
         "decoder_hidden": 7,
     }
-    tiny = {"training": {"epochs": 1, "batch_turns": 8}, "networks": {"attention": sizes}, "answers": {"max_length": 5}}
-    (tmp_path / "tiny.yaml").write_text(json.dumps(tiny))
-    monkeypatch.setattr(noise, "CONFIGS", (*runs.CONFIGS, tmp_path / "tiny.yaml"))
-    epochs = noise.measure(whole.results, "ours_none_none")
+    values = {
+        "training": {"epochs": 1, "batch_turns": 8},
+        "networks": {"attention": sizes},
+        "answers": {"max_length": 5},
+        "device": "cpu",
+    }
+    (tmp_path / "tiny.yaml").write_text(json.dumps(values))
+    for module in (runs, noise):
+        monkeypatch.setattr(module, "CONFIGS", (*runs.CONFIGS, tmp_path / "tiny.yaml"))
+    made(whole, dialogs("t", 20))
+    return whole
+
+
+def made(run: runs.Run, counted: list[Dialog]) -> None:
+    """A run's corpus and words."""
+    layout = Layout(run.results)
+    import_dialogs(run.config.corpus, run.config.dialogs, layout.corpus)
+    build(counted, frozenset({"summary"}), 1).write(layout.vocabulary)
+
+
+def test_noise_by_epoch(tiny: runs.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tiny training: the epoch has both kinds of weights, and the average is what was kept."""
+    epochs = noise.measure(tiny.results, "ours_none_none")
     assert [epoch.number for epoch in epochs] == [1]
-    assert noise.read(noise.found_at(whole.results)) == epochs
-    info = json.loads((Layout(whole.results / "noise").model("ours_none_none") / "system.json").read_text())
+    assert noise.read(noise.found_at(tiny.results)) == epochs
+    info = json.loads((Layout(tiny.results / "noise").model("ours_none_none") / "system.json").read_text())
     assert min(epoch.perplexity[1] for epoch in epochs) == pytest.approx(info["metrics"]["validation_perplexity"])
     assert all(epoch.perplexity[0] != epoch.perplexity[1] for epoch in epochs)
     assert all(value >= 0 for epoch in epochs for value in (*epoch.held_out, *epoch.official))
-    # The model is the one that the experiment would train: handed over, it stays as it is.
-    noise.hand_over(whole.results, "ours_none_none")
-    train(
-        load([*map(str, noise.CONFIGS), json.dumps({"results": str(whole.results), "device": "cpu"})]), "ours_none_none"
-    )
-    assert "it stays as it is" in capsys.readouterr().err
     # A second time nothing is trained or answered.
     monkeypatch.setattr(noise, "answer", None)
-    assert noise.measure(whole.results, "ours_none_none") == epochs
+    assert noise.measure(tiny.results, "ours_none_none") == epochs
+
+
+def test_models_are_handed_over_where_they_would_be_the_same(
+    tiny: runs.Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("ours_man_man", "ours_none_none", "st"):
+        train(tiny.config, name)
+    trials = {run.name: run for run in runs.trials(tiny)}
+    students = runs.student_trials(tiny)
+    for run, handed in (
+        (trials["as it is"], ["ours_none_none"]),
+        (trials["bonus 0.5"], ["ours_none_none"]),
+        (trials["dropout 0.3"], []),
+        (students, ["ours_man_man", "ours_none_none", "st"]),
+        *((run, []) for _, run in runs.fractions(tiny)),
+    ):
+        assert together.hand_over(tiny, run) == handed
+        assert together.hand_over(tiny, run) == []  # it is there
+        if handed:
+            made(run, dialogs("t", 20))
+        capsys.readouterr()
+        for name in handed:
+            train(run.config, name)
+            assert "it stays as it is" in capsys.readouterr().err
+    # Other words: the settings are the same, and what was handed over does not count.
+    made(students, [*dialogs("t", 20), Dialog("x", "a script", "of one more", (Turn("who ?", "nobody"),))])
+    train(students.config, "ours_none_none")
+    assert "it stays as it is" not in capsys.readouterr().err
+
+
+def test_as_many_run_at_once_as_there_are_cores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    meeting, given = Barrier(3), []
+
+    def call(name: str, cores: str) -> bool:
+        given.append(cores)
+        meeting.wait(60)  # three at once, or it breaks
+        return name != "e"
+
+    tasks = [together.Task(name, tmp_path / name, partial(call, name)) for name in "abcdef"]
+    assert sorted(together.side_by_side(tasks, "3")) == [False, *[True] * 5]
+    assert given == ["1"] * 6
+    said = capsys.readouterr().err
+    assert f"e: failed, see {tmp_path / 'e'}, after" in said and "a: done after" in said
+    given.clear()
+    assert list(together.side_by_side([together.Task("a", tmp_path, lambda cores: cores == "3")], "3")) == [True]
+    assert list(together.side_by_side([], "all")) == []
+
+
+def test_stopped_none_of_those_that_wait_begins(tmp_path: Path) -> None:
+    begun: list[int] = []
+    gate = Event()
+
+    def call(number: int, _: str) -> bool:
+        begun.append(number)
+        return number == 0 or gate.wait(60)
+
+    ended = together.side_by_side([together.Task(str(n), tmp_path, partial(call, n)) for n in range(50)], "1")
+    assert next(ended)
+    Timer(0.2, gate.set).start()
+    ended.close()  # type: ignore[attr-defined]
+    assert begun in ([0], [0, 1])
