@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.real import noise
+from benchmarks.real import epochs, noise
 from benchmarks.real.curve import Points, draw
 from benchmarks.real.found import Found, gather
 from benchmarks.real.harvest import harvest
@@ -62,7 +62,7 @@ def keep(whole: Run, record: Record) -> None:
 
 
 def _keep_noise(whole: Run, record: Record) -> None:
-    if (measured := noise.found_at(whole.results)).is_file():
+    if epochs.read(measured := noise.found_at(whole.results), whole.config):
         write_text(record.noise, measured.read_text(encoding="utf-8"))
 
 
@@ -70,8 +70,13 @@ def say_stale(whole: Run, record: Record) -> None:
     """Name the entries that do not count, and why."""
     for run in all_runs(whole):
         for name in dict(run.answered()):
-            if others := record.stale(run, name):
-                print(f"{record.path(run, name)}: made with other settings, does not count ({'; '.join(others)[:300]})")
+            _say_stale(record.path(run, name), record.stale(run, name))
+    _say_stale(record.noise, epochs.stale(record.noise, whole.config))
+
+
+def _say_stale(path: Path, others: Sequence[str]) -> None:
+    if others:
+        print(f"{path}: made with other settings, does not count ({'; '.join(others)[:300]})")
 
 
 def run_all(whole: Run, record: Record, cores: str) -> bool:
@@ -80,7 +85,7 @@ def run_all(whole: Run, record: Record, cores: str) -> bool:
     First the experiment, whose jobs fill a machine; then the others side by side, with the models that it has trained.
     """
     rest = [run for run in all_runs(whole)[1:] if record.lacking(run)]
-    noted = record.noise.is_file()
+    noted = bool(epochs.read(record.noise, whole.config))
     if noted and not rest and not record.lacking(whole):
         return True
     done = whole.go(cores, "vocabulary")
@@ -116,7 +121,7 @@ def write(whole: Run, record: Record, target: Path) -> int:
     made = Made(
         found,
         curves,
-        noise.read(record.noise),
+        epochs.read(record.noise, whole.config),
         {run.name: gather(run, record)[PLAIN] for run in trials(whole)},
         gather(student_trials(whole), record),
         missing,

@@ -38,13 +38,15 @@ def harvest(run: Run, record: Record) -> None:
             scored.setdefault(name, {})[test_set] = _scored(layout, name, test_set, scores)
     cpu: str = facts(torch.device("cpu"), 1)["cpu"] if scored else ""
     for name, sets in scored.items():
-        entry = Entry(settings=settings(run, name), cpu=cpu, dialogs=dialogs, cost=_cost(layout, name), scores=sets)
+        entry = Entry(
+            settings=settings(run.config, name), cpu=cpu, dialogs=dialogs, cost=_cost(layout, name), scores=sets
+        )
         record.write(run, name, entry)
 
 
 def _trained_so(run: Run, layout: Layout, name: str) -> bool:
     """Whether the models that are there were trained as the run has it now, as far as they say."""
-    for model in models(run, name):
+    for model in models(run.config, name):
         info = read_if_there(layout.model(model) / INFO)
         wanted = {"training": training_values(run.config, model), "sizes": sizes_values(run.config, model)}
         if info is not None and any(

@@ -8,15 +8,17 @@ each. What is there already stays: an interrupted training goes on, and what is 
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import torch
 
+from benchmarks.real.epochs import Epoch, write
+from benchmarks.real.record import settings
 from benchmarks.real.runs import CONFIGS, LOG, NOTED, ended_well
 from benchmarks.real.together import Task
 from pipeline.answers.generate import answer
@@ -43,16 +45,6 @@ FOLDER, FOUND = "noise", "noise.json"
 LAST, AVERAGE = KINDS = ("last", "average")
 HELD_OUT, OFFICIAL = TESTED = ("trial", "official")
 """The held-out tenth stands in the place of the trial test set."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """An epoch's figures, each with the last weights and with the average: validation perplexity, CIDEr."""
-
-    number: int
-    perplexity: tuple[float, float]
-    held_out: tuple[float, float]
-    official: tuple[float, float]
 
 
 class Noted(Loop):
@@ -95,26 +87,27 @@ def task(results: Path) -> Task:
 
 
 def measure(results: Path, system: str) -> list[Epoch]:
-    """Train, answer and score; what is found stands in RESULTS/noise/noise.json, too."""
+    """Train, answer and score; what is found stands in RESULTS/noise/noise.json, too.
+
+    What is there of other settings goes first.
+    """
     layout = Layout(results / FOLDER)
-    _place(Layout(results), layout)
     config = load([*map(str, CONFIGS), json.dumps({"results": str(layout.root), "device": "cpu"})])
+    made_with, known = settings(config, system), layout.root / "settings.json"
+    if layout.root.is_dir() and (read_json(known) if known.is_file() else made_with) != made_with:
+        shutil.rmtree(layout.root)
+    write_json(known, made_with)
+    _place(Layout(results), layout)
     with patch.object(training, "Loop", Noted):
         training.train(config, system)
     epochs = [_epoch(config, system, number) for number in range(1, config.training_of(system).epochs + 1)]
-    write_json(found_at(results), [asdict(epoch) for epoch in epochs])
+    write(found_at(results), made_with, epochs)
     return epochs
 
 
 def found_at(results: Path) -> Path:
     """The file of what `measure` found."""
     return results / FOLDER / FOUND
-
-
-def read(path: Path) -> list[Epoch]:
-    """What `measure` found, of its file; empty where it has not come to its end."""
-    rows: list[dict[str, Any]] = read_json(path) if path.is_file() else []
-    return [Epoch(row["number"], *(tuple(row[key]) for key in ("perplexity", "held_out", "official"))) for row in rows]
 
 
 def _place(source: Layout, target: Layout) -> None:

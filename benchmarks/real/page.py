@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from benchmarks.real.curve import PAPER_DIALOGS, Points, fit
+from benchmarks.real.epochs import Epoch
 from benchmarks.real.found import Found
-from benchmarks.real.noise import Epoch
 from benchmarks.real.record import METRIC, Entry
 from benchmarks.real.tables import TAUGHT, TEST_SETS, TRIED, costs_lines, order_lines, trials_lines
 from pipeline.config import Config

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from benchmarks.real.runs import Run
+from pipeline.config import Config
 from pipeline.config.needs import needed
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -108,12 +109,12 @@ class Record:
     def read(self, run: Run, name: str) -> Entry | None:
         """A system's entry; None where there is none that was made with the settings the run has now."""
         entry = self._entry(run, name)
-        return entry if entry is not None and entry["settings"] == settings(run, name) else None
+        return entry if entry is not None and entry["settings"] == settings(run.config, name) else None
 
     def stale(self, run: Run, name: str) -> list[str]:
         """What is other in the settings that a system's entry was made with; empty where it counts, or is none."""
         entry = self._entry(run, name)
-        return [] if entry is None else list(_differing(entry["settings"], settings(run, name)))
+        return [] if entry is None else list(differing(entry["settings"], settings(run.config, name)))
 
     def _entry(self, run: Run, name: str) -> Entry | None:
         path = self.path(run, name)
@@ -142,26 +143,26 @@ class Record:
         return lacking
 
 
-def settings(run: Run, name: str) -> dict[str, Any]:
+def settings(config: Config, name: str) -> dict[str, Any]:
     """What a system's scores depend on beside the data, as the workflow says it to its jobs."""
-    config, plan = run.config, Settings(run.config)
+    plan = Settings(config)
     return {
-        "training": {model: json.loads(plan.training_settings(model)) for model in models(run, name)},
+        "training": {model: json.loads(plan.training_settings(model)) for model in models(config, name)},
         "answers": json.loads(plan.answer_settings(name)),
         "scoring": config.scoring.model_dump(mode="json", include={"filter", "bootstrap"}),
     }
 
 
-def models(run: Run, name: str) -> list[str]:
+def models(config: Config, name: str) -> list[str]:
     """The systems whose training a system's scores depend on: those it answers with, and what teaches these."""
-    return [each for member in run.config.members(name) for each in (*needed(run.config, member), member)]
+    return [each for member in config.members(name) for each in (*needed(config, member), member)]
 
 
-def _differing(old: Any, new: Any, where: str = "") -> Iterator[str]:
+def differing(old: Any, new: Any, where: str = "") -> Iterator[str]:
     """Each value that is not the same, with its place."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
-            yield from _differing(old.get(key), new.get(key), f"{where}.{key}" if where else key)
+            yield from differing(old.get(key), new.get(key), f"{where}.{key}" if where else key)
     elif old != new:
         yield f"{where} was {json.dumps(old)}, is {json.dumps(new)}"
 

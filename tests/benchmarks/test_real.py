@@ -1,6 +1,7 @@
 """The page of real dialogs: which runs there are, what is read of them, and the line over the number of dialogs."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ from threading import Barrier, Event, Timer
 import numpy as np
 import pytest
 
-from benchmarks.real import curve, found, noise, order, record, runs, together
+from benchmarks.real import curve, epochs, found, noise, order, record, runs, together
 from benchmarks.real.__main__ import all_runs, keep, main
 from benchmarks.real.record import Record, packed, unpacked
 from pipeline.config.dependence import sizes_values, training_values
@@ -30,6 +31,9 @@ FILES = {
     "trial_test_rebuilt_730.json": "r",
     "test_set4DSTC7-AVSD.json": "o",
 }
+
+
+EPOCH = epochs.Epoch(1, (20.0, 19.0), (0.6, 0.61), (0.7, 0.71))
 
 
 def dialogs(prefix: str, count: int) -> list[Dialog]:
@@ -221,7 +225,7 @@ def test_what_is_recorded_is_not_run_again(
         for name, test_set in run.answered():
             scored(run, name, test_set, 0.5)
     keep(whole, kept)
-    write_json(kept.noise, [])
+    epochs.write(kept.noise, record.settings(whole.config, runs.NOTED), [EPOCH])
     shutil.rmtree(whole.results)
     asked: list[tuple[str, str, list[str] | None]] = []
 
@@ -263,7 +267,7 @@ def test_settings_of_all_members_count(whole: runs.Run) -> None:
     """What is answered with all seeds is another thing with one more; a seed alone is what it was."""
     changed = runs.Run("all", whole.results, {"systems": {"st": {"seeds": 4}}})
     for name, same in (("all_st", False), ("st_s2", True), ("st", True), ("all_jst", True)):
-        assert (record.settings(whole, name) == record.settings(changed, name)) is same
+        assert (record.settings(whole.config, name) == record.settings(changed.config, name)) is same
 
 
 def test_packed_answers_are_the_same_to_four_places() -> None:
@@ -291,7 +295,7 @@ def test_damaged_values_are_one_line(values: str) -> None:
 
 def test_a_damaged_entry_is_one_line(whole: runs.Run, tmp_path: Path) -> None:
     kept = Record(tmp_path)
-    write_json(kept.path(whole, "st"), {"settings": record.settings(whole, "st"), "scores": []})
+    write_json(kept.path(whole, "st"), {"settings": record.settings(whole.config, "st"), "scores": []})
     with pytest.raises(UserError, match=r"st.json: .*delete it, and run again"):
         kept.read(whole, "st")
 
@@ -383,16 +387,45 @@ def made(run: runs.Run, counted: list[Dialog]) -> None:
 
 def test_noise_by_epoch(tiny: runs.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tiny training: the epoch has both kinds of weights, and the average is what was kept."""
-    epochs = noise.measure(tiny.results, "ours_none_none")
-    assert [epoch.number for epoch in epochs] == [1]
-    assert noise.read(noise.found_at(tiny.results)) == epochs
-    info = json.loads((Layout(tiny.results / "noise").model("ours_none_none") / "system.json").read_text())
-    assert min(epoch.perplexity[1] for epoch in epochs) == pytest.approx(info["metrics"]["validation_perplexity"])
-    assert all(epoch.perplexity[0] != epoch.perplexity[1] for epoch in epochs)
-    assert all(value >= 0 for epoch in epochs for value in (*epoch.held_out, *epoch.official))
+    measured = noise.measure(tiny.results, runs.NOTED)
+    assert [epoch.number for epoch in measured] == [1]
+    assert epochs.read(noise.found_at(tiny.results), tiny.config) == measured
+    info = json.loads((Layout(tiny.results / "noise").model(runs.NOTED) / "system.json").read_text())
+    assert min(epoch.perplexity[1] for epoch in measured) == pytest.approx(info["metrics"]["validation_perplexity"])
+    assert all(epoch.perplexity[0] != epoch.perplexity[1] for epoch in measured)
+    assert all(value >= 0 for epoch in measured for value in (*epoch.held_out, *epoch.official))
     # A second time nothing is trained or answered.
-    monkeypatch.setattr(noise, "answer", None)
-    assert noise.measure(tiny.results, "ours_none_none") == epochs
+    with monkeypatch.context() as patched:
+        patched.setattr(noise, "answer", None)
+        assert noise.measure(tiny.results, runs.NOTED) == measured
+    # With other settings nothing of it stays.
+    answered = tiny.results / "noise" / "epoch1.last" / "answers" / runs.NOTED / "official.json"
+    before = answered.stat().st_mtime_ns
+    (tiny.results / "other.json").write_text(json.dumps({"answers": {"max_length": 4}}))
+    monkeypatch.setattr(noise, "CONFIGS", (*noise.CONFIGS, tiny.results / "other.json"))
+    noise.measure(tiny.results, runs.NOTED)
+    assert answered.stat().st_mtime_ns > before
+    assert epochs.read(noise.found_at(tiny.results), tiny.config) == []
+
+
+def test_figures_of_epochs_count_with_their_settings_alone(
+    whole: runs.Run, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = Record(tmp_path / "kept")
+    other = runs.Run("all", whole.results, {"networks": {"attention": {"dropout": 0.3}}})
+    epochs.write(kept.noise, record.settings(other.config, runs.NOTED), [EPOCH])
+    arguments = ["--data", str(data), "--results", str(whole.results), "--record", str(kept.folder), "--page-only"]
+    page = tmp_path / "results.md"
+    assert main([*arguments, "--page", str(page)]) == 0
+    assert re.search(r"noise.json: made with other settings, .*sizes.dropout was 0.3, is 0.5", capsys.readouterr().out)
+    assert "By epoch: not measured yet" in page.read_text(encoding="utf-8")
+    epochs.write(kept.noise, record.settings(whole.config, runs.NOTED), [EPOCH])
+    assert main([*arguments, "--page", str(page)]) == 0
+    assert "noise.json" not in capsys.readouterr().out
+    assert "By epoch: not measured yet" not in page.read_text(encoding="utf-8")
+    write_json(kept.noise, [{"number": 1}])
+    assert main([*arguments, "--page", str(page)]) == 1
+    assert "noise.json: " in capsys.readouterr().err
 
 
 def test_models_are_handed_over_where_they_would_be_the_same(
