@@ -6,7 +6,7 @@ from pipeline.answers.writing import find, open_system
 from pipeline.config import SPLITS, Config
 from pipeline.corpus.descriptions import TYPE
 from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs
-from pipeline.corpus.folds import fold_of
+from pipeline.corpus.folds import inside
 from pipeline.dataset.dialogs import DialogDataset
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -26,9 +26,7 @@ def describe(config: Config, name: str, split: str, fold: "Fold | None") -> None
     if split not in SPLITS:
         raise UserError(f"{split!r} is no split; give one of {', '.join(SPLITS)}")
     layout, opened = Layout(config.results), open_system(config, name, split)
-    dialogs = read_dialogs(layout.dialogs(split))
-    if fold is not None and split == "training":
-        dialogs = [dialog for dialog in dialogs if fold_of(dialog.video_id, fold.of) == fold.number]
+    dialogs = inside(read_dialogs(layout.dialogs(split)), fold if split == "training" else None)
     blank = [Dialog(dialog.video_id, "", "", (Turn("", ""),)) for dialog in dialogs]
     dataset = DialogDataset(blank, opened.vocabulary, opened.stores, {"model": opened.view})
     found = find(opened, dataset, [[0]] * len(blank), "descriptions")

@@ -11,7 +11,7 @@ from pipeline.config import SPLITS, Config
 from pipeline.config.folds import Fold
 from pipeline.corpus.detected import TYPE, Found
 from pipeline.corpus.dialogs import read_dialogs
-from pipeline.corpus.folds import fold_of
+from pipeline.corpus.folds import inside
 from pipeline.dataset.features import FeatureReader, missing
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -37,9 +37,7 @@ def detect(config: Config, name: str, split: str, k: int, fold: Fold | None) -> 
     if split not in SPLITS:
         raise UserError(f"{split!r} is no split; give one of {', '.join(SPLITS)}")
     layout, opened = Layout(config.results), open_system(config, name, split)
-    dialogs = read_dialogs(layout.dialogs(split))
-    if fold is not None and split == "training":
-        dialogs = [dialog for dialog in dialogs if fold_of(dialog.video_id, fold.of) == fold.number]
+    dialogs = inside(read_dialogs(layout.dialogs(split)), fold if split == "training" else None)
     videos = [dialog.video_id for dialog in dialogs]
     readers = {}
     for feature, store in opened.stores.items():

@@ -1,12 +1,12 @@
 """Answering questions about a video in a dialog about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pipeline.config.rescoring import Rescoring
-from pipeline.config.systems import Description, Loss, System, SystemDescription, plain
+from pipeline.config.systems import Description, Loss, SystemDescription, plain
 from pipeline.errors import UserError
 from pipeline.scoring.names import METRICS
 from pipeline.tasks.base import Task
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.corpus.dialogs import Dialog
     from pipeline.dataset.dialogs import Examples
-    from pipeline.dataset.features import Store
-    from pipeline.dataset.views import View
+    from pipeline.dataset.sources import Sources
     from pipeline.scoring.request import Request
-    from pipeline.vocabulary.words import Vocabulary
 
 
 class AnswerSystem(ShownConcepts):
@@ -72,7 +70,7 @@ class AnswerSystem(ShownConcepts):
         return self
 
 
-class Answer(Task):
+class Answer(Task[AnswerSystem]):
     """A turn: question, history and answer. Perplexity; the challenge's result file; BLEU to CIDEr."""
 
     name = "answer"
@@ -80,19 +78,13 @@ class Answer(Task):
     does = "answers questions about a video in a dialog"
     metrics = METRICS
 
-    def examples(
-        self,
-        entry: System,  # noqa: ARG002, all turns of a dialog, whatever the entry says
-        dialogs: "Sequence[Dialog]",
-        vocabulary: "Vocabulary",
-        stores: "Mapping[str, Store]",
-        views: "Mapping[str, View]",
-        cache_bytes: int = 1 << 30,
-    ) -> "Examples":
+    def examples(self, entry: AnswerSystem, dialogs: "Sequence[Dialog]", sources: "Sources") -> "Examples":  # noqa: ARG002
         """The turns of the dialogs."""
         from pipeline.dataset.dialogs import DialogDataset
 
-        return DialogDataset(dialogs, vocabulary, stores, views, cache_bytes=cache_bytes)
+        return DialogDataset(
+            dialogs, sources.vocabulary, sources.stores, sources.views, cache_bytes=sources.cache_bytes
+        )
 
     def write(self, config: "Config", name: str, test_set: str) -> None:
         """The test set's JSON with the answers filled in."""
@@ -106,7 +98,7 @@ class Answer(Task):
 
         answer(config, name, test_set)
 
-    def references(self, entry: System, test_set: str) -> str:  # noqa: ARG002, the same for all
+    def references(self, entry: AnswerSystem, test_set: str) -> str:  # noqa: ARG002, the same for all
         """The answers of a test set, up to six a turn."""
         return test_set
 

@@ -4,9 +4,9 @@ A task's module is light. What a part of it needs (torch, METEOR's Java) is impo
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from pipeline.config.systems import System
 from pipeline.config.training import Training
@@ -15,18 +15,19 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.corpus.dialogs import Dialog
     from pipeline.dataset.dialogs import Examples
-    from pipeline.dataset.features import Store
-    from pipeline.dataset.views import View
+    from pipeline.dataset.sources import Sources
     from pipeline.layout import Layout
     from pipeline.networks.base import Network
     from pipeline.scoring.request import Request
     from pipeline.training.learner import Learning
     from pipeline.training.measure import Measure
-    from pipeline.vocabulary.words import Vocabulary
 
 
-class Task(ABC):
-    """What a system's entry in the configuration decides by its `task`.
+E = TypeVar("E", bound=System)
+
+
+class Task(ABC, Generic[E]):
+    """What a system's entry ``E`` in the configuration decides by its `task`.
 
     name: as the entry gives it. entry: the keys such an entry has. does: what such a system does, for its model card.
     metrics: names of its scores, in the order of a table. sentences: whether what it writes are sentences, compared
@@ -42,6 +43,12 @@ class Task(ABC):
     title: ClassVar[str] = ""
     file: ClassVar[str] = ""
 
+    def entry_of(self, config: "Config", name: str) -> E:
+        """The entry of the system ``name``, which is of this task."""
+        entry = config.systems[name]
+        assert isinstance(entry, self.entry)
+        return entry  # type: ignore[return-value]
+
     # ---- words ----------------------------------------------------------------------------------------------------
 
     def words(self, layout: "Layout") -> Path:
@@ -50,25 +57,17 @@ class Task(ABC):
 
     # ---- examples -------------------------------------------------------------------------------------------------
 
-    def learns_from(self, entry: System, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":  # noqa: ARG002
+    def learns_from(self, entry: E, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":  # noqa: ARG002
         """Those of the dialogs of training or validation that there is something to learn from."""
         return list(dialogs)
 
     @abstractmethod
-    def examples(
-        self,
-        entry: System,
-        dialogs: "Sequence[Dialog]",
-        vocabulary: "Vocabulary",
-        stores: "Mapping[str, Store]",
-        views: "Mapping[str, View]",
-        cache_bytes: int = 1 << 30,
-    ) -> "Examples":
+    def examples(self, entry: E, dialogs: "Sequence[Dialog]", sources: "Sources") -> "Examples":
         """What the dialogs give to learn from, as batches for one network or, with a teacher, two."""
 
     # ---- learned --------------------------------------------------------------------------------------------------
 
-    def learner(self, entry: System, settings: Training, model: "Network", teacher: "Network | None") -> "Learning":
+    def learner(self, entry: E, settings: Training, model: "Network", teacher: "Network | None") -> "Learning":
         """The terms that are minimised. Unless a task says otherwise, the words' cross entropy, or a teacher's."""
         from pipeline.networks.base import Generator
         from pipeline.training.learner import Learner
@@ -104,12 +103,12 @@ class Task(ABC):
 
     # ---- scored ---------------------------------------------------------------------------------------------------
 
-    def reads(self, entry: System, test_set: str) -> list[str]:  # noqa: ARG002, most read dialogs alone
+    def reads(self, entry: E, test_set: str) -> list[str]:  # noqa: ARG002, most read dialogs alone
         """Names for `Layout.references` of what a system must read to write for ``test_set``."""
         return []
 
     @abstractmethod
-    def references(self, entry: System, test_set: str) -> str:
+    def references(self, entry: E, test_set: str) -> str:
         """Which references what is written for ``test_set`` is scored against: a name for `Layout.references`."""
 
     @abstractmethod

@@ -1,6 +1,6 @@
 """Choosing the right answer among candidates: by a matcher, or by the probability that a system that answers gives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -13,12 +13,10 @@ from pipeline.tasks.matching import Matching, MatchingSystem
 if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.corpus.dialogs import Dialog
-    from pipeline.dataset.features import Store
     from pipeline.dataset.pairs import PairExamples
-    from pipeline.dataset.views import View
+    from pipeline.dataset.sources import Sources
     from pipeline.scoring.request import Request
     from pipeline.training.measure import Measure
-    from pipeline.vocabulary.words import Vocabulary
 
 
 class ChooseSystem(MatchingSystem):
@@ -87,7 +85,7 @@ class ChooseSystem(MatchingSystem):
         return {"history": self.history, **said}
 
 
-class Choose(Matching):
+class Choose(Matching[ChooseSystem]):
     """A turn and its candidates. MRR; scores of the candidates; accuracy, R@k, mean rank, MRR."""
 
     name = "choose"
@@ -97,28 +95,19 @@ class Choose(Matching):
     file = "candidate_scores"
     title = "Choosing the answer"
 
-    def examples(
-        self,
-        entry: System,
-        dialogs: "Sequence[Dialog]",
-        vocabulary: "Vocabulary",
-        stores: "Mapping[str, Store]",
-        views: "Mapping[str, View]",
-        cache_bytes: int = 1 << 30,
-    ) -> "PairExamples":
+    def examples(self, entry: ChooseSystem, dialogs: "Sequence[Dialog]", sources: "Sources") -> "PairExamples":
         """Each turn with its answer, and with answers of other dialogs."""
         from pipeline.dataset.pairs import Choices
 
-        assert isinstance(entry, ChooseSystem)
-        view = views["model"]
+        view = sources.views["model"]
         return Choices(
             dialogs,
-            vocabulary,
-            stores,
+            sources.vocabulary,
+            sources.stores,
             view.features,
             entry.choices,
             history=entry.history,
-            cache_bytes=cache_bytes,
+            cache_bytes=sources.cache_bytes,
             concepts=view.concepts,
         )
 
@@ -134,11 +123,11 @@ class Choose(Matching):
 
         choose(config, name, test_set)
 
-    def reads(self, entry: System, test_set: str) -> list[str]:  # noqa: ARG002, the same for all
+    def reads(self, entry: ChooseSystem, test_set: str) -> list[str]:  # noqa: ARG002, the same for all
         """The candidates."""
         return [reference_name(test_set)]
 
-    def references(self, entry: System, test_set: str) -> str:  # noqa: ARG002, the same for all
+    def references(self, entry: ChooseSystem, test_set: str) -> str:  # noqa: ARG002, the same for all
         """The candidates of a test set."""
         return reference_name(test_set)
 

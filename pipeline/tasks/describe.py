@@ -1,12 +1,12 @@
 """Describing a video: a sentence from its features alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pipeline.config.folds import Fold
-from pipeline.config.systems import System, fields_of
+from pipeline.config.systems import fields_of
 from pipeline.corpus.sentences import Target, reference_name
 from pipeline.scoring.names import METRICS
 from pipeline.tasks.base import Task
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.corpus.dialogs import Dialog
     from pipeline.dataset.dialogs import Examples
-    from pipeline.dataset.features import Store
-    from pipeline.dataset.views import View
+    from pipeline.dataset.sources import Sources
     from pipeline.scoring.request import Request
-    from pipeline.vocabulary.words import Vocabulary
 
 Loss = Literal["ce", "rep", "rep_ce"]
 
@@ -67,7 +65,7 @@ class DescribeSystem(ShownConcepts):
         return self
 
 
-class Describe(Task):
+class Describe(Task[DescribeSystem]):
     """A video and its sentences. Perplexity; {video id: sentence}; BLEU to CIDEr against the sentences."""
 
     name = "describe"
@@ -76,51 +74,34 @@ class Describe(Task):
     metrics = METRICS
     file = "video_descriptions"
 
-    def learns_from(self, entry: System, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":
+    def learns_from(self, entry: DescribeSystem, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":
         """Dialogs about videos that have a sentence, and are not in the fold that is left out."""
-        from pipeline.corpus.folds import fold_of
+        from pipeline.corpus.folds import left_out
         from pipeline.corpus.sentences import sentences
 
-        assert isinstance(entry, DescribeSystem)
-        fold = entry.fold if split == "training" else None
-        return [
-            dialog
-            for dialog in dialogs
-            if sentences(dialog, entry.target) and (fold is None or fold_of(dialog.video_id, fold.of) != fold.number)
-        ]
+        kept = left_out(dialogs, entry.fold if split == "training" else None)
+        return [dialog for dialog in kept if sentences(dialog, entry.target)]
 
-    def examples(
-        self,
-        entry: System,
-        dialogs: "Sequence[Dialog]",
-        vocabulary: "Vocabulary",
-        stores: "Mapping[str, Store]",
-        views: "Mapping[str, View]",
-        cache_bytes: int = 1 << 30,
-    ) -> "Examples":
+    def examples(self, entry: DescribeSystem, dialogs: "Sequence[Dialog]", sources: "Sources") -> "Examples":
         """Each sentence is what a dialog of no questions says about its video."""
         from pipeline.corpus.dialogs import Dialog, Turn
         from pipeline.corpus.sentences import sentences
         from pipeline.dataset.dialogs import DialogDataset
 
-        assert isinstance(entry, DescribeSystem)
         told = [
             Dialog(dialog.video_id, "", "", tuple(Turn("", text) for text in sentences(dialog, entry.target)))
             for dialog in dialogs
         ]
-        return DialogDataset(told, vocabulary, stores, views, cache_bytes=cache_bytes)
+        return DialogDataset(told, sources.vocabulary, sources.stores, sources.views, cache_bytes=sources.cache_bytes)
 
     def write(self, config: "Config", name: str, test_set: str) -> None:
         """A sentence for each video."""
         from pipeline.answers.describe import describe
 
-        entry = config.systems[name]
-        assert isinstance(entry, DescribeSystem)
-        describe(config, name, test_set, entry.fold)
+        describe(config, name, test_set, self.entry_of(config, name).fold)
 
-    def references(self, entry: System, test_set: str) -> str:
+    def references(self, entry: DescribeSystem, test_set: str) -> str:
         """What people wrote about the test set's videos."""
-        assert isinstance(entry, DescribeSystem)
         return reference_name(test_set, entry.target)
 
     def score(self, request: "Request") -> None:

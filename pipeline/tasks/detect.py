@@ -1,6 +1,6 @@
 """Detecting concept words: which of the words that describe videos a video shows, from its features alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -17,15 +17,13 @@ from pipeline.tasks.base import Task
 if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.corpus.dialogs import Dialog
-    from pipeline.dataset.features import Store
     from pipeline.dataset.labels import LabelledVideos
-    from pipeline.dataset.views import View
+    from pipeline.dataset.sources import Sources
     from pipeline.layout import Layout
     from pipeline.networks.base import Network
     from pipeline.scoring.request import Request
     from pipeline.training.learner import Learning
     from pipeline.training.measure import Measure
-    from pipeline.vocabulary.words import Vocabulary
 
 
 class DetectSystem(System):
@@ -70,7 +68,7 @@ class DetectSystem(System):
         return self
 
 
-class Detect(Task):
+class Detect(Task[DetectSystem]):
     """A video and the concept words of its texts. mAP; {video id: words}; precision, recall, F1 and mAP at k."""
 
     name = "detect"
@@ -85,39 +83,30 @@ class Detect(Task):
         """The concept words."""
         return layout.concepts
 
-    def learns_from(self, entry: System, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":
+    def learns_from(self, entry: DetectSystem, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":
         """Dialogs about videos that have such a text, and are not in the fold that is left out."""
-        from pipeline.corpus.folds import fold_of
+        from pipeline.corpus.folds import left_out
         from pipeline.vocabulary.concepts import texts
 
-        assert isinstance(entry, DetectSystem)
-        fold = entry.fold if split == "training" else None
-        return [
-            dialog
-            for dialog in dialogs
-            if texts(dialog, entry.target) and (fold is None or fold_of(dialog.video_id, fold.of) != fold.number)
-        ]
+        kept = left_out(dialogs, entry.fold if split == "training" else None)
+        return [dialog for dialog in kept if texts(dialog, entry.target)]
 
-    def examples(
-        self,
-        entry: System,
-        dialogs: "Sequence[Dialog]",
-        vocabulary: "Vocabulary",
-        stores: "Mapping[str, Store]",
-        views: "Mapping[str, View]",
-        cache_bytes: int = 1 << 30,
-    ) -> "LabelledVideos":
+    def examples(self, entry: DetectSystem, dialogs: "Sequence[Dialog]", sources: "Sources") -> "LabelledVideos":
         """Each video with a label for every concept word."""
         from pipeline.dataset.labels import LabelledVideos
 
-        assert isinstance(entry, DetectSystem)
         return LabelledVideos(
-            dialogs, vocabulary, stores, views["model"].features, entry.target, cache_bytes=cache_bytes
+            dialogs,
+            sources.vocabulary,
+            sources.stores,
+            sources.views["model"].features,
+            entry.target,
+            cache_bytes=sources.cache_bytes,
         )
 
     def learner(
         self,
-        entry: System,
+        entry: DetectSystem,
         settings: Training,
         model: "Network",
         teacher: "Network | None",  # noqa: ARG002, it has none
@@ -139,15 +128,13 @@ class Detect(Task):
         """The most likely words of each video."""
         from pipeline.answers.detect import detect
 
-        entry = config.systems[name]
-        assert isinstance(entry, DetectSystem)
+        entry = self.entry_of(config, name)
         detect(config, name, test_set, entry.k, entry.fold)
 
-    def references(self, entry: System, test_set: str) -> str:
+    def references(self, entry: DetectSystem, test_set: str) -> str:
         """The texts of a test set."""
         from pipeline.corpus.sentences import reference_name
 
-        assert isinstance(entry, DetectSystem)
         return test_set if entry.target == "answers" else reference_name(test_set, entry.target)
 
     def score(self, request: "Request") -> None:

@@ -1,11 +1,11 @@
 """Naming the word that is missing in a sentence about a video."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.systems import System, fields_of
+from pipeline.config.systems import fields_of
 from pipeline.config.training import Training
 from pipeline.corpus.blanks import BlankText, reference_name
 from pipeline.networks.sizes import Ability
@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.corpus.dialogs import Dialog
     from pipeline.dataset.blanks import BlankExamples
-    from pipeline.dataset.features import Store
-    from pipeline.dataset.views import View
+    from pipeline.dataset.sources import Sources
     from pipeline.networks.base import Network
     from pipeline.scoring.request import Request
     from pipeline.training.learner import Learning
     from pipeline.training.measure import Measure
-    from pipeline.vocabulary.words import Vocabulary
 
 
 class FillSystem(ShownConcepts):
@@ -62,7 +60,7 @@ class FillSystem(ShownConcepts):
         return self
 
 
-class Fill(Task):
+class Fill(Task[FillSystem]):
     """A sentence with a blank. MRR of the word; the likeliest words; accuracy, in all and by the words' class."""
 
     name = "fill"
@@ -73,41 +71,31 @@ class Fill(Task):
     sentences = False
     title = "Filling the blank"
 
-    def learns_from(self, entry: System, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":  # noqa: ARG002, of both alike
+    def learns_from(self, entry: FillSystem, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":  # noqa: ARG002, of both alike
         """Dialogs that have such sentences."""
         from pipeline.corpus.blanking import sentences
 
-        assert isinstance(entry, FillSystem)
         return [dialog for dialog in dialogs if sentences(dialog, entry.text)]
 
-    def examples(
-        self,
-        entry: System,
-        dialogs: "Sequence[Dialog]",
-        vocabulary: "Vocabulary",
-        stores: "Mapping[str, Store]",
-        views: "Mapping[str, View]",
-        cache_bytes: int = 1 << 30,
-    ) -> "BlankExamples":
+    def examples(self, entry: FillSystem, dialogs: "Sequence[Dialog]", sources: "Sources") -> "BlankExamples":
         """Each sentence, one of its words drawn for each batch."""
         from pipeline.dataset.blanks import BlankExamples
 
-        assert isinstance(entry, FillSystem)
-        view = views["model"]
+        view = sources.views["model"]
         return BlankExamples(
             dialogs,
-            vocabulary,
-            stores,
+            sources.vocabulary,
+            sources.stores,
             view.features,
             text=entry.text,
             history=entry.history,
-            cache_bytes=cache_bytes,
+            cache_bytes=sources.cache_bytes,
             concepts=view.concepts,
         )
 
     def learner(
         self,
-        entry: System,
+        entry: FillSystem,
         settings: Training,
         model: "Network",
         teacher: "Network | None",  # noqa: ARG002, it has none
@@ -135,17 +123,15 @@ class Fill(Task):
         """The likeliest words of each blank."""
         from pipeline.answers.filling import fill
 
-        entry = config.systems[name]
-        assert isinstance(entry, FillSystem)
+        entry = self.entry_of(config, name)
         fill(config, name, test_set, entry.text, entry.history)
 
-    def reads(self, entry: System, test_set: str) -> list[str]:
+    def reads(self, entry: FillSystem, test_set: str) -> list[str]:
         """The blanks."""
         return [self.references(entry, test_set)]
 
-    def references(self, entry: System, test_set: str) -> str:
+    def references(self, entry: FillSystem, test_set: str) -> str:
         """The blanks of a test set."""
-        assert isinstance(entry, FillSystem)
         return reference_name(test_set, entry.text)
 
     def score(self, request: "Request") -> None:

@@ -1,10 +1,9 @@
 """What the tasks choose and retrieve have in common: a matcher that learns to rank."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from pipeline.config.systems import System
 from pipeline.config.training import Training
 from pipeline.networks.sizes import Ability
 from pipeline.tasks.base import Task
@@ -37,14 +36,17 @@ class MatchingSystem(ShownConcepts):
         return self
 
 
-class Matching(Task):
+M = TypeVar("M", bound=MatchingSystem)
+
+
+class Matching(Task[M]):
     """Trained by the ranking hinge."""
 
     sentences = False
 
     def learner(
         self,
-        entry: System,
+        entry: M,
         settings: Training,
         model: "Network",
         teacher: "Network | None",  # noqa: ARG002, it has none

@@ -1,11 +1,11 @@
 """Finding the video that a text is about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.config.systems import System, fields_of
+from pipeline.config.systems import fields_of
 from pipeline.corpus.queries import QUERIES, Query, queries, query, reference_name
 from pipeline.scoring.names import RETRIEVED
 from pipeline.tasks.matching import Matching, MatchingSystem
@@ -13,12 +13,10 @@ from pipeline.tasks.matching import Matching, MatchingSystem
 if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.corpus.dialogs import Dialog
-    from pipeline.dataset.features import Store
     from pipeline.dataset.pairs import PairExamples
-    from pipeline.dataset.views import View
+    from pipeline.dataset.sources import Sources
     from pipeline.scoring.request import Request
     from pipeline.training.measure import Measure
-    from pipeline.vocabulary.words import Vocabulary
 
 Pool = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -47,7 +45,7 @@ class RetrieveSystem(MatchingSystem):
         return {"query": self.query, "pool": self.pool}
 
 
-class Retrieve(Matching):
+class Retrieve(Matching[RetrieveSystem]):
     """A text and its video. MRR; scores of all videos; R@k and median rank."""
 
     name = "retrieve"
@@ -57,34 +55,24 @@ class Retrieve(Matching):
     file = "video_scores"
     title = "Finding the video"
 
-    def learns_from(self, entry: System, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":  # noqa: ARG002, of both alike
+    def learns_from(self, entry: RetrieveSystem, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":  # noqa: ARG002, of both alike
         """Dialogs about videos that have such a text."""
-        assert isinstance(entry, RetrieveSystem)
         return [dialog for dialog in dialogs if query(dialog, entry.query)]
 
-    def examples(
-        self,
-        entry: System,
-        dialogs: "Sequence[Dialog]",
-        vocabulary: "Vocabulary",
-        stores: "Mapping[str, Store]",
-        views: "Mapping[str, View]",
-        cache_bytes: int = 1 << 30,
-    ) -> "PairExamples":
+    def examples(self, entry: RetrieveSystem, dialogs: "Sequence[Dialog]", sources: "Sources") -> "PairExamples":
         """Each text with its video, and with others."""
         from pipeline.dataset.pairs import Queries
 
-        assert isinstance(entry, RetrieveSystem)
         texts = [queries(dialog, entry.query) for dialog in dialogs]
-        view = views["model"]
+        view = sources.views["model"]
         return Queries(
             dialogs,
-            vocabulary,
-            stores,
+            sources.vocabulary,
+            sources.stores,
             view.features,
             entry.choices,
             texts=texts,
-            cache_bytes=cache_bytes,
+            cache_bytes=sources.cache_bytes,
             concepts=view.concepts,
         )
 
@@ -98,13 +86,11 @@ class Retrieve(Matching):
         """The score of each video for each text."""
         from pipeline.answers.matching import retrieve
 
-        entry = config.systems[name]
-        assert isinstance(entry, RetrieveSystem)
+        entry = self.entry_of(config, name)
         retrieve(config, name, test_set, entry.query, entry.pool)
 
-    def references(self, entry: System, test_set: str) -> str:
+    def references(self, entry: RetrieveSystem, test_set: str) -> str:
         """The texts of a test set."""
-        assert isinstance(entry, RetrieveSystem)
         return reference_name(test_set, entry.query)
 
     def score(self, request: "Request") -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import Config, System
 from pipeline.config.base import LEARNED_FROM
 from pipeline.corpus.dialogs import Dialog, read_dialogs
+from pipeline.dataset.sources import Sources
 from pipeline.dataset.views import View
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore
@@ -51,17 +53,11 @@ def gather(config: Config, name: str) -> Materials:
     vocabulary = read_words(task.words(layout))
     dialogs = {split: _read(layout.dialogs(split), task, entry, split) for split in LEARNED_FROM}
     stores = _stores(layout, views)
-    training = task.examples(entry, dialogs["training"], vocabulary, stores, views)
+    training = task.examples(entry, dialogs["training"], Sources(vocabulary, stores, views))
     # Training batches are read in a thread of their own, so validation has its own stores.
     student = {"model": views["model"]}
-    validation = task.examples(
-        entry,
-        dialogs["validation"],
-        vocabulary,
-        _stores(layout, student),
-        student,
-        cache_bytes=VALIDATION_CACHE_BYTES,
-    )
+    apart = Sources(vocabulary, _stores(layout, student), student, VALIDATION_CACHE_BYTES)
+    validation = task.examples(entry, dialogs["validation"], apart)
     return Materials(
         views, vocabulary, dialogs, stores, Split.of(training, config.training_of(name).batch_by), Split.of(validation)
     )
@@ -72,7 +68,7 @@ def _stores(layout: Layout, views: Mapping[str, View]) -> dict[str, FeatureStore
     return {feature: FeatureStore(layout.feature(feature)) for feature in features}
 
 
-def _read(path: Path, task: Task, entry: System, split: str) -> list[Dialog]:
+def _read(path: Path, task: Task[Any], entry: System, split: str) -> list[Dialog]:
     given = read_dialogs(path, answered=True)
     dialogs = task.learns_from(entry, split, given)
     if not dialogs:
