@@ -1,7 +1,7 @@
 """The check as a folder for a machine without a network: `python -m benchmarks.gpu.bundle OUT`, or `make bundle`.
 
-The folder holds the project, the wheels that a machine with nothing but PyTorch, h5py, numpy, safetensors and lightning
-lacks, and `check.py`, which runs the check from the folder and installs nothing. PyTorch is the machine's own.
+The folder holds the project, the wheels that a machine with nothing but PyTorch, h5py, numpy and safetensors lacks, and
+`check.py`, which runs the check from the folder and installs nothing. PyTorch is the machine's own.
 """
 
 import argparse
@@ -39,6 +39,7 @@ PINNED = (
         "Pygments",
     ),
     *("jiter", "tensorboard", "protobuf", "absl-py", "torchaudio", "pillow", "pytest", "pluggy", "iniconfig"),
+    *("lightning-fabric", "lightning-utilities", "packaging"),
 )
 """Of the versions in requirements.txt; they come behind what the machine has."""
 UNUSED = (

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NEEDED = ("torch", "h5py", "numpy", "safetensors", "lightning")
+NEEDED = ("torch", "h5py", "numpy", "safetensors")
 """What the bundle takes from the machine."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline import __version__
 from pipeline.versions import STAGES
 
-PACKAGES = ("torch", "numpy", "lightning", "safetensors")
+PACKAGES = ("torch", "numpy", "lightning-fabric", "safetensors")
 
 
 def versions() -> dict[str, str | int]:

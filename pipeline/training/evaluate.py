@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from pipeline.dataset.batch import Batch

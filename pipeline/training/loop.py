@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from pipeline.config import Training

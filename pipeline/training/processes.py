@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import torch
-from lightning.fabric import Fabric
-from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from lightning.fabric.plugins.precision.amp import MixedPrecision
-from lightning.fabric.plugins.precision.precision import Precision as Plain
-from lightning.fabric.strategies.ddp import DDPStrategy
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.precision.amp import MixedPrecision
+from lightning_fabric.plugins.precision.precision import Precision as Plain
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, distributed
 from typing_extensions import TypedDict
 

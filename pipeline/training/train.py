@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from pipeline.config import Config, Training
 from pipeline.config.dependence import LOSSES

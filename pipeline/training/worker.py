@@ -23,8 +23,7 @@ def main() -> None:
     # Ctrl-C reaches the whole group of processes: the one that watches sees to the end of the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Fabric reports the meeting of the processes line by line.
-    for logger in ("lightning.fabric", "lightning.pytorch"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     task = json.loads(_line_of_input())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     share_threads(task["place"]["processes"])

@@ -64,7 +64,7 @@ WRITES = {
 }
 """What each stage makes, and what is taken away before it runs again."""
 IMPORTED = (
-    *("lightning.fabric", "torch._dynamo", "torchvision.transforms.v2.functional", "pipeline.features.frames"),
+    *("lightning_fabric", "torch._dynamo", "torchvision.transforms.v2.functional", "pipeline.features.frames"),
     *("pipeline.training.train", "pipeline.answers.generate", "pipeline.scoring.score"),
 )
 """What the stages import late: here once for all of them."""

@@ -42,7 +42,7 @@ def wheels(tmp_path: Path) -> list[Path]:
 def test_versions_follow_the_machines_pytorch() -> None:
     found = bundle.wanted("2.11")
     assert "torchvision==0.26.*" in found and "torchvision==0.29.*" in bundle.wanted("2.14.0")
-    assert not any(name.startswith(("torch==", "numpy", "h5py", "safetensors", "lightning")) for name in found)
+    assert not any(name.startswith(("torch==", "numpy", "h5py", "safetensors")) for name in found)
     with pytest.raises(UserError, match=r"--torch 1\.13: expected 2\.x"):
         bundle.wanted("1.13")
 
@@ -87,7 +87,7 @@ def test_the_folder_holds_what_the_check_imports() -> None:
     """Beside what the machine has: a package that is missing is found here, not on the machine."""
     done = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, cwd=bundle.ROOT, check=True)
     imported = {name.lower().replace("_", "-") for name in json.loads(done.stdout.splitlines()[-1])}
-    there = closure({"torch", "h5py", "numpy", "safetensors", "lightning"})
+    there = closure({"torch", "h5py", "numpy", "safetensors"})
     packed = {re.split("[=<>]", name)[0].lower().replace("_", "-") for name in bundle.wanted("2.14")}
     ours = {"avsd-pipeline", "opencv-python-headless"}
     assert {"jiter", "pydantic", "torch"} <= imported
