@@ -22,7 +22,10 @@ from pipeline.report.results import descriptions, display_names, read_curves
 from pipeline.systems.info import Measured, read_info
 from pipeline.systems.provenance import git_commit
 
-_PACKAGES = tuple("torch torchvision torchaudio lightning-fabric h5py av pycocoevalcap snakemake numpy".split())
+_PACKAGES = (
+    *("torch", "torchvision", "torchaudio", "lightning-fabric"),
+    *("h5py", "av", "pycocoevalcap", "snakemake", "numpy"),
+)
 _TAKEN_OUT = {
     "trial_from_validation": "videos of the trial test set were taken out of validation",
     "official_from_validation": "videos of the official test set were taken out of validation",
