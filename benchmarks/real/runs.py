@@ -5,6 +5,7 @@ experiment's. What is finished stays, an interrupted training goes on: the workf
 """
 
 import contextlib
+import dataclasses
 import json
 import os
 import subprocess
@@ -35,6 +36,7 @@ TRIALS: dict[str, dict[str, Any]] = {
     "nothing tied, as in the paper": {"networks": {"attention": {"share_embeddings": False, "tie_weights": False}}},
     "last weights, not their average": {"training": {"average": 0.0}},
     "average over ten times as many steps": {"training": {"average": 0.999}},
+    "20 epochs": {"training": {"epochs": 20}},
     "learning rate halved, 20 epochs": {"training": {"learning_rate": 1.0e-3, "epochs": 20}},
     "batches of 30 turns": {"training": {"batch_turns": 30, "learning_rate": 1.0e-3}},
     "label smoothing 0.1": {"training": {"label_smoothing": 0.1}},
@@ -42,13 +44,32 @@ TRIALS: dict[str, dict[str, Any]] = {
     "bonus 0.5": {"answers": {"bonus": 0.5}},
 }
 """What is laid over the experiment, by what it is called; judged on the held-out tenth alone."""
-STUDENT_TRIALS: dict[str, tuple[str, dict[str, Any]]] = {
-    "st": ("as it is", {}),
-    "st_temperature_2": ("temperature 2", {"temperature": 2.0}),
-    "st_hard": ("half of the true words' cross entropy besides", {"lambda_hard": 0.5}),
-    "st_started": ("from the teacher's weights", {"student_from_teacher": True}),
+TAUGHT = "ours_man_man"
+"""The teacher of all students."""
+LONGER = f"{TAUGHT}_longer"
+"""The same, trained for as many epochs as the teacher of L_JST is: its own, and those of the student."""
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student that learns in another way: what it is called, its loss, its teacher, what its training changes."""
+
+    label: str
+    loss: str = "st"
+    teacher: str = TAUGHT
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+STUDENT_TRIALS = {
+    "st": Student("L_ST as it is"),
+    "st_temperature_2": Student("L_ST, temperature 2", training={"temperature": 2.0}),
+    "st_hard": Student("L_ST, half of the true words' cross entropy besides", training={"lambda_hard": 0.5}),
+    "st_started": Student("L_ST, from the teacher's weights", training={"student_from_teacher": True}),
+    "st_longer": Student("L_ST, of a teacher trained longer", teacher=LONGER),
+    "jst": Student("L_JST as it is", loss="joint"),
+    "jst_scratch": Student("L_JST, its teacher from scratch", "joint", training={"joint_teacher_from_scratch": True}),
 }
-"""By the system's name, what is changed in the training of the student; judged on the held-out tenth."""
+"""By the system's name; judged on the held-out tenth."""
 
 
 @dataclass(frozen=True)
@@ -144,11 +165,14 @@ def _held_out(whole: Run) -> dict[str, Any]:
 def student_trials(whole: Run) -> Run:
     """Students of one teacher that learn in other ways, beside that teacher and the system without description."""
     overlay = _held_out(whole)
-    student = {"network": "attention", "loss": "st", "teacher": "ours_man_man"}
-    entries = {
-        name: {**student, "label": label, "training": changed} for name, (label, changed) in STUDENT_TRIALS.items()
+    longer = {
+        "label": "Our system, trained longer",
+        "description": {"train": "summary", "test": "summary"},
+        "training": {"epochs": 2 * whole.config.training.epochs},
     }
-    run = ["ours_man_man", PLAIN, *STUDENT_TRIALS]
+    students = {name: dataclasses.asdict(student) for name, student in STUDENT_TRIALS.items()}
+    entries = {name: {"network": "attention", **entry} for name, entry in {LONGER: longer, **students}.items()}
+    run = [TAUGHT, LONGER, PLAIN, *STUDENT_TRIALS]
     overlay = merge(overlay, {"run": run, "systems": merge(one_seed(whole), entries)})
     return Run("students", whole.results / "trials" / "students", merge(dict(whole.overlay), overlay))
 

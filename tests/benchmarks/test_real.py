@@ -95,7 +95,11 @@ def test_what_the_trials_chose_is_one_of_them(whole: runs.Run) -> None:
 def test_students_learn_in_other_ways_from_one_teacher(whole: runs.Run) -> None:
     corpus = written(whole)
     plan = Plan(runs.student_trials(whole).config)
-    assert set(plan.trained) == {"ours_man_man", "ours_none_none", *runs.STUDENT_TRIALS}
+    assert set(plan.trained) == {"ours_man_man", runs.LONGER, "ours_none_none", *runs.STUDENT_TRIALS}
+    # As long as the teacher of L_JST: the epochs it comes with, and those it learns beside its student.
+    joint = plan.config.training_of("jst").epochs + plan.config.training_of("ours_man_man").epochs
+    assert plan.config.training_of(runs.LONGER).epochs == joint == 20
+    assert plan.config.systems["st_longer"].teacher == runs.LONGER
     assert plan.test_sets == ["trial"]
     read = {path.resolve() for path in plan.dialog_files().values()}
     assert read == {(corpus / f"{split}.json").resolve() for split in ("training", "validation")}
@@ -431,7 +435,7 @@ def test_figures_of_epochs_count_with_their_settings_alone(
 def test_models_are_handed_over_where_they_would_be_the_same(
     tiny: runs.Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("ours_man_man", "ours_none_none", "st"):
+    for name in ("ours_man_man", "ours_none_none", "st", "jst"):
         train(tiny.config, name)
     trials = {run.name: run for run in runs.trials(tiny)}
     students = runs.student_trials(tiny)
@@ -439,7 +443,7 @@ def test_models_are_handed_over_where_they_would_be_the_same(
         (trials["as it is"], ["ours_none_none"]),
         (trials["bonus 0.5"], ["ours_none_none"]),
         (trials["dropout 0.3"], []),
-        (students, ["ours_man_man", "ours_none_none", "st"]),
+        (students, ["ours_man_man", "ours_none_none", "st", "jst"]),
         *((run, []) for _, run in runs.fractions(tiny)),
     ):
         assert together.hand_over(tiny, run) == handed
