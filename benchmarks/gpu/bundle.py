@@ -39,7 +39,7 @@ PINNED = (
         "Pygments",
     ),
     *("jiter", "tensorboard", "protobuf", "absl-py", "torchaudio", "pillow", "pytest", "pluggy", "iniconfig"),
-    *("lightning-fabric", "lightning-utilities", "packaging"),
+    *("lightning-fabric", "lightning-utilities", "packaging", "PyYAML"),
 )
 """Of the versions in requirements.txt; they come behind what the machine has."""
 UNUSED = (
