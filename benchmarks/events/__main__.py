@@ -15,33 +15,28 @@ from collections.abc import Sequence
 import torch
 
 from benchmarks.events.probe import probe
-from benchmarks.shared.command import expect
+from benchmarks.shared.command import ends_in_one_line, expect
 from benchmarks.shared.own_process import ROOT
 from pipeline.config import CHALLENGE, load
 from pipeline.errors import UserError
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     chosen = _parse(arguments)
     torch.set_num_threads(chosen.cores)
-    try:
-        config = load([str(ROOT / "config.yaml"), *chosen.configfile])
-        systems = chosen.systems or [name for name in config.compared if config.systems[name].finds]
-        if not systems:
-            raise UserError("matching.run: no system that finds videos; name one with --systems")
-        print(
-            f"| {' and '.join(chosen.test_sets)} | the true order scores higher (%) | 95 % interval | ties | videos |"
-        )
-        print("|---|---|---|---|---|", flush=True)
-        for name in systems:
-            found = probe(config, name, chosen.test_sets, chosen.resamples)
-            label = f"{config.systems[name].label} ({name})"
-            ends = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
-            print(f"| {label} | {100 * found.share:.1f} | {ends} | {found.ties} | {found.of} |", flush=True)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    config = load([str(ROOT / "config.yaml"), *chosen.configfile])
+    systems = chosen.systems or [name for name in config.compared if config.systems[name].finds]
+    if not systems:
+        raise UserError("matching.run: no system that finds videos; name one with --systems")
+    print(f"| {' and '.join(chosen.test_sets)} | the true order scores higher (%) | 95 % interval | ties | videos |")
+    print("|---|---|---|---|---|", flush=True)
+    for name in systems:
+        found = probe(config, name, chosen.test_sets, chosen.resamples)
+        label = f"{config.systems[name].label} ({name})"
+        ends = f"{100 * found.low:.1f} to {100 * found.high:.1f}"
+        print(f"| {label} | {100 * found.share:.1f} | {ends} | {found.ties} | {found.of} |", flush=True)
     return 0
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
+from benchmarks.shared.command import ends_in_one_line
 from benchmarks.shared.own_process import ROOT
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -54,6 +55,7 @@ VISION = 15
 """torchvision 0.x belongs to PyTorch 2.(x - 15)."""
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the folder; returns the exit status, 1 with one line when something cannot be had."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.bundle", description="The GPU check as a folder.")
@@ -62,13 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--platform", default="manylinux_2_28_x86_64", help="its platform tag (%(default)s)")
     parser.add_argument("--torch", default="2.11", help="its PyTorch (%(default)s): torchvision must fit it")
     chosen = parser.parse_args(arguments)
-    try:
-        with tempfile.TemporaryDirectory(prefix="avsd-bundle-") as folder:
-            wheels = fetch(wanted(chosen.torch), Path(folder), chosen.python, chosen.platform)
-            write(chosen.out, wheels, {"python": chosen.python, "platform": chosen.platform, "torch": chosen.torch})
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    with tempfile.TemporaryDirectory(prefix="avsd-bundle-") as folder:
+        wheels = fetch(wanted(chosen.torch), Path(folder), chosen.python, chosen.platform)
+        write(chosen.out, wheels, {"python": chosen.python, "platform": chosen.platform, "torch": chosen.torch})
     return 0
 
 

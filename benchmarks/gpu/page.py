@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.gpu.goals import CHARADES, FAST, MANY, RIGHT, verdict
 from benchmarks.gpu.records import row_of
+from benchmarks.shared.command import ends_in_one_line
 from benchmarks.shared.own_process import ROOT
 from benchmarks.shared.results import Row
 from pipeline.errors import UserError
@@ -25,18 +26,15 @@ TITLES = {
 COLUMNS = ("what", "unit", "figure", "reference", "ratio", "goal", "share of the machine", "")
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the figures into the page; returns the exit status, 1 with one line for figures that are none of a GPU."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.page", description="GPU figures into the docs.")
     parser.add_argument("json", type=Path, help="what `python -m benchmarks.gpu --json` wrote")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page (%(default)s)")
     chosen = parser.parse_args(arguments)
-    try:
-        found = read_json(chosen.json)
-        write_text(chosen.page, placed(chosen.page.read_text(encoding="utf-8"), text(chosen.json, found)))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    found = read_json(chosen.json)
+    write_text(chosen.page, placed(chosen.page.read_text(encoding="utf-8"), text(chosen.json, found)))
     return 0
 
 

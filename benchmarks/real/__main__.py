@@ -19,12 +19,13 @@ from benchmarks.real.page import PICTURE, Made, page
 from benchmarks.real.record import METRIC, Record
 from benchmarks.real.runs import CURVE, LOG, PLAIN, ROOT, Run, experiment, fractions, student_trials, trials
 from benchmarks.real.together import Task, hand_over, side_by_side
-from pipeline.errors import UserError
+from benchmarks.shared.command import ends_in_one_line
 from pipeline.files import write_text
 
 PAGE = ROOT / "docs" / "results.md"
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status, 1 where something did not come to its end."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real", description="docs/results.md from real dialogs.")
@@ -35,16 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=PAGE, help="the page (%(default)s)")
     parser.add_argument("--page-only", action="store_true", help="run nothing; write the page from what there is")
     given = parser.parse_args(arguments)
-    try:
-        whole = experiment(given.data, given.results)
-        record = Record(given.record or given.results / "record")
-        keep(whole, record)
-        say_stale(whole, record)
-        complete = given.page_only or run_all(whole, record, given.cores)
-        lacking = write(whole, record, given.page)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    whole = experiment(given.data, given.results)
+    record = Record(given.record or given.results / "record")
+    keep(whole, record)
+    say_stale(whole, record)
+    complete = given.page_only or run_all(whole, record, given.cores)
+    lacking = write(whole, record, given.page)
     print(f"{given.page}: {f'{lacking} scores are missing' if lacking else 'everything has run'}")
     return 0 if complete else 1
 

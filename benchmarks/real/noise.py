@@ -19,8 +19,9 @@ import torch
 
 from benchmarks.real.epochs import Epoch, write
 from benchmarks.real.record import settings
-from benchmarks.real.runs import CONFIGS, LOG, NOTED, ended_well
+from benchmarks.real.runs import CONFIGS, LOG, NOTED, ONE_THREAD
 from benchmarks.real.together import Task
+from benchmarks.shared.command import ended_well, ends_in_one_line
 from pipeline.answers.generate import answer
 from pipeline.config import Config, load
 from pipeline.corpus.dialogs import read_dialogs
@@ -65,17 +66,14 @@ def kept(state: Path, number: int, kind: str) -> Path:
     return state / f"epoch{number}.{kind}.pt"
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real.noise", description="CIDEr by epoch.")
     parser.add_argument("results", type=Path, help="results folder of the experiment, whose corpus is made")
     parser.add_argument("--system", default=NOTED, help="the system to train (%(default)s)")
     chosen = parser.parse_args(arguments)
-    try:
-        measure(chosen.results, chosen.system)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    measure(chosen.results, chosen.system)
     return 0
 
 
@@ -83,7 +81,9 @@ def task(results: Path) -> Task:
     """The command, for `NOTED`, in a process of its own."""
     log = results / FOLDER / LOG
     log.parent.mkdir(parents=True, exist_ok=True)
-    return Task("noise of training", log, lambda _: ended_well(["benchmarks.real.noise", str(results)], log))
+    return Task(
+        "noise of training", log, lambda _: ended_well(["benchmarks.real.noise", str(results)], log, ONE_THREAD)
+    )
 
 
 def measure(results: Path, system: str) -> list[Epoch]:

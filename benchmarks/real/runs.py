@@ -4,18 +4,15 @@ All are `configs/avsd-reduced.yaml` with something laid over it, each in a resul
 experiment's. What is finished stays, an interrupted training goes on: the workflow sees to that.
 """
 
-import contextlib
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks.shared.command import ended_well
 from pipeline.config import Config, load, merge
 from pipeline.errors import UserError
 from pipeline.plan.jobs import Jobs
@@ -29,6 +26,8 @@ PLAIN = "ours_none_none"
 """The system that trials change: the cheapest, and the one no other is needed for."""
 NOTED = f"{PLAIN}_s2"
 """Its seed that is trained with the weights of every epoch kept."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Several trainings of one thread, not one in several threads, fill a machine."""
 LOG = "run.log"
 """What a run beside others says, in its folder."""
 TRIALS: dict[str, dict[str, Any]] = {
@@ -106,7 +105,7 @@ class Run:
         command += ["--directory", str(_made(self.results)), "--cores", cores, "--keep-going", "--rerun-incomplete"]
         command += ["--quiet", "host", "reason", "--configfile", *map(str, CONFIGS[1:])]
         command += ["--config", *(f"{key}={json.dumps(value)}" for key, value in values.items())]
-        return ended_well(command, log)
+        return ended_well(command, log, ONE_THREAD)
 
     def _values(self) -> dict[str, Any]:
         return merge({"results": str(self.results)}, dict(self.overlay))
@@ -184,15 +183,6 @@ def one_seed(whole: Run) -> dict[str, dict[str, Any]]:
     made = {name for name, system in config.systems.items() if system.seed_of or getattr(system, "fold", None)}
     named = {name: system for name, system in config.systems.items() if name not in made}
     return {name: {"ensemble": False} if system.ensemble else {"seeds": 1} for name, system in named.items()}
-
-
-def ended_well(command: Sequence[str], log: Path | None = None) -> bool:
-    """Run a module of Python with its arguments; whether it came to its end. log: as in `Run.go`."""
-    # One thread a training: several of them, not one in several threads, fill a machine.
-    environment = {"OMP_NUM_THREADS": "1", **os.environ}
-    with contextlib.nullcontext() if log is None else log.open("ab") as said:
-        done = subprocess.run([sys.executable, "-m", *command], check=False, env=environment, stdout=said, stderr=said)
-    return done.returncode == 0
 
 
 def _slug(name: str) -> str:

@@ -12,7 +12,6 @@ target `scores` in RESULTS/seeds/SEED, those of `matching` in RESULTS/seeds/matc
 
 import argparse
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from benchmarks.seeds.spread import (
     order_table,
     system_table,
 )
+from benchmarks.shared.command import ended_well, ends_in_one_line
 from benchmarks.shared.own_process import ROOT
 from pipeline.config import CHALLENGE, Config, load
 from pipeline.errors import UserError
@@ -38,23 +38,20 @@ from pipeline.tasks.registry import TASKS
 SCORES, MATCHING = TARGETS = ("scores", "matching")
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     chosen = _parse(arguments)
-    try:
-        config = load([str(ROOT / "config.yaml"), *chosen.configfile])
-        if chosen.target == MATCHING:
-            config = beside(config)
-        kept = config.results / "seeds" / (MATCHING if chosen.target == MATCHING else "")
-        for seed in [] if chosen.print_only else chosen.seeds:
-            run(seed, chosen)
-            keep(config, chosen.target, kept / str(seed))
-        tables = matching_tables if chosen.target == MATCHING else paper_tables
-        for lines in tables(config, kept, chosen.seeds):
-            print("\n".join(["", *lines]))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    config = load([str(ROOT / "config.yaml"), *chosen.configfile])
+    if chosen.target == MATCHING:
+        config = beside(config)
+    kept = config.results / "seeds" / (MATCHING if chosen.target == MATCHING else "")
+    for seed in [] if chosen.print_only else chosen.seeds:
+        run(seed, chosen)
+        keep(config, chosen.target, kept / str(seed))
+    tables = matching_tables if chosen.target == MATCHING else paper_tables
+    for lines in tables(config, kept, chosen.seeds):
+        print("\n".join(["", *lines]))
     return 0
 
 
@@ -72,13 +69,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def run(seed: int, chosen: argparse.Namespace) -> None:
     """Run the workflow with ``seed`` up to the target."""
-    if subprocess.run(command(seed, chosen), check=False).returncode:
+    if not ended_well(command(seed, chosen)):
         raise UserError(f"seed {seed}: the workflow failed (see its messages above); run the command again to go on")
 
 
 def command(seed: int, chosen: argparse.Namespace) -> list[str]:
     """Snakemake's command line for a seed."""
-    made = [sys.executable, "-m", "snakemake", chosen.target, "--snakefile", str(ROOT / "Snakefile")]
+    made = ["snakemake", chosen.target, "--snakefile", str(ROOT / "Snakefile")]
     made += ["--cores", str(chosen.cores), "--config", f"training={{seed: {seed}}}"]
     return [*made, *(["--configfile", *chosen.configfile] if chosen.configfile else [])]
 

@@ -1,13 +1,18 @@
 """What the benchmark commands share: options, how they run and fail, what they print and keep."""
 
 import argparse
+import contextlib
 import json
+import os
+import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from benchmarks.shared.results import Row, table, verdicts
 from pipeline.errors import UserError
@@ -17,6 +22,7 @@ from pipeline.progress import log
 Measure = Callable[[argparse.Namespace, Path], dict[str, Any]]
 """Measures what the arguments ask for, with a folder for its files, and returns everything for JSON."""
 B = TypeVar("B")
+P = ParamSpec("P")
 
 
 def parser(question: str, subject: str, sections: Sequence[str], counts: str | None) -> argparse.ArgumentParser:
@@ -40,20 +46,53 @@ def expect(parser: argparse.ArgumentParser, chosen: argparse.Namespace, least: i
             parser.error(f"--{name.replace('_', '-')} {value}: expected {least} or more")
 
 
+def ends_in_one_line(main: Callable[P, int]) -> Callable[P, int]:
+    """A command that ends with one line and status 1 for a `UserError`, with one and 130 for Ctrl-C."""
+
+    @wraps(main)
+    def status(*given: P.args, **named: P.kwargs) -> int:
+        try:
+            return main(*given, **named)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return 128 + signal.SIGINT
+
+    return status
+
+
+@ends_in_one_line
 def run(measure: Measure, chosen: argparse.Namespace) -> int:
-    """The exit status of a command: 1 with one line for a `UserError`. ``chosen.json`` takes what was found.
+    """The exit status of a command. ``chosen.json`` takes what was found.
 
     A missed goal is a result, not a failure.
     """
-    try:
-        with tempfile.TemporaryDirectory(prefix="avsd-benchmark-") as folder:
-            found = measure(chosen, Path(folder))
-        if chosen.json is not None:
-            write_text(chosen.json, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    with tempfile.TemporaryDirectory(prefix="avsd-benchmark-") as folder:
+        found = measure(chosen, Path(folder))
+    if chosen.json is not None:
+        write_text(chosen.json, json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     return 0
+
+
+def ended_well(module: Sequence[str], log: Path | None = None, environment: Mapping[str, str] | None = None) -> bool:
+    """Run a module of Python with its arguments; whether it came to its end.
+
+    log: a file that has what it says, after what is there. environment: added to this process's. Ctrl-C, which it hears
+    as well, waits until it has ended what it had begun.
+    """
+    with (
+        contextlib.nullcontext() if log is None else log.open("ab") as said,
+        subprocess.Popen(
+            [sys.executable, "-m", *module], env={**(environment or {}), **os.environ}, stdout=said, stderr=said
+        ) as running,
+    ):
+        try:
+            return running.wait() == 0
+        except KeyboardInterrupt:
+            running.wait()
+            raise
 
 
 def rows_of(sections: Mapping[str, Callable[[B], list[Row]]], wanted: Sequence[str], bench: B) -> list[Row]:
