@@ -46,9 +46,8 @@ def _timed(task: Task, cores: str) -> bool:
     log(f"{task.name}: begun, its progress in {task.log}")
     begun = time.monotonic()
     done = task.call(cores)
-    log(
-        f"{task.name}: {'done' if done else f'failed, see {task.log},'} after {(time.monotonic() - begun) / 60:.1f} min"
-    )
+    minutes = (time.monotonic() - begun) / 60
+    log(f"{task.name}: {'done' if done else f'failed, see {task.log},'} after {minutes:.1f} min")
     return done
 
 
@@ -57,12 +56,12 @@ def hand_over(source: Run, target: Run) -> list[str]:
 
     Whether dialogs, words and teacher are the same as well `avsd train` sees, and trains again where they are not.
     """
-    copied = []
-    for name in Settings(target.config).trained:
+    copied, given, asked = [], Settings(source.config), Settings(target.config)
+    for name in asked.trained:
         made, wanted = Layout(source.results).model(name), Layout(target.results).model(name)
         if name not in source.config.systems or (wanted / WEIGHTS).exists() or not (made / WEIGHTS).is_file():
             continue
-        if Settings(source.config).training_settings(name) == Settings(target.config).training_settings(name):
+        if given.training_settings(name) == asked.training_settings(name):
             shutil.copytree(made, wanted, dirs_exist_ok=True)
             copied.append(name)
     return copied
