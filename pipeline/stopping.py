@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -34,6 +35,7 @@ class _State:
     watching = False
     received: int | None = None
     held = 0
+    counting = threading.Lock()
 
 
 @contextmanager
@@ -91,11 +93,13 @@ def check() -> None:
 @contextmanager
 def unbroken() -> Iterator[None]:
     """Steps between which no signal may come, as starting a process and noting that it was: it raises after them."""
-    _State.held += 1
+    with _State.counting:
+        _State.held += 1
     try:
         yield
     finally:
-        _State.held -= 1
+        with _State.counting:
+            _State.held -= 1
     check()
 
 

@@ -7,12 +7,14 @@ repository, and goes on from them: what they have is not run again, on whatever 
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean, variance
 
 from benchmarks.real import epochs, noise
-from benchmarks.real.curve import Points, draw
+from benchmarks.real.curve import Point, Points, draw
 from benchmarks.real.found import Found, gather
 from benchmarks.real.harvest import harvest
 from benchmarks.real.page import PICTURE, Made, page
@@ -22,6 +24,7 @@ from benchmarks.real.together import Task, hand_over, side_by_side
 from benchmarks.shared.command import ends_in_one_line
 from pipeline.files import write_text
 
+HELD_OUT = "the held-out tenth"
 PAGE = ROOT / "docs" / "results.md"
 
 
@@ -108,16 +111,17 @@ def _task(run: Run, systems: Sequence[str]) -> Task:
 def write(whole: Run, record: Record, target: Path) -> int:
     """Write the page and its picture; returns how many scores are missing."""
     found = gather(whole, record)
-    curves = _curves(found, [gather(run, record) for _, run in fractions(whole)])
+    curves, deviation = _curves(found, [gather(run, record) for _, run in fractions(whole)]), _deviation(found)
     several = {f"{found[name].label} ({name})": points for name, points in curves.items() if len(points) > 1}
     if several:
-        draw(target.parent / PICTURE, several, "Official test set, one seed")
+        draw(target.parent / PICTURE, several, deviation, "Official test set, one seed")
     runs = all_runs(whole)
-    missing = {run.name: lacking for run in runs if (lacking := record.lacking(run))}
+    missing = {run.name: _named(run, lacking) for run in runs if (lacking := record.lacking(run))}
     entries = [record.read(run, name) for run in runs for name in dict(run.answered())]
     made = Made(
         found,
         curves,
+        deviation,
         epochs.read(record.noise, whole.config),
         {run.name: gather(run, record)[PLAIN] for run in trials(whole)},
         gather(student_trials(whole), record),
@@ -129,14 +133,27 @@ def write(whole: Run, record: Record, target: Path) -> int:
     return sum(len(test_sets) for lacking in missing.values() for test_sets in lacking.values())
 
 
+def _named(run: Run, lacking: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """What is not scored, with the test sets as the page calls them."""
+    return {name: [HELD_OUT if run.held_out else each for each in sets] for name, sets in lacking.items()}
+
+
+def _deviation(found: Mapping[str, Found]) -> float:
+    """Of the official CIDEr of seeds, of the learning curve's systems together; 0 where none has several."""
+    values = [found[name].values("official", METRIC) for name in CURVE]
+    variances = [variance(each) for each in values if len(each) > 1]
+    return math.sqrt(mean(variances)) if variances else 0.0
+
+
 def _curves(found: Mapping[str, Found], shares: Sequence[Mapping[str, Found]]) -> dict[str, Points]:
     """Official CIDEr of the first seed there is of a system, over training dialogs."""
-    curves: dict[str, list[tuple[float, float]]] = {name: [] for name in CURVE}
+    curves: dict[str, list[Point]] = {name: [] for name in CURVE}
     for systems in (*shares, found):
         for name, points in curves.items():
             values, dialogs = systems[name].values("official", METRIC), systems[name].dialogs
             if values and dialogs is not None:
-                points.append((dialogs, values[0]))
+                cost = next(iter(systems[name].costs.values()), None)
+                points.append(Point(dialogs, values[0], None if cost is None else cost["epochs"]))
     return {name: points for name, points in curves.items() if points}
 
 

@@ -1,57 +1,90 @@
-"""CIDEr over the number of training dialogs, and where the line through it would come out at the paper's number.
+"""CIDEr over the number of training dialogs, and where the curves through it come out at the paper's number.
 
-A line in the logarithm of the number, by least squares; its interval at another number is that of a new measurement
-(Student's t). Three numbers at least, or there is nothing to say how far off it may be.
+Legend: P points, E exponents, T draws.
+
+How CIDEr goes on cannot be read off a few points: it may gain as much with every doubling (a line in the logarithm), or
+come to an end. So every curve a - b n^-c counts, with c from 0 (the line, its limit) to 2, each as far as the points
+allow it: by their likelihood, the noise of a point being how far seeds lie apart, with even chances beforehand for c
+and for CIDEr at the smallest and the largest number. The interval is that of the curve at another number. Three numbers
+at least, or nothing speaks of c.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 PAPER_DIALOGS = 7659
-STUDENT = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306}
-"""97.5 % points of Student's t by degrees of freedom."""
+EXPONENTS = np.linspace(0, 2, 41)
+_DRAWS, _SEED = 50_000, 1
+_APART = 1.05
+"""Of the error bars of two systems, so that one does not hide the other."""
 
-Points = Sequence[tuple[float, float]]
-"""Training dialogs and CIDEr."""
+
+class Point(NamedTuple):
+    """A system learned from so many dialogs. epochs: that it took, None where it is not known."""
+
+    dialogs: float
+    cider: float
+    epochs: int | None = None
+
+
+Points = Sequence[Point]
 
 
 @dataclass(frozen=True)
-class Line:
-    """CIDEr = at_one + gain ln(dialogs), fitted to ``points``. deviation: of the points from it."""
+class Curve:
+    """All curves through points: (E, 2) CIDEr ``ends`` at the numbers ``low`` and ``high``, by exponent.
 
-    points: Points
-    at_one: float
-    gain: float
-    deviation: float
+    covariance: (E, 2, 2) of the ends. weights: (E,) how far the points allow each exponent; their sum is 1.
+    """
 
-    def at(self, dialogs: float) -> float:
-        """CIDEr on the line."""
-        return self.at_one + self.gain * math.log(dialogs)
+    low: float
+    high: float
+    ends: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    weights: NDArray[np.float64]
 
-    def half_width(self, dialogs: float) -> float:
-        """Half the 95 % interval of a new measurement at ``dialogs``."""
-        logs = np.log([number for number, _ in self.points])
-        count, off = len(logs), math.log(dialogs) - logs.mean()
-        spread = 1 + 1 / count + off**2 / np.square(logs - logs.mean()).sum()
-        return float(STUDENT[count - 2] * self.deviation * math.sqrt(spread))
+    def at(self, dialogs: float) -> tuple[float, float, float]:
+        """CIDEr at a number of dialogs: the median, and the 95 % interval of the curve."""
+        shares = _shares(np.array([dialogs]), self.low, self.high)[:, 0]
+        means = (shares * self.ends).sum(1)
+        deviations = np.sqrt(np.einsum("ei,eij,ej->e", shares, self.covariance, shares))
+        generator = np.random.default_rng(_SEED)
+        which = generator.choice(len(EXPONENTS), _DRAWS, p=self.weights)
+        low, median, high = np.percentile(generator.normal(means[which], deviations[which]), [2.5, 50, 97.5])
+        return float(median), float(low), float(high)
 
 
-def fit(points: Points) -> Line | None:
-    """The line through ``points``; None for fewer than three numbers of dialogs."""
-    logs, values = np.log([number for number, _ in points]), np.array([value for _, value in points])
-    if len(set(logs)) < 3:
+def fit(points: Points, deviation: float) -> Curve | None:
+    """The curves through ``points``; None for fewer than three numbers of dialogs. deviation: of seeds, above 0."""
+    dialogs, values = np.array([point.dialogs for point in points]), np.array([point.cider for point in points])
+    if len(set(dialogs)) < 3 or deviation <= 0:
         return None
-    gain, at_one = np.polyfit(logs, values, 1)
-    left = values - (at_one + gain * logs)
-    return Line(points, float(at_one), float(gain), float(math.sqrt(np.square(left).sum() / (len(points) - 2))))
+    low, high = float(dialogs.min()), float(dialogs.max())
+    design = _shares(dialogs, low, high)
+    inverse = np.linalg.inv(np.einsum("epi,epj->eij", design, design))
+    ends = np.einsum("eij,epj,p->ei", inverse, design, values)
+    left = np.square(values - np.einsum("epi,ei->ep", design, ends)).sum(1)
+    likely = np.exp(-(left - left.min()) / (2 * deviation**2)) * np.sqrt(np.linalg.det(inverse))
+    return Curve(low, high, ends, deviation**2 * inverse, likely / likely.sum())
 
 
-def draw(path: Path, systems: dict[str, Points], title: str) -> None:
-    """A picture of the points and lines of each system, over dialogs, with the paper's number marked."""
+def _shares(dialogs: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """(E, P, 2) how much of the value at ``low`` and of that at ``high`` a curve has at each number."""
+    logs = np.log([*dialogs, low, high])
+    exponents = EXPONENTS[:, None]
+    # (1 - n^-c) / c, which is ln n where c is 0.
+    risen = np.where(exponents == 0, logs, -np.expm1(-exponents * logs) / np.where(exponents == 0, 1, exponents))
+    share = (risen[:, :-2] - risen[:, -2:-1]) / (risen[:, -1:] - risen[:, -2:-1])
+    return np.stack([1 - share, share], axis=-1)
+
+
+def draw(path: Path, systems: Mapping[str, Points], deviation: float, title: str) -> None:
+    """A picture of the points and curves of each system, over dialogs, with the paper's number marked."""
     # Imported here: only the picture needs it, and it takes a while.
     import matplotlib as mpl
 
@@ -59,18 +92,23 @@ def draw(path: Path, systems: dict[str, Points], title: str) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(7, 4), dpi=110, layout="constrained")
-    for (name, points), marker in zip(systems.items(), "osD^v*", strict=False):
-        drawn = axes.plot(*zip(*points, strict=True), marker=marker, linestyle="-", label=name)[0]
-        line = fit(points)
-        if line is not None:
-            reach = np.geomspace(points[0][0], PAPER_DIALOGS, 50)
-            axes.plot(reach, [line.at(number) for number in reach], ":", color=drawn.get_color())
-            end = line.half_width(PAPER_DIALOGS)
-            axes.errorbar(PAPER_DIALOGS, line.at(PAPER_DIALOGS), end, color=drawn.get_color(), capsize=4)
-    axes.axvline(PAPER_DIALOGS, color="0.7", linewidth=1)
-    axes.annotate("the paper's", (PAPER_DIALOGS, axes.get_ylim()[0]), ha="right", va="bottom", rotation=90, color="0.4")
+    axes.axvline(PAPER_DIALOGS, color="0.8", linewidth=1, zorder=0)
+    for place, ((name, points), marker) in enumerate(zip(systems.items(), "osD^v*", strict=False)):
+        dialogs, values = [point.dialogs for point in points], [point.cider for point in points]
+        color = axes.plot(dialogs, values, marker=marker, linestyle="", label=name)[0].get_color()
+        found = fit(points, deviation)
+        if found is not None:
+            reach = np.geomspace(min(dialogs), PAPER_DIALOGS, 40)
+            axes.plot(reach, [found.at(number)[0] for number in reach], ":", color=color)
+            middle, low, high = found.at(PAPER_DIALOGS)
+            at = PAPER_DIALOGS * _APART ** (place - (len(systems) - 1) / 2)
+            axes.errorbar(at, middle, [[middle - low], [high - middle]], color=color, capsize=3)
+    axes.annotate(
+        f"the paper's {PAPER_DIALOGS:,}", (PAPER_DIALOGS / _APART**2, axes.get_ylim()[0]),
+        ha="right", va="bottom", rotation=90, color="0.4",
+    )  # fmt: skip
     axes.set(xscale="log", xlabel="training dialogs", ylabel="CIDEr", title=title)
-    axes.legend()
+    axes.legend(loc="lower right", bbox_to_anchor=(0.9, 0.0))
     axes.grid(alpha=0.3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})

@@ -6,32 +6,29 @@ from dataclasses import dataclass
 from benchmarks.real.record import Cost, Entry, Record, Scored, unpacked
 from benchmarks.real.runs import Run
 from pipeline.config import TEST_SETS
+from pipeline.scoring.pooled import Seeds
 
 
 @dataclass(frozen=True)
 class Found:
     """A system of a run, all its seeds together.
 
-    scores: by test set, of every seed that has some, by the seed's entry. answers: likewise, `METRIC` of each answer.
-    costs: of every seed that is trained; empty for a system that answers with another's model. dialogs: learned from;
-    None where nothing is recorded.
+    scores: by test set, of every seed that has some, by the seed's entry. answers: by test set, `METRIC` of each answer
+    by the seed's number. costs: of every seed that is trained; empty for a system that answers with another's model.
+    dialogs: learned from; None where nothing is recorded.
     """
 
     name: str
     label: str
     seeds: int
     scores: Mapping[str, Mapping[str, Scored]]
-    answers: Mapping[str, Mapping[str, Mapping[str, float]]]
+    answers: Mapping[str, Seeds]
     costs: Mapping[str, Cost]
     dialogs: int | None
 
     def values(self, test_set: str, metric: str) -> list[float]:
         """A metric of every seed that is scored."""
         return [scores["metrics"][metric] for scores in self.scores.get(test_set, {}).values()]
-
-    def items(self, test_set: str) -> list[Mapping[str, float]]:
-        """`METRIC` of every answer, a mapping a seed."""
-        return list(self.answers.get(test_set, {}).values())
 
     @property
     def answering(self) -> float | None:
@@ -49,12 +46,12 @@ def gather(run: Run, record: Record) -> dict[str, Found]:
         system = config.systems[name]
         if system.seed_of in config.run:
             continue
-        seeds = [name, *(other for other in config.run if config.systems[other].seed_of == name)]
+        seeds = {seed: number for number, seed in enumerate(config.seeds_of(name), 1) if seed in config.run}
         entries = {seed: entry for seed in seeds if (entry := record.read(run, seed)) is not None}
         costs = {seed: entry["cost"] for seed, entry in entries.items() if entry["cost"] is not None}
         scores: dict[str, dict[str, Scored]] = {test_set: _scored(entries, test_set) for test_set in TEST_SETS}
-        answers: dict[str, dict[str, dict[str, float]]] = {
-            test_set: {seed: unpacked(each["answers"], record.path(run, seed)) for seed, each in scored.items()}
+        answers: dict[str, dict[int, dict[str, float]]] = {
+            test_set: {seeds[seed]: unpacked(each["answers"], record.path(run, seed)) for seed, each in scored.items()}
             for test_set, scored in scores.items()
         }
         dialogs = next((entry["dialogs"].get("training") for entry in entries.values()), None)

@@ -1,5 +1,6 @@
 """From a results folder into a record: what has finished there."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +15,19 @@ from pipeline.answers.writing import described
 from pipeline.config.dependence import sizes_values, training_values
 from pipeline.corpus.statistics import read_statistics
 from pipeline.layout import Layout
+from pipeline.plan.settings import Settings
 from pipeline.report.results import read_if_there
 from pipeline.scoring.written import read_scores_file
 from pipeline.systems.system import INFO
 from pipeline.texts import read_records
+from pipeline.versions import STAGES
 
 
 def harvest(run: Run, record: Record) -> None:
     """Put down every system of the run that is scored, with the scores that are finished."""
     layout = Layout(run.results)
+    if not _imported_so(run, layout):
+        return
     counts = read_statistics(layout.corpus / "statistics.json")
     dialogs: dict[str, int] = {
         split: counts[split]["dialogs"] for split in ("training", "validation") if split in counts
@@ -44,10 +49,22 @@ def harvest(run: Run, record: Record) -> None:
         record.write(run, name, entry)
 
 
+def _imported_so(run: Run, layout: Layout) -> bool:
+    """Whether corpus and words were made as the run has it now, as far as they say."""
+    statistics = read_if_there(layout.corpus / "statistics.json")
+    corpus = json.loads(Settings(run.config).corpus_settings())["corpus"]
+    if any((statistics or {}).get(key, value) != value for key, value in corpus.items()):
+        return False
+    words = read_if_there(layout.vocabulary)
+    return words is None or words["min_count"] == run.config.vocabulary.min_count
+
+
 def _trained_so(run: Run, layout: Layout, name: str) -> bool:
     """Whether the models that are there were trained as the run has it now, as far as they say."""
     for model in models(run.config, name):
         info = read_if_there(layout.model(model) / INFO)
+        if info is not None and info["versions"].get("training_stage", STAGES["training"]) != STAGES["training"]:
+            return False
         wanted = {"training": training_values(run.config, model), "sizes": sizes_values(run.config, model)}
         if info is not None and any(
             info[part].get(key) != value for part in wanted for key, value in wanted[part].items()
@@ -65,6 +82,8 @@ def _answered_so(run: Run, layout: Layout, name: str, test_set: str, signature: 
     if answers is None:
         return True
     made_by = answers["system"]
+    if made_by.get("stage", STAGES["answers"]) != STAGES["answers"]:
+        return False
     # The size of a batch changes no answer.
     wanted = run.config.answers_of(name).model_dump(mode="json", exclude={"batch_turns"})
     return made_by["sees"]["description"] == described(run.config, name) and all(

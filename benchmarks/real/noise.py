@@ -95,7 +95,7 @@ def measure(results: Path, system: str) -> list[Epoch]:
     config = load([*map(str, CONFIGS), json.dumps({"results": str(layout.root), "device": "cpu"})])
     made_with, known = settings(config, system), layout.root / "settings.json"
     if layout.root.is_dir() and (read_json(known) if known.is_file() else made_with) != made_with:
-        shutil.rmtree(layout.root)
+        _clear(layout.root)
     write_json(known, made_with)
     _place(Layout(results), layout)
     with patch.object(training, "Loop", Noted):
@@ -103,6 +103,15 @@ def measure(results: Path, system: str) -> list[Epoch]:
     epochs = [_epoch(config, system, number) for number in range(1, config.training_of(system).epochs + 1)]
     write(found_at(results), made_with, epochs)
     return epochs
+
+
+def _clear(folder: Path) -> None:
+    """Everything but the log, which whoever started this run writes."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOG:
+            path.unlink()
 
 
 def found_at(results: Path) -> Path:

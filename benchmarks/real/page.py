@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from benchmarks.real.curve import PAPER_DIALOGS, Points, fit
+from benchmarks.real.curve import PAPER_DIALOGS, Point, Points, fit
 from benchmarks.real.epochs import Epoch
 from benchmarks.real.found import Found
 from benchmarks.real.record import METRIC, Entry
+from benchmarks.real.runs import PLAIN
 from benchmarks.real.tables import TAUGHT, TEST_SETS, TRIED, costs_lines, order_lines, trials_lines
 from pipeline.config import Config
 from pipeline.report.formats import result_markdown
@@ -24,13 +25,15 @@ LAST_EPOCHS = 5
 class Made:
     """What finished runs left.
 
-    found: the experiment's systems. curves: by system, official CIDEr over dialogs. trials: by what is changed, the
+    found: the experiment's systems. curves: by system, official CIDEr over dialogs. deviation: of the official CIDEr of
+    such a system's seeds; 0 where none has several. trials: by what is changed, the
     system that was. students: those that learn in other ways, with their teacher. missing: by run, the test sets that
     systems are not scored on yet. notes: what there is to say of the runs. entries: all there are, of every run.
     """
 
     found: Mapping[str, Found]
     curves: Mapping[str, Points]
+    deviation: float
     noise: Sequence[Epoch]
     trials: Mapping[str, Found]
     students: Mapping[str, Found]
@@ -42,16 +45,16 @@ class Made:
 def page(config: Config, made: Made) -> str:
     """The whole page."""
     found = made.found
-    lines = [*_head(found, made.entries), *(["", made.notes] if made.notes else []), "", *_state(made.missing)]
+    lines = [*_head(config, found, made.entries), *(["", made.notes] if made.notes else []), "", *_state(made.missing)]
     for test_set in TEST_SETS:
         table = result_table(config, test_set, _scores(found, test_set))
         lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(table).strip()]
         lines += ["", *order_lines(found, test_set)]
     lines += ["", "## All seeds at once", "", *_together(config, found)]
-    lines += ["", "## Over the number of dialogs", "", *_curves(made.curves, found)]
+    lines += ["", "## Over the number of dialogs", "", *_curves(made.curves, made.deviation, found)]
     lines += ["", "## How much of it is noise", "", *_noise(made.noise, found)]
-    lines += ["", "## Trials", "", *trials_lines(TRIED, made.trials)]
-    lines += ["", *trials_lines(TAUGHT, made.students)]
+    lines += ["", "## Trials", "", *trials_lines(TRIED, made.trials, next(iter(made.trials)))]
+    lines += ["", *trials_lines(TAUGHT, made.students, PLAIN)]
     lines += ["", "## What it cost", "", *costs_lines(found)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -62,11 +65,12 @@ def _scores(found: Mapping[str, Found], test_set: str) -> dict[str, Scores]:
     return {name: {**scores, "against": None} for name, scores in seeds}
 
 
-def _head(found: Mapping[str, Found], entries: Sequence[Entry]) -> list[str]:
+def _head(config: Config, found: Mapping[str, Found], entries: Sequence[Entry]) -> list[str]:
     learned = {f"{system.dialogs:,}" for system in found.values() if system.dialogs is not None}
     held_out = {f"{entry['dialogs'].get('validation', 0):,}" for entry in entries}
     dates = [scored["date"] for entry in entries for scored in entry["scores"].values()]
     cpus = sorted({entry["cpu"] for entry in entries})
+    files = [f"`{path.name}`" for path in config.dialogs.model_dump().values() if path is not None]
     return [
         f"Learned from {' or '.join(sorted(learned)) or '?'} dialogs, where the paper has {PAPER_DIALOGS:,}, and "
         "without any video: these are not the paper's figures, and only their order can be compared.",
@@ -82,7 +86,7 @@ def _head(found: Mapping[str, Found], entries: Sequence[Entry]) -> list[str]:
         "",
         f"from runs scored by {max(dates, default='no day yet')} on {' and '.join(cpus) or 'no machine yet'}. What "
         "each came to is kept in docs/results, small enough to go on from on another machine; without `RECORD` all of "
-        "it is run again.",
+        f"it is run again. FOLDER has {', '.join(files[:-1])} and {files[-1]}.",
     ]
 
 
@@ -121,22 +125,35 @@ def _together(config: Config, found: Mapping[str, Found]) -> list[str]:
     return lines if rows else ["None has answered yet: it takes all seeds of a system."]
 
 
-def _curves(curves: Mapping[str, Points], found: Mapping[str, Found]) -> list[str]:
-    several = {name: points for name, points in curves.items() if len({number for number, _ in points}) > 1}
+def _curves(curves: Mapping[str, Points], deviation: float, found: Mapping[str, Found]) -> list[str]:
+    several = {name: points for name, points in curves.items() if len({point.dialogs for point in points}) > 1}
     if not several:
         return ["No share of the training dialogs has run yet."]
-    numbers = sorted({number for points in several.values() for number, _ in points})
+    numbers = sorted({point.dialogs for points in several.values() for point in points})
     lines = [f"![CIDEr over training dialogs]({PICTURE})", ""]
-    lines += ["Official CIDEr of one seed, and the line in the logarithm of the number:", ""]
+    lines += [f"Official {METRIC} of one seed (in brackets the epochs it took), and where it goes on to:", ""]
     dialogs = " | ".join(f"{number:,.0f}" for number in numbers)
-    lines.append(f"| system | {dialogs} | line at {PAPER_DIALOGS:,} | paper |")
-    lines.append("|---|" + "---:|" * (len(numbers) + 2))
+    lines.append(f"| system | {dialogs} | at {PAPER_DIALOGS:,} | 95 % | paper |")
+    lines.append("|---|" + "---:|" * (len(numbers) + 1) + "---|---:|")
     for name, points in several.items():
-        known, line = dict(points), fit(points)
-        cells = [f"{known[number]:.3f}" if number in known else "" for number in numbers]
-        end = "" if line is None else f"{line.at(PAPER_DIALOGS):.3f} ± {line.half_width(PAPER_DIALOGS):.3f}"
-        lines.append(f"| {found[name].label} (`{name}`) | {' | '.join(cells)} | {end} | {_paper(name)} |")
-    return [*lines, "", "± is a 95 % interval of the line; the paper's systems see the videos, too."]
+        known, curve = {point.dialogs: point for point in points}, fit(points, deviation)
+        cells = [_point(known.get(number)) for number in numbers]
+        middle, low, high = (None, None, None) if curve is None else curve.at(PAPER_DIALOGS)
+        cells += ["", ""] if middle is None else [f"{middle:.3f}", f"{low:.3f} to {high:.3f}"]
+        lines.append(f"| {found[name].label} (`{name}`) | {' | '.join(cells)} | {_paper(name)} |")
+    note = (
+        f"The interval is that of all curves a - b n^-c, c from 0 (as much with every doubling) to 2, as far as these "
+        f"points allow them, each within {deviation:.3f}, as seeds lie apart. That CIDEr follows such a curve over "
+        "three more doublings is an assumption. Shares learn for as many steps as all dialogs do in their ten epochs, "
+        "or until three epochs in a row bring nothing. The paper's systems see the videos, too."
+    )
+    return [*lines, "", note]
+
+
+def _point(point: Point | None) -> str:
+    if point is None:
+        return ""
+    return f"{point.cider:.3f}" + ("" if point.epochs is None else f" ({point.epochs})")
 
 
 def _paper(name: str) -> str:

@@ -4,8 +4,9 @@ A results folder is large, and gone when its machine is. Of every system a recor
 `METRIC` of each answer, what training and answering took, and where. So the runs of several machines make one page, and
 what a record has need not run again.
 
-An entry counts only with the settings it was made with: of training (what teaches it, too), answers and scoring, as
-the workflow knows them. Of the dialogs it says only how many there were, and a hash of which answers were scored.
+An entry counts only with what it was made with: the settings of corpus, words, training (what teaches it, too),
+answers and scoring, and the versions of these stages, as the workflow knows them; and, where a results folder has them,
+the same references and as many training dialogs.
 """
 
 import base64
@@ -26,12 +27,17 @@ from typing_extensions import TypedDict
 from benchmarks.real.runs import Run
 from pipeline.config import Config
 from pipeline.config.needs import needed
+from pipeline.corpus.statistics import read_statistics
 from pipeline.errors import UserError
 from pipeline.files import write_json
+from pipeline.layout import Layout
 from pipeline.plan.settings import Settings
 from pipeline.texts.typed import Count, Number, read_typed
+from pipeline.versions import STAGES
 
 METRIC = "CIDEr"
+STAGES_READ = ("corpus", "vocabulary", "training", "answers", "scoring")
+"""The stages of the workflow that scores come from."""
 PER_UNIT = 10_000
 """Values of single answers are kept as whole numbers of so many to the unit."""
 
@@ -107,14 +113,15 @@ class Record:
         return self.folder / run.slug / f"{name}.json"
 
     def read(self, run: Run, name: str) -> Entry | None:
-        """A system's entry; None where there is none that was made with the settings the run has now."""
-        entry = self._entry(run, name)
-        return entry if entry is not None and entry["settings"] == settings(run.config, name) else None
+        """A system's entry; None where there is none that was made with the settings and dialogs the run has now."""
+        return None if self.stale(run, name) else self._entry(run, name)
 
     def stale(self, run: Run, name: str) -> list[str]:
-        """What is other in the settings that a system's entry was made with; empty where it counts, or is none."""
+        """What is other than what a system's entry was made with; empty where it counts, or is none."""
         entry = self._entry(run, name)
-        return [] if entry is None else list(differing(entry["settings"], settings(run.config, name)))
+        if entry is None:
+            return []
+        return [*differing(entry["settings"], settings(run.config, name)), *_other_dialogs(entry, Layout(run.results))]
 
     def _entry(self, run: Run, name: str) -> Entry | None:
         path = self.path(run, name)
@@ -147,10 +154,25 @@ def settings(config: Config, name: str) -> dict[str, Any]:
     """What a system's scores depend on beside the data, as the workflow says it to its jobs."""
     plan = Settings(config)
     return {
+        "corpus": json.loads(plan.corpus_settings()),
+        "vocabulary": json.loads(plan.vocabulary_settings()),
+        "stages": {stage: STAGES[stage] for stage in STAGES_READ},
         "training": {model: json.loads(plan.training_settings(model)) for model in models(config, name)},
         "answers": json.loads(plan.answer_settings(name)),
         "scoring": config.scoring.model_dump(mode="json", include={"filter", "bootstrap"}),
     }
+
+
+def _other_dialogs(entry: Entry, layout: Layout) -> Iterator[str]:
+    """Where the dialogs of a results folder are there, and are not those of an entry."""
+    learned = read_statistics(layout.corpus / "statistics.json").get("training", {}).get("dialogs")
+    if learned is not None and entry["dialogs"] and learned != entry["dialogs"].get("training"):
+        yield f"learned from {entry['dialogs'].get('training')} dialogs, there are {learned}"
+    for test_set, scored in entry["scores"].items():
+        path = layout.references(test_set)
+        known = scored["signature"].get("references_sha256")
+        if known is not None and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != known:
+            yield f"{test_set} was scored with other references than {path} has"
 
 
 def models(config: Config, name: str) -> list[str]:

@@ -73,11 +73,15 @@ STUDENT_TRIALS = {
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the workflow: what it is called, its results folder, and what is laid over the configuration."""
+    """A run of the workflow: what it is called, its results folder, and what is laid over the configuration.
+
+    held_out: the held-out tenth stands in the place of the trial test set, and there is no other.
+    """
 
     name: str
     results: Path
     overlay: Mapping[str, Any] = field(default_factory=dict)
+    held_out: bool = False
 
     @cached_property
     def config(self) -> Config:
@@ -141,7 +145,8 @@ def trials(whole: Run) -> list[Run]:
     """One run for each of `TRIALS`."""
     held_out = {**_held_out(whole), "run": [PLAIN], "systems": one_seed(whole)}
     return [
-        Run(name, whole.results / "trials" / _slug(name), merge(held_out, overlay)) for name, overlay in TRIALS.items()
+        Run(name, whole.results / "trials" / _slug(name), merge(held_out, overlay), held_out=True)
+        for name, overlay in TRIALS.items()
     ]
 
 
@@ -173,7 +178,8 @@ def student_trials(whole: Run) -> Run:
     entries = {name: {"network": "attention", **entry} for name, entry in {LONGER: longer, **students}.items()}
     run = [TAUGHT, LONGER, PLAIN, *STUDENT_TRIALS]
     overlay = merge(overlay, {"run": run, "systems": merge(one_seed(whole), entries)})
-    return Run("students", whole.results / "trials" / "students", merge(dict(whole.overlay), overlay))
+    results = whole.results / "trials" / "students"
+    return Run("students", results, merge(dict(whole.overlay), overlay), held_out=True)
 
 
 def one_seed(whole: Run) -> dict[str, dict[str, Any]]:

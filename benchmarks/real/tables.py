@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from benchmarks.real.found import Found
-from benchmarks.real.order import Step, steps
+from benchmarks.real.order import TRIALS, Step, compared, steps
 from benchmarks.real.record import METRIC
 from pipeline.report.formats import signed
 
@@ -18,13 +18,16 @@ def order_lines(found: Mapping[str, Found], test_set: str) -> list[str]:
     made = steps(found, test_set)
     if not made:
         return ["Too few systems are scored to compare any."]
-    lines = [f"| {METRIC}, better system of the paper less the next | seeds | here | 95 % | p | paper | |"]
-    lines.append("|---|---|---:|---|---:|---:|---|")
+    lines = [f"| {METRIC}, one system less another | seeds | here | by seed | 95 % | p | paper | |"]
+    lines.append("|---|---|---:|---|---|---:|---:|---|")
     lines += [_step(step) for step in made]
     note = (
-        "Means over seeds; the interval allows for other videos and, where there are several, other seeds, p for other "
-        "videos: all answers about a video are exchanged together (10,000 trials). An order holds, or is reversed, "
-        "where both exclude chance; with one seed that is said of these networks alone."
+        "First the paper's order, each of its systems less the next; then what else one would ask. Means over seeds, "
+        "compared seed by seed where both systems have the same. The interval allows for other videos and, where there "
+        "are several, other seeds (Student's t, wide with two or three), p for other videos: all answers about a video "
+        f"are exchanged together ({TRIALS:,} trials). An order holds, or is reversed, where both exclude chance; of a "
+        "system with one seed that is said of this network alone. No figure of the paper: whether they differ at all. "
+        "Not corrected for several comparisons."
     )
     return [*lines, "", note]
 
@@ -36,6 +39,7 @@ def _step(step: Step) -> str:
         f"`{step.better}` − `{step.worse}`",
         f"{one}" if one == other else f"{one}, {other}",
         signed(step.found.difference),
+        ", ".join(map(signed, step.found.each)) if one > 1 else "",
         f"{signed(step.found.low)} to {signed(step.found.high)}",
         f"{step.found.p:.4f}",
         paper,
@@ -44,19 +48,25 @@ def _step(step: Step) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def trials_lines(title: str, trials: Mapping[str, Found]) -> list[str]:
-    """What was tried, a row each, under ``title``."""
+def trials_lines(title: str, trials: Mapping[str, Found], plain: str) -> list[str]:
+    """What was tried, a row each, under ``title``, each beside ``plain``."""
     done = {name: system for name, system in trials.items() if system.scores["trial"]}
     if not done:
         return [f"{title}: none has run yet."]
     lines = [
-        f"{title}, judged on the held-out tenth (1 reference an answer) alone:",
+        f"{title}, judged on the held-out tenth (1 reference an answer) alone; the 95 % interval is that of other "
+        f"videos, and so is p, of the {METRIC} less that of `{plain}`:",
         "",
-        f"| what is changed | perplexity | {METRIC} | BLEU-4 | epochs | minutes |",
-        "|---|---:|---:|---:|---:|---:|",
+        f"| what is changed | perplexity | {METRIC} | 95 % | less `{plain}` | p | BLEU-4 | epochs | minutes |",
+        "|---|---:|---:|---|---:|---:|---:|---:|---:|",
     ]
     for name, system in done.items():
-        values = [f"{system.values('trial', metric)[0]:.3f}" for metric in (METRIC, "BLEU-4")]
+        values = [
+            _value(system, METRIC),
+            _interval(system),
+            *_beside(system, done.get(plain)),
+            _value(system, "BLEU-4"),
+        ]
         cost = next(iter(system.costs.values()), None)
         cells = ["", *values, "", ""]
         if cost is not None:
@@ -64,6 +74,24 @@ def trials_lines(title: str, trials: Mapping[str, Found]) -> list[str]:
         shown = f"{system.label} (`{name}`)" if name == system.name else name
         lines.append(f"| {shown} | {' | '.join(cells)} |")
     return lines
+
+
+def _value(system: Found, metric: str) -> str:
+    return f"{system.values('trial', metric)[0]:.3f}"
+
+
+def _interval(system: Found) -> str:
+    """Empty where none was asked for."""
+    intervals = next(iter(system.scores["trial"].values()))["intervals"]
+    return "{:.3f} to {:.3f}".format(*intervals[METRIC]) if METRIC in intervals else ""
+
+
+def _beside(system: Found, plain: Found | None) -> list[str]:
+    """The difference to ``plain``, and p; empty of itself, and where that has not run."""
+    if plain is None or plain is system:
+        return ["", ""]
+    found = compared(system, plain, "trial")
+    return [signed(found.difference), f"{found.p:.4f}"]
 
 
 def costs_lines(found: Mapping[str, Found]) -> list[str]:

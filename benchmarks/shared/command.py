@@ -18,9 +18,12 @@ from benchmarks.shared.results import Row, table, verdicts
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.progress import log
+from pipeline.stopping import Stopped, check, unbroken, watched
 
 Measure = Callable[[argparse.Namespace, Path], dict[str, Any]]
 """Measures what the arguments ask for, with a folder for its files, and returns everything for JSON."""
+_LOOK = 0.5
+"""Seconds between two looks at whether the command is stopped."""
 B = TypeVar("B")
 P = ParamSpec("P")
 
@@ -47,18 +50,16 @@ def expect(parser: argparse.ArgumentParser, chosen: argparse.Namespace, least: i
 
 
 def ends_in_one_line(main: Callable[P, int]) -> Callable[P, int]:
-    """A command that ends with one line and status 1 for a `UserError`, with one and 130 for Ctrl-C."""
+    """A command that ends with one line and status 1 for a `UserError`, with one for what stops it from outside."""
 
     @wraps(main)
     def status(*given: P.args, **named: P.kwargs) -> int:
-        try:
-            return main(*given, **named)
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print("stopped", file=sys.stderr)
-            return 128 + signal.SIGINT
+        with watched():
+            try:
+                return main(*given, **named)
+            except UserError as error:
+                print(f"error: {error}", file=sys.stderr)
+                return 1
 
     return status
 
@@ -79,20 +80,31 @@ def run(measure: Measure, chosen: argparse.Namespace) -> int:
 def ended_well(module: Sequence[str], log: Path | None = None, environment: Mapping[str, str] | None = None) -> bool:
     """Run a module of Python with its arguments; whether it came to its end.
 
-    log: a file that has what it says, after what is there. environment: added to this process's. Ctrl-C, which it hears
-    as well, waits until it has ended what it had begun.
+    log: a file that has what it says, after what is there. environment: added to this process's. A command that is
+    stopped stops it and what it has begun, as Ctrl-C would, and waits until they have ended.
     """
-    with (
-        contextlib.nullcontext() if log is None else log.open("ab") as said,
-        subprocess.Popen(
-            [sys.executable, "-m", *module], env={**(environment or {}), **os.environ}, stdout=said, stderr=said
-        ) as running,
-    ):
+    command, given = [sys.executable, "-m", *module], {**(environment or {}), **os.environ}
+    running: subprocess.Popen[bytes] | None = None
+    with contextlib.nullcontext() if log is None else log.open("ab") as said:
         try:
-            return running.wait() == 0
-        except KeyboardInterrupt:
-            running.wait()
+            with unbroken():
+                # A group of its own: Ctrl-C reaches it once, from here, however this command was stopped.
+                running = subprocess.Popen(command, env=given, stdout=said, stderr=said, process_group=0)
+            return _status(running) == 0
+        except Stopped:
+            if running is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(running.pid, signal.SIGINT)
+                running.wait()
             raise
+
+
+def _status(running: subprocess.Popen[bytes]) -> int:
+    """The exit status of a process. Signals come to the main thread alone: others look whether there was one."""
+    while True:
+        check()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return running.wait(_LOOK)
 
 
 def rows_of(sections: Mapping[str, Callable[[B], list[Row]]], wanted: Sequence[str], bench: B) -> list[Row]:

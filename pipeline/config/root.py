@@ -127,8 +127,11 @@ class Config(Section):
     def members(self, name: str) -> list[str]:
         """The systems whose trained models ``name`` answers with: one, or of an `ensemble` all seeds."""
         model = self.trained(name)[0]
-        seeds = [other for other, system in self.systems.items() if system.seed_of == model]
-        return [model, *seeds] if self.systems[name].ensemble else [model]
+        return self.seeds_of(model) if self.systems[name].ensemble else [model]
+
+    def seeds_of(self, name: str) -> list[str]:
+        """A system and its further seeds, in the order of their numbers."""
+        return [name, *(other for other, system in self.systems.items() if system.seed_of == name)]
 
     def answers_with(self, name: str) -> list[str]:
         """The systems whose trained models are read to write with ``name``: its `members`, and who rescores them."""
@@ -146,8 +149,7 @@ class Config(Section):
     def distilled(self) -> tuple[str, ...]:
         """The systems of the distilled captioner's experiment, each with its further seeds."""
         entries = () if self.distillation is None else self.distillation.entries()
-        seeds = {name: [other for other, system in self.systems.items() if system.seed_of == name] for name in entries}
-        return tuple(each for name in entries for each in (name, *seeds[name]))
+        return tuple(each for name in entries for each in self.seeds_of(name))
 
     def descriptions(self) -> frozenset[str]:
         """Description fields whose words are counted: of `vocabulary`, and any that `run`, or what it needs, reads."""

@@ -67,8 +67,7 @@ def trained(config: Config) -> list[Trained]:
         system = config.systems[name]
         if system.seed_of is None:
             (test_set,) = system.test_sets
-            names = [name, *(other for other in config.run if config.systems[other].seed_of == name)]
-            scores = [read_scores(config, other, test_set) for other in names]
+            scores = [read_scores(config, other, test_set) for other in config.seeds_of(name) if other in config.run]
             seeds = {number: each["metrics"] for number, each in enumerate(scores) if each is not None}
             made.append(Trained(name, system.label, system.row, _rate(config, name), seeds))
     return made

@@ -19,7 +19,8 @@ _DASH = "-"
 def _figures(row: ResultRow) -> list[tuple[str, list[str]]]:
     """The lines a row is printed on: name of the source, and a cell a metric."""
     run = [_number(row.run, metric) + mark(row, metric) + _half_width(row, metric) for metric in METRICS]
-    lines = [(RUN, run if row.run is not None else [row.status, *[""] * (len(METRICS) - 1)])]
+    source = RUN if row.seeds == 1 else f"{RUN}, {row.seeds} seeds"
+    lines = [(source, run if row.run is not None else [row.status, *[""] * (len(METRICS) - 1)])]
     lines.append((PAPER, [_number(row.paper, metric) for metric in METRICS]))
     if row.difference is not None:
         lines.append((DIFFERENCE, [signed(row.difference[metric]) for metric in METRICS]))

@@ -54,19 +54,22 @@ def parts_table(config: Config, task: str, test_set: str) -> FigureTable:
     return FigureTable(f"matching_parts_{task}_{test_set}", "", title, tuple(columns), tuple(rows), notes)
 
 
-def _seeds(config: Config, name: str, test_set: str) -> list[Scores]:
-    """The scores of a system, and of its further seeds that are run: those there are."""
-    every = [name, *(other for other in config.run if config.systems[other].seed_of == name)]
-    return [scores for each in every if (scores := read_scores(config, each, test_set)) is not None]
+def _seeds(config: Config, name: str, test_set: str) -> dict[int, Scores]:
+    """The scores of a system, and of its further seeds that are run: those there are, by the seed's number."""
+    run = {number: each for number, each in enumerate(config.seeds_of(name), 1) if each in {name, *config.run}}
+    found = {number: read_scores(config, each, test_set) for number, each in run.items()}
+    return {number: scores for number, scores in found.items() if scores is not None}
 
 
-def _less(config: Config, own: list[Scores], whole: list[Scores], metrics: tuple[str, ...]) -> dict[str, float]:
+def _less(
+    config: Config, own: Mapping[int, Scores], whole: Mapping[int, Scores], metrics: tuple[str, ...]
+) -> dict[str, float]:
     trials = config.scoring.randomisations
     figures: dict[str, float] = {}
     for metric in metrics:
-        both = [[_shares(scores, metric) for scores in side] for side in (own, whole)]
-        if len({frozenset(items) for side in both for items in side}) > 1:
-            files = " and ".join(side[0]["hypotheses"] for side in (own, whole))
+        both = [{number: _shares(scores, metric) for number, scores in side.items()} for side in (own, whole)]
+        if len({frozenset(items) for side in both for items in side.values()}) > 1:
+            files = " and ".join(next(iter(side.values()))["hypotheses"] for side in (own, whole))
             raise UserError(f"{files}: scored on other items, so that no difference is that of a part; ask them alike")
         found = compare_pooled(both[0], both[1], max(trials, 1))
         figures |= {_points(metric): 100 * found.difference} | ({f"p, {metric}": found.p} if trials else {})

@@ -95,8 +95,7 @@ def _row(
     config: Config, row: str, name: str, known: Mapping[str, Scores], figures: Mapping[str, float] | None
 ) -> ResultRow:
     train, test = descriptions(config, name)
-    names = [name, *(other for other in config.run if config.systems[other].seed_of == name)]
-    seeds = [known[other] for other in names if other in known]
+    seeds = [known[other] for other in config.seeds_of(name) if other in known and other in config.run]
     if len(seeds) > 1:
         return _seeds_row(config, row, name, seeds, figures)
     scores = seeds[0] if seeds else None
@@ -149,10 +148,10 @@ def _notes(config: Config, rows: Sequence[ResultRow], scores: Mapping[str, Score
         notes += [f"This run, {name}: {text}." for name, text in settings.items()]
     if any(row.spread for row in rows):
         counts = " and ".join(str(count) for count in sorted({row.seeds for row in rows if row.spread}))
-        notes.append(f"Rows of {counts} seeds are their mean, ± their standard deviation.")
+        notes.append(f"Rows of {counts} seeds are their mean, ± their standard deviation on these videos.")
     if any(row.intervals for row in rows):
         where = "in other rows " if any(row.spread for row in rows) else ""
-        notes.append(f"± is {where}half the width of the 95 % interval (bootstrap over videos).")
+        notes.append(f"± is {where}half the width of the 95 % interval over other videos (bootstrap over videos).")
     compared = next((found["against"] for found in scores.values() if found["against"]), None)
     if compared is not None and config.scoring.against is not None and any(row.compared for row in rows):
         label = display_names(config)[config.scoring.against]

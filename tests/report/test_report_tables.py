@@ -186,9 +186,9 @@ def test_seeds_of_a_system_are_one_row(run: Config, configure: Configure) -> Non
     assert float(lines[0]["CIDEr"]) == pytest.approx((1.1 + 0.61 + 0.52) / 3, abs=1e-6)
     assert (lines[0]["BLEU-1_low"], lines[0]["CIDEr_p"]) == ("", "")
     text = (layout.tables / "table2.md").read_text(encoding="utf-8")
-    assert "| Student-teacher L_ST | man. | - | this run | 0.560 ±0.046 |" in text
+    assert "| Student-teacher L_ST | man. | - | this run, 3 seeds | 0.560 ±0.046 |" in text
     assert "± is in other rows half the width of the 95 % interval" in text
-    assert "Rows of 3 seeds are their mean, ± their standard deviation." in text
+    assert "Rows of 3 seeds are their mean, ± their standard deviation on these videos." in text
     # A single one that is scored stands for the system, though it is not the first.
     for name in ("student", "student_s2"):
         layout.scores(name, "trial").unlink()

@@ -13,13 +13,13 @@ from pipeline.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENT = """
-import signal, sys, time
+import os, signal, sys, time
 def end(*_):
     time.sleep(1.5)  # its jobs
-    open("ended", "w").close()
+    open(f"ended.{os.getpid()}", "w").close()
     sys.exit(1)
 signal.signal(signal.SIGINT, end)
-print("under way", flush=True)
+os.write(1, b"under way\\n")
 time.sleep(60)
 """
 COMMAND = """
@@ -27,25 +27,27 @@ import sys
 from benchmarks.shared.command import ended_well, ends_in_one_line
 sys.exit(ends_in_one_line(lambda: int(not ended_well(["patient"])))())
 """
+BESIDE = """
+import sys
+from pathlib import Path
+from benchmarks.real.together import Task, side_by_side
+from benchmarks.shared.command import ended_well, ends_in_one_line
+tasks = [Task(name, Path("log"), lambda cores, name=name: ended_well([name])) for name in ("patient", "patient")]
+sys.exit(ends_in_one_line(lambda: int(not all(side_by_side(tasks, "2"))))())
+"""
 
 
-@pytest.mark.parametrize(
-    ("raised", "status", "said"),
-    [(UserError("x.json: no such file"), 1, "error: x.json: no such file\n"), (KeyboardInterrupt(), 130, "stopped\n")],
-)
-def test_a_command_ends_in_one_line(
-    raised: BaseException, status: int, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     @ends_in_one_line
     def main(given: int, *, wanted: int) -> int:
         """Its words."""
         if wanted:
-            raise raised
+            raise UserError("x.json: no such file")
         return given
 
     assert main(3, wanted=0) == 3
-    assert main(3, wanted=1) == status
-    assert capsys.readouterr().err == said
+    assert main(3, wanted=1) == 1
+    assert capsys.readouterr().err == "error: x.json: no such file\n"
     assert main.__doc__ == "Its words."
 
 
@@ -60,17 +62,33 @@ def test_what_a_module_says_and_whether_it_ended_well(tmp_path: Path, monkeypatc
     assert ended_well(["json.tool", "--help"], log)
 
 
-def test_ctrl_c_waits_for_the_workflow(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "number", "whole"),
+    [
+        (COMMAND, signal.SIGINT, True),
+        (COMMAND, signal.SIGTERM, False),
+        (COMMAND, signal.SIGHUP, False),
+        (BESIDE, signal.SIGINT, True),
+        (BESIDE, signal.SIGTERM, False),
+    ],
+    ids=["Ctrl-C", "kill", "hangup", "Ctrl-C, two side by side", "kill, two side by side"],
+)
+def test_what_stops_it_stops_the_workflow_and_waits(
+    tmp_path: Path, command: str, number: signal.Signals, whole: bool
+) -> None:
+    """Ctrl-C in a terminal goes to the whole group; `kill`, a batch system and a lost terminal to the command alone."""
     (tmp_path / "patient.py").write_text(PATIENT)
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    command = [sys.executable, "-c", COMMAND]
-    pipe = subprocess.PIPE
+    pipe, count = subprocess.PIPE, command.count("patient")
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-    ) as running:
+        [sys.executable, "-c", command],
+        cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True,
+    ) as running:  # fmt: skip
         assert running.stdout is not None
-        assert running.stdout.readline() == "under way\n"
-        os.killpg(running.pid, signal.SIGINT)
+        assert [running.stdout.readline() for _ in range(count)] == ["under way\n"] * count
+        (os.killpg if whole else os.kill)(running.pid, number)
         said = running.communicate(timeout=60)[1]
-    assert (running.returncode, said) == (130, "stopped\n")
-    assert (tmp_path / "ended").exists()
+    assert running.returncode == 128 + number
+    assert said.splitlines()[-1] == f"stopped by {number.name}"
+    assert "Traceback" not in said
+    assert len(list(tmp_path.glob("ended.*"))) == count
