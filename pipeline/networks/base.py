@@ -72,7 +72,9 @@ class Prediction(TensorGroup):
 class Network(nn.Module):
     """What every network has, whatever it can do.
 
-    standard: applied to the features first, where the sizes ask for it.
+    standard: applied to the features first, where the sizes ask for it. Layers with a row a word are `nn.Embedding`,
+    `parts.words.WordRows` and its `WordScores`: by these classes a network that starts from another one with other
+    words takes each word's row.
     """
 
     standard: Standardisation | None

@@ -36,6 +36,7 @@ from pipeline.networks.parts.cutting import blanks_of, last_words
 from pipeline.networks.parts.norm_lstm import NormLSTM
 from pipeline.networks.parts.packing import Packing
 from pipeline.networks.parts.semantic import Concepts, Speaking
+from pipeline.networks.parts.words import WordRows
 from pipeline.tensors import ON_HOST, FeatureSequences, Sequences, TensorGroup, length_mask, sent_to
 
 
@@ -103,7 +104,7 @@ class CTSANFiller(_Beside, Filler):
         super().__init__(sizes, vocabulary_size, feature_dims, True)
         self.joined = nn.Linear(2 * sizes.width, sizes.width)
         self.speaking = Speaking(sizes.embedding, sizes.width, sizes.semantic)
-        self.output = nn.Linear(sizes.width, vocabulary_size)
+        self.output = WordRows(sizes.width, vocabulary_size)
 
     def texts(self, sentences: Sequences, blanks: Tensor | None = None) -> Texts:
         """Their last words, the blank among them. A sentence without a blank has it in the first place."""

@@ -8,11 +8,11 @@ Legend: B videos, N steps, D dimensions of a step, C concepts.
 The least that a detector can be, a layer over the mean of a video's steps:
 
 >>> import torch
->>> from torch import nn
+>>> from pipeline.networks.parts.words import WordRows
 >>> class Mean(Detector):
 ...     def __init__(self, dims, concepts):
 ...         super().__init__()
-...         self.standard, self.scores = None, nn.Linear(dims, concepts)
+...         self.standard, self.scores = None, WordRows(dims, concepts)
 ...     def detect(self, features, count=None):
 ...         return self.scores(features["frames"].values.mean(1))
 >>> Mean(6, 20).detect({"frames": FeatureSequences(torch.ones(2, 4, 6), torch.tensor([4, 4]))}).shape

@@ -32,6 +32,7 @@ from pipeline.networks.parts.packing import Packing
 from pipeline.networks.parts.reduction import Reduction
 from pipeline.networks.parts.standard import Standardisation
 from pipeline.networks.parts.tracing import Traced, Tracing
+from pipeline.networks.parts.words import WordRows
 from pipeline.tensors import FeatureSequences
 
 
@@ -42,7 +43,7 @@ class _Detector(Detector):
         super().__init__()
         self.standard = Standardisation(feature_dims) if sizes.standardise else None
         self.dims, self.most = dict(feature_dims), sizes.steps
-        self.scores: nn.Linear
+        self.scores: WordRows
 
     def steps(self, features: Mapping[str, FeatureSequences], count: int | None) -> tuple[Tensor, Packing]:
         """Real steps (R, Z), the features side by side; a video without any has one step of zeros."""
@@ -62,7 +63,7 @@ class TracingDetector(_Detector):
         self.maps = Reduction(feature_dims, sizes.grid, sizes.width, sizes.pool)
         self.tracing = Tracing(sizes.width, sizes.cells, sizes.squash, sizes.normalise)
         self.dropout = nn.Dropout(sizes.dropout)
-        self.scores = nn.Linear(rows * columns * sizes.width, concepts)
+        self.scores = WordRows(rows * columns * sizes.width, concepts)
 
     def detect(self, features: Mapping[str, FeatureSequences], count: int | None = None) -> Tensor:
         """Scores (B, C)."""
@@ -88,7 +89,7 @@ class TemporalDetector(_Detector):
         )
         self.joined = nn.Linear(sizes.heads * sizes.width, sizes.width)
         self.dropout = nn.Dropout(sizes.dropout)
-        self.scores = nn.Linear(sizes.width, concepts)
+        self.scores = WordRows(sizes.width, concepts)
 
     def detect(self, features: Mapping[str, FeatureSequences], count: int | None = None) -> Tensor:
         """Scores (B, C)."""

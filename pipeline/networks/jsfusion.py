@@ -35,6 +35,7 @@ from pipeline.networks.parts.lstm import LSTM
 from pipeline.networks.parts.packing import Packing
 from pipeline.networks.parts.semantic_tensor import SemanticTensor, real_cells
 from pipeline.networks.parts.standard import Standardisation
+from pipeline.networks.parts.words import WordRows
 from pipeline.networks.sizes import JSFusionFillSizes, JSFusionSizes
 from pipeline.tensors import ON_HOST, FeatureSequences, Sequences, TensorGroup, sent_to
 
@@ -230,7 +231,7 @@ class JSFusionFiller(_JSFusion, Filler):
 
     def __init__(self, sizes: JSFusionFillSizes, vocabulary_size: int, feature_dims: Mapping[str, int]) -> None:
         super().__init__(sizes, vocabulary_size, feature_dims, sizes.mode == "blank_only", sizes.joint)
-        self.output = nn.Linear(sizes.joint, vocabulary_size)
+        self.output = WordRows(sizes.joint, vocabulary_size)
 
     def texts(self, sentences: Sequences, blanks: Tensor | None = None) -> Encoded:
         """D1w of every word, and of the blank's. A sentence without a blank has it in the first place."""

@@ -1,11 +1,10 @@
 """Starting a network from another trained model: the `init_from` of a configuration entry.
 
 The other model may have been trained on another corpus with other words (the "AVSD best system" was pretrained on the
-captions of another one). Its weights are taken over where name and size agree; the rows of embeddings and of the
-output layer are taken word by word, by spelling.
+captions of another one). Its weights are taken over where name and size agree; the rows of embeddings and of output
+layers are taken word by word, by spelling.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.networks.base import Network
-from pipeline.networks.parts.words import WordScores
+from pipeline.networks.parts.words import WordRows
 from pipeline.systems.system import WEIGHTS, WORDS, read_weights
 from pipeline.vocabulary.concepts import read_words
 from pipeline.vocabulary.words import Vocabulary
@@ -54,28 +53,24 @@ def check_start(config: Config, name: str) -> None:
 def take_over(network: Network, vocabulary: Vocabulary, folder: Path) -> TakenOver:
     """Copy into ``network`` every parameter of the model in ``folder`` that fits; the others stay as they are.
 
-    Moments of standardised features are not taken: they belong to a corpus. Raises `UserError` for a folder that holds
-    no trained model, and when nothing fits.
+    Of what has a row a word the rows of words that both know are taken. Moments of standardised features are not: they
+    belong to a corpus. Raises `UserError` for a folder that holds no trained model, and when nothing fits.
     """
     source, words = _read(folder)
-    places = {word: place for place, word in enumerate(words.words)}
-    pairs = [(row, places[word]) for row, word in enumerate(vocabulary.words) if word in places]
-    rows, others = (torch.tensor(column, dtype=torch.int64) for column in zip(*pairs, strict=True))
-    by_word = set(_by_word(network))
+    shared, by_word = _Shared(vocabulary, words), _by_word(network)
     taken, fresh = [], []
     for name, parameter in network.named_parameters():
         given = source.get(name)
-        if name in by_word and given is not None and given.shape == (len(words), *parameter.shape[1:]):
-            parameter.data[rows] = given[others].to(parameter.dtype)
-        elif name not in by_word and given is not None and given.shape == parameter.shape:
-            parameter.data.copy_(given)
-        else:
+        if given is not None and id(parameter) in by_word:
+            given = shared.respelled(parameter.data, given)
+        if given is None or given.shape != parameter.shape:
             fresh.append(name)
             continue
+        parameter.data.copy_(given)
         taken.append(name)
     if not taken:
         raise UserError(f"{folder}: no weight in it fits by name and size; give a model of the same network and sizes")
-    return TakenOver(tuple(taken), tuple(fresh), len(pairs))
+    return TakenOver(tuple(taken), tuple(fresh), len(shared.rows))
 
 
 def _read(folder: Path) -> tuple[dict[str, Tensor], Vocabulary]:
@@ -85,8 +80,25 @@ def _read(folder: Path) -> tuple[dict[str, Tensor], Vocabulary]:
     return read_weights(folder), read_words(folder / WORDS)
 
 
-def _by_word(network: nn.Module) -> Iterator[str]:
-    """Parameters with a row a word: embeddings and the output layer."""
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Embedding | WordScores):
-            yield from (f"{name}.{part}" for part, _ in module.named_parameters())
+def _by_word(network: nn.Module) -> set[int]:
+    """The `id` of each parameter with a row a word: those of embeddings and of output layers."""
+    layers = [module for module in network.modules() if isinstance(module, nn.Embedding | WordRows)]
+    return {id(parameter) for layer in layers for parameter in layer.parameters()}
+
+
+class _Shared:
+    """The words that two vocabularies have in common. rows: (K, 2), of each its row here and its row there."""
+
+    def __init__(self, here: Vocabulary, there: Vocabulary) -> None:
+        places = {word: place for place, word in enumerate(there.words)}
+        rows = [(row, places[word]) for row, word in enumerate(here.words) if word in places]
+        self.rows = torch.tensor(rows, dtype=torch.int64).view(-1, 2)
+        self.counts = len(here), len(there)
+
+    def respelled(self, own: Tensor, given: Tensor) -> Tensor | None:
+        """``own`` (V, ...) with the rows of shared words as ``given`` has them; None where it can have none of them."""
+        here, there = self.counts
+        if len(self.rows) == 0 or len(own) != here or given.shape != (there, *own.shape[1:]):
+            return None
+        rows, others = self.rows.unbind(1)
+        return own.index_copy(0, rows, given[others].to(own.dtype))

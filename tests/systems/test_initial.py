@@ -5,11 +5,16 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from pipeline.config import Config, merge, parse
 from pipeline.errors import UserError
+from pipeline.networks.base import Network
+from pipeline.networks.registry import build_network
+from pipeline.networks.sizes import SIZES
 from pipeline.systems.initial import check_start, start_folder, take_over
 from pipeline.systems.system import build, save
+from pipeline.vocabulary.concepts import Concept, Concepts
 from pipeline.vocabulary.words import Vocabulary
 
 SPECIAL = ("<pad>", "<unk>", "<sos>", "<eos>")
@@ -19,6 +24,45 @@ TINY = {
     "embedding": 4, "question_hidden": 3, "history_hidden": 3, "attention": 3, "context": 5, "decoder_hidden": 4,
     "projection_default": 4, "projection": {}, "standardise": True,
 }  # fmt: skip
+
+FUSED: dict[str, Any] = {"embedding": 5, "hidden": 4, "joint": 6, "tensor": 6, "channels": 3}
+SMALL: dict[str, dict[str, Any]] = {
+    "attention": {key: value for key, value in TINY.items() if key != "standardise"},
+    "naive_fusion": {"embedding": 5, "hidden": 4, "projection": 5, "attention": 3, "fusion": 6, "output": 7},
+    "hierarchical": {"embedding": 5, "question_hidden": 3, "projection": 6, "attention": 4, "context": 6},
+    "captioner": {"width": 6},
+    "jsfusion": {**FUSED, "readout": (4, 4, 4)},
+    "jsfusion_fill": {**FUSED, "readout": (4,)},
+    "tracing": {"grid": (3, 3), "width": 4},
+    "temporal": {"width": 4},
+    **{name: {"embedding": 5, "width": 6} for name in ("ct_san", "ct_san_fill", "ct_san_choose")},
+    "ct_san_find": {"embedding": 5, "width": 6, "sketch": 16, "hidden": 3},
+}
+SHARED = {"tie_weights": True, "share_embeddings": True}
+NETWORKS = [(name, {}) for name in SIZES] + [
+    (name, SHARED) for name in SIZES if "tie_weights" in SIZES[name].model_fields
+]
+
+
+def small(name: str, words: int, changes: dict[str, Any] | None = None) -> Network:
+    """Any network, tiny."""
+    sizes = SIZES[name].model_validate({**SMALL[name], **(changes or {})})
+    return build_network(name, sizes, words, {"frames": 36 if name == "tracing" else 6}, SIZES[name].takes_history)
+
+
+def words_of(name: str, *words: str) -> Vocabulary:
+    """What a network's words are listed in: concept words of a detector, a vocabulary of others."""
+    if SIZES[name].can == "detect":
+        return Concepts([Concept(word, "noun", 5, 5) for word in words], "tagger")
+    return Vocabulary((*SPECIAL, *words), 1)
+
+
+def trained(folder: Path, network: Network, words: Vocabulary) -> Path:
+    """A folder with the weights of ``network`` and its words."""
+    folder.mkdir()
+    save_file(dict(network.state_dict()), folder / "model.safetensors")
+    words.write(folder / "vocabulary.json")
+    return folder
 
 
 def config(**overlay: Any) -> Config:
@@ -64,6 +108,43 @@ def test_words_go_by_spelling_and_the_rest_by_name_and_size(folder: Path) -> Non
     assert {name.split(".")[0] for name in taken.fresh} == {"features", "history", "attention"}
     assert all(torch.equal(after[name], before[name]) for name in taken.fresh)
     assert torch.equal(after["standard.i3d_rgb_mean"], torch.zeros(6))
+
+
+@pytest.mark.parametrize(
+    "there", [("dog", "tree", "cat"), ("stir", "cat", "tree", "pan", "dog")], ids=["as many", "more"]
+)
+@pytest.mark.parametrize(
+    ("name", "changes"), NETWORKS, ids=lambda value: value if isinstance(value, str) else "tied" * bool(value)
+)
+def test_of_every_network_each_word_has_what_it_had_there(
+    tmp_path: Path, name: str, changes: dict[str, Any], there: tuple[str, ...]
+) -> None:
+    """Which parameters have a row a word is told by another number of words: these have another size."""
+    torch.manual_seed(1)
+    known, own = words_of(name, *there), words_of(name, "cat", "dog", "house")
+    source, network, longer = (small(name, count, changes) for count in (len(known), len(own), len(own) + 1))
+    before = {key: value.clone() for key, value in network.named_parameters()}
+    given, sizes = dict(source.named_parameters()), {key: value.shape for key, value in longer.named_parameters()}
+    taken = take_over(network, own, trained(tmp_path / "there", source, known))
+    assert taken.fresh == () and taken.known == len(own) - 1
+    for key, value in network.named_parameters():
+        if value.shape == sizes[key]:
+            assert torch.equal(value, given[key]), key
+            continue
+        for row, word in enumerate(own.words):
+            expected = before[key][row] if word == "house" else given[key][known.words.index(word)]
+            assert torch.equal(value[row], expected), (key, word)
+
+
+def test_where_no_word_is_known_the_rest_is_taken(tmp_path: Path) -> None:
+    known, own = words_of("temporal", "cat", "dog", "house"), words_of("temporal", "stir", "pan", "tree")
+    source, network = small("temporal", 3), small("temporal", 3)
+    before = {key: value.clone() for key, value in network.named_parameters()}
+    taken = take_over(network, own, trained(tmp_path / "there", source, known))
+    assert (taken.known, taken.fresh) == (0, ("scores.weight", "scores.bias"))
+    given = dict(source.named_parameters())
+    for key, value in network.named_parameters():
+        assert torch.equal(value, (before if key in taken.fresh else given)[key]), key
 
 
 def test_a_model_of_other_sizes_is_refused_where_nothing_fits(folder: Path) -> None:

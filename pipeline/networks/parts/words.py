@@ -67,8 +67,16 @@ def source(vocabulary: int, width: int | nn.Embedding) -> nn.Embedding | Borrowe
     return Borrowed(width) if isinstance(width, nn.Embedding) else embedding(vocabulary, width)
 
 
-class WordScores(nn.Linear):
-    """The output layer, scores of every word from a vector of E values.
+class WordRows(nn.Linear):
+    """An output layer with a row a word, or a concept: scores (N, V) of vectors (N, E).
+
+    It computes what `nn.Linear` does. A network that starts from a model with other words takes the rows of this class
+    and of `nn.Embedding` by spelling (`systems.initial`).
+    """
+
+
+class WordScores(WordRows):
+    """The output layer of a network that says something, scores of every word from a vector of E values.
 
     tied: its weight is the decoder's embedding, which every call gives; only the bias is its own.
     """
