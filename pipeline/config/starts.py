@@ -15,7 +15,7 @@ MADE = "scenes"
 
 
 class Start(Section):
-    """Weights to start from, taken over where they fit by name and size, words by spelling.
+    """Weights to start from, taken over where they fit by name and size, words by spelling; running moments with them.
 
     They are those of a trained model's folder, of another system of this configuration, or of a pretraining on captions
     that the workflow does first: a system with the same network and sizes, in which each caption answers one question.

@@ -1,8 +1,8 @@
 """Starting a network from another trained model: the `init_from` of a configuration entry.
 
 The other model may have been trained on another corpus with other words (the "AVSD best system" was pretrained on the
-captions of another one). Its weights are taken over where name and size agree; the rows of embeddings and of output
-layers are taken word by word, by spelling.
+captions of another one). Its weights, and the running moments of its normalisations, are taken over where name and
+size agree; the rows of embeddings and of output layers are taken word by word, by spelling.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.networks.base import Network
+from pipeline.networks.parts.standard import Standardisation
 from pipeline.networks.parts.words import WordRows
 from pipeline.systems.system import WEIGHTS, WORDS, read_weights
 from pipeline.vocabulary.concepts import read_words
@@ -23,7 +24,10 @@ from pipeline.vocabulary.words import Vocabulary
 
 @dataclass(frozen=True)
 class TakenOver:
-    """What a network has of another model. taken, fresh: names of parameters. known: words both vocabularies have."""
+    """What a network has of another model.
+
+    taken, fresh: names of `carried` tensors. known: words both vocabularies have.
+    """
 
     taken: tuple[str, ...]
     fresh: tuple[str, ...]
@@ -51,26 +55,39 @@ def check_start(config: Config, name: str) -> None:
 
 
 def take_over(network: Network, vocabulary: Vocabulary, folder: Path) -> TakenOver:
-    """Copy into ``network`` every parameter of the model in ``folder`` that fits; the others stay as they are.
+    """Copy into ``network`` every `carried` tensor of the model in ``folder`` that fits; the others stay as they are.
 
-    Of what has a row a word the rows of words that both know are taken. Moments of standardised features are not: they
-    belong to a corpus. Raises `UserError` for a folder that holds no trained model, and when nothing fits.
+    Of what has a row a word the rows of words that both know are taken. Raises `UserError` for a folder that holds no
+    trained model, and when no weight fits.
     """
     source, words = _read(folder)
     shared, by_word = _Shared(vocabulary, words), _by_word(network)
     taken, fresh = [], []
-    for name, parameter in network.named_parameters():
+    for name, tensor in carried(network).items():
         given = source.get(name)
-        if given is not None and id(parameter) in by_word:
-            given = shared.respelled(parameter.data, given)
-        if given is None or given.shape != parameter.shape:
+        if given is not None and id(tensor) in by_word:
+            given = shared.respelled(tensor.data, given)
+        if given is None or given.shape != tensor.shape:
             fresh.append(name)
             continue
-        parameter.data.copy_(given)
+        tensor.data.copy_(given)
         taken.append(name)
-    if not taken:
+    if not any(name in taken for name, _ in network.named_parameters()):
         raise UserError(f"{folder}: no weight in it fits by name and size; give a model of the same network and sizes")
     return TakenOver(tuple(taken), tuple(fresh), len(shared.rows))
+
+
+def carried(network: nn.Module) -> dict[str, Tensor]:
+    """What a network can have of another one, by name: parameters, and buffers that are saved with them.
+
+    A part computes what it did only with its buffers: running moments of normalisations, the draws of a sketch. Moments
+    of standardised features are left out: they belong to a corpus.
+    """
+    layers = [module for module in network.modules() if isinstance(module, Standardisation)]
+    of_a_corpus = {id(moments) for layer in layers for moments in layer.buffers()}
+    return {
+        name: tensor for name, tensor in network.state_dict(keep_vars=True).items() if id(tensor) not in of_a_corpus
+    }
 
 
 def _read(folder: Path) -> tuple[dict[str, Tensor], Vocabulary]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from pipeline.config import Config
 from pipeline.config.systems import REPRESENTING
@@ -11,8 +12,8 @@ from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.networks.base import Network
 from pipeline.progress import log
-from pipeline.systems.initial import start_folder, take_over
-from pipeline.systems.system import build, load
+from pipeline.systems.initial import carried, start_folder, take_over
+from pipeline.systems.system import build, load, parameters
 from pipeline.tasks.registry import task_of
 from pipeline.training.learner import Learning
 from pipeline.training.materials import Materials
@@ -20,7 +21,7 @@ from pipeline.training.standard import standardise
 from pipeline.vocabulary.words import Vocabulary
 
 Names = frozenset[str]
-"""Of a network's parameters."""
+"""Of a network's parameters and buffers."""
 
 
 def make_learner(config: Config, name: str, materials: Materials) -> Learning:
@@ -60,25 +61,25 @@ def _fresh(config: Config, name: str, materials: Materials, role: str) -> Networ
 
 
 def _start_from(network: Network, vocabulary: Vocabulary, folder: Path, name: str) -> Names:
-    """Take the weights that fit of the model in ``folder``; the parameters that have some."""
+    """Take what fits of the model in ``folder``; the names of what was taken."""
     taken = take_over(network, vocabulary, folder)
     fresh = f"; fresh: {', '.join(taken.fresh)}" if taken.fresh else ""
     log(
-        f"{name}: {len(taken.taken)} parameters taken over from {folder}, {taken.known} of {len(vocabulary)} words "
+        f"{name}: {len(taken.taken)} tensors taken over from {folder}, {taken.known} of {len(vocabulary)} words "
         f"known there{fresh}"
     )
     return frozenset(taken.taken)
 
 
 def _copy(source: Network, target: Network, what: str) -> Names:
-    """Copy all weights; the parameters."""
+    """Copy everything; all names."""
     try:
         target.load_state_dict(source.state_dict())
     except RuntimeError:
         raise UserError(
             f"{what}: the teacher's weights do not fit; give both the same network, sizes, features and history"
         ) from None
-    return frozenset(name for name, _ in target.named_parameters())
+    return frozenset(carried(target))
 
 
 def _check_representations(name: str, own: Mapping[str, int], taught: Mapping[str, int]) -> None:
@@ -103,12 +104,19 @@ def _check_parts(name: str, network: Network, frozen: Iterable[str]) -> None:
 
 
 def _check_learning(name: str, learner: Learning, begun: Names) -> None:
-    """Something must learn, and what does not must have trained weights: ``begun`` names the parameters that have."""
+    """Something must learn, and what does not must be trained, running moments too: ``begun`` names what is."""
     if next(learner.learning(), None) is None:
         raise UserError(f"systems.{name}.freeze: nothing is left to learn")
-    fresh = [key for key, value in learner.model.named_parameters() if not value.requires_grad and key not in begun]
+    model = learner.model
+    # Buffers of a part without weights are never learned: fresh ones are as good as another model's.
+    within = tuple(f"{part}." for part in learner.frozen if parameters(model.get_submodule(part)))
+    fresh = [
+        key
+        for key, value in carried(model).items()
+        if key not in begun and (not value.requires_grad if isinstance(value, nn.Parameter) else key.startswith(within))
+    ]
     if fresh:
         raise UserError(
-            f"{name}: what is frozen would keep its first random weights ({', '.join(fresh)}); start it from a model, "
-            "or a teacher, whose network has the same sizes"
+            f"{name}: what is frozen would keep its first values, which nothing has learned ({', '.join(fresh)}); "
+            "start it from a model, or a teacher, whose network has the same sizes"
         )

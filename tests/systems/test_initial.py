@@ -39,8 +39,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "ct_san_find": {"embedding": 5, "width": 6, "sketch": 16, "hidden": 3},
 }
 SHARED = {"tie_weights": True, "share_embeddings": True}
-NETWORKS = [(name, {}) for name in SIZES] + [
-    (name, SHARED) for name in SIZES if "tie_weights" in SIZES[name].model_fields
+NETWORKS = [pytest.param(name, {}, id=name) for name in SIZES]
+NETWORKS += [
+    pytest.param(name, SHARED, id=f"{name} tied") for name in SIZES if "tie_weights" in SIZES[name].model_fields
 ]
 
 
@@ -113,9 +114,7 @@ def test_words_go_by_spelling_and_the_rest_by_name_and_size(folder: Path) -> Non
 @pytest.mark.parametrize(
     "there", [("dog", "tree", "cat"), ("stir", "cat", "tree", "pan", "dog")], ids=["as many", "more"]
 )
-@pytest.mark.parametrize(
-    ("name", "changes"), NETWORKS, ids=lambda value: value if isinstance(value, str) else "tied" * bool(value)
-)
+@pytest.mark.parametrize(("name", "changes"), NETWORKS)
 def test_of_every_network_each_word_has_what_it_had_there(
     tmp_path: Path, name: str, changes: dict[str, Any], there: tuple[str, ...]
 ) -> None:
@@ -134,6 +133,31 @@ def test_of_every_network_each_word_has_what_it_had_there(
         for row, word in enumerate(own.words):
             expected = before[key][row] if word == "house" else given[key][known.words.index(word)]
             assert torch.equal(value[row], expected), (key, word)
+
+
+@pytest.mark.parametrize(("name", "changes"), NETWORKS)
+def test_of_every_network_all_that_is_saved_is_taken_but_for_the_corpus(
+    tmp_path: Path, name: str, changes: dict[str, Any]
+) -> None:
+    """Running moments of normalisations and the draws of a sketch go with the weights."""
+    words = words_of(name, "cat", "dog", "house")
+    source, network = (small(name, len(words), {**changes, "standardise": True}) for _ in range(2))
+    for key, value in source.named_buffers():
+        value.add_(torch.ones_like(value))
+        assert not torch.equal(network.get_buffer(key), value), key
+    take_over(network, words, trained(tmp_path / "there", source, words))
+    after = network.state_dict()
+    for key, value in source.state_dict().items():
+        assert torch.equal(after[key], value) is (key not in ("standard.frames_mean", "standard.frames_deviation")), key
+
+
+def test_moments_alone_are_no_start(tmp_path: Path) -> None:
+    words = words_of("jsfusion", "cat")
+    source = small("jsfusion", len(words))
+    folder = trained(tmp_path / "there", source, words)
+    save_file(dict(source.named_buffers()), folder / "model.safetensors")
+    with pytest.raises(UserError, match=r"there: no weight in it fits"):
+        take_over(small("jsfusion", len(words)), words, folder)
 
 
 def test_where_no_word_is_known_the_rest_is_taken(tmp_path: Path) -> None:

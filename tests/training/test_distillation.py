@@ -302,7 +302,7 @@ def test_other_frozen_parts_are_another_training(
         ({"rep_ce": {"freeze": ["adaptor"]}}, r"rep_ce: what is frozen would keep its first .*adaptor\.first\.weight"),
         (
             {"rep_ce": {"sizes": {"adaptor": True, "width": 9}, "freeze": ["output"]}},
-            r"random weights \(output\.",
+            r"nothing has learned \(output\.",
         ),
         ({"rep_ce": {"features": ["short", "few"]}}, r"features: dimensions short 3, few 5, its teacher's i3d_rgb 5"),
         ({"rep_ce": {"features": ["few"]}}, r"dimensions few 5, its teacher's i3d_rgb 5, vggish 3; L_rep compares"),

@@ -65,7 +65,7 @@ def test_the_pretraining_is_a_run_of_its_own_and_the_system_starts_from_it(run):
     card = (results / "models/best_how2/README.md").read_text()
     assert f"a pretraining on captions ({run.folder / 'captions.json'})" in card
     log = (results / "logs/train/best_how2.log").read_text()
-    assert "parameters taken over from results/captions/best_how2/models/best_how2" in log
+    assert "tensors taken over from results/captions/best_how2/models/best_how2" in log
     assert "+ made captions, not How2 | man. | man. | this run | 0." in (results / "tables/table2.md").read_text()
 
 
