@@ -27,7 +27,7 @@ def check(config: "Config") -> None:
                     f"systems.{name}.features: {feature!r} cannot name an input of a network; use letters, digits and "
                     "'_', a letter in front, and no name that the network or torch has itself"
                 )
-        _check_start(name, system)
+        _check_start(config, name, system)
         _check_rescoring(config, name, system)
         _check_inputs(config, name)
         _check_grid(config, name)
@@ -104,10 +104,16 @@ def _check_rescoring(config: "Config", name: str, system: System) -> None:
         raise ValueError(f"{key}: {rescoring.system!r} scores no answers (task: {task}); name one with task: choose")
 
 
-def _check_start(name: str, system: System) -> None:
-    """Whether a pretraining on captions has what the network sees."""
+def _check_start(config: "Config", name: str, system: System) -> None:
+    """Whether it starts from one thing alone, and a pretraining on captions has what the network sees."""
     if system.init_from is None:
         return
+    taught = system.teacher is not None and system.loss not in REPRESENTING
+    if taught and config.training_of(name).student_from_teacher:
+        raise ValueError(
+            f"systems.{name}.init_from: training.student_from_teacher starts it from its teacher instead; give one of "
+            "the two (init_from: null, or training: {student_from_teacher: false})"
+        )
     _known(f"systems.{name}.init_from.npy", system.init_from.npy, system.features, "the system's features")
     if system.init_from.captions is not None and not (system.asked or system.init_from.npy):
         raise ValueError(f"systems.{name}.init_from.npy: it sees features alone; give those of the captions' videos")

@@ -127,7 +127,8 @@ class System(Section):
     teacher: Name | None = Field(None, description="the system that teaches it (all losses but ce)")
     init_from: InitFrom = Field(
         None,
-        description="what it starts from: a trained model's folder, another system, or a pretraining on captions",
+        description="what it starts from: a trained model's folder, another system, or a pretraining on captions; not "
+        "beside `training.student_from_teacher`",
     )
     freeze: tuple[Name, ...] = Field(
         (), description="parts of the network, by name, that stay as they were started: `adaptor`, `embedding` ..."

@@ -63,7 +63,9 @@ class Training(Section):
         description="L_ST, L'_ST: MiB for the frozen teacher's word scores of all training turns, computed once; 0: "
         "computed anew in every epoch",
     )
-    student_from_teacher: bool = Field(False, description="start a student from its teacher's weights")
+    student_from_teacher: bool = Field(
+        False, description="L_ST, L'_ST, L_JST: start a student from its teacher's weights; not beside its `init_from`"
+    )
     joint_teacher_from_scratch: bool = Field(False, description="L_JST: do not start the teacher from the trained one")
     joint_shared_pass: bool = Field(
         False, description="L_JST: soft targets from the teacher's training pass, with dropout, not from one without"

@@ -27,9 +27,9 @@ Names = frozenset[str]
 def make_learner(config: Config, name: str, materials: Materials) -> Learning:
     """The network of the system ``name``, and its teacher where it has one, as their training begins.
 
-    The network has fresh weights, or those of `init_from`, or of its teacher: with `student_from_teacher` all of them,
-    with a loss of `REPRESENTING` (and no `init_from`) those that fit, which are all but the adaptor's. Raises
-    `UserError` for a teacher or a frozen part that does not go with it.
+    The network has fresh weights, or those of `init_from`, or of its teacher: with `student_from_teacher`, which no
+    configuration has beside `init_from`, all of them, with a loss of `REPRESENTING` (and no `init_from`) those that
+    fit, which are all but the adaptor's. Raises `UserError` for a teacher or a frozen part that does not go with it.
     """
     system, settings = config.systems[name], config.training_of(name)
     model = _fresh(config, name, materials, "model")

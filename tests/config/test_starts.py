@@ -78,6 +78,36 @@ def test_no_circle_of_starts_and_teachers() -> None:
         )
 
 
+@pytest.mark.parametrize("loss", ["st", "st_context", "joint"])
+@pytest.mark.parametrize("start", ["models/b", {"system": "b"}, {"captions": "scenes"}])
+def test_a_student_starts_from_one_thing_alone(loss: str, start: Any) -> None:
+    """Its teacher's weights would take the place of all that `init_from` gives."""
+    student = {"loss": loss, "teacher": "b", "init_from": start}
+    both = systems(a={**student, "training": {"student_from_teacher": True}}, b={})
+    told = r"systems\.a\.init_from: training\.student_from_teacher starts it from its teacher instead; give one of"
+    for given in (both, {**systems(a=student, b={}), "training": {"student_from_teacher": True}}):
+        with pytest.raises(UserError, match=told) as raised:
+            parse(given)
+        assert "\n" not in str(raised.value)
+    own = systems(a={**student, "training": {"student_from_teacher": False}}, b={})
+    for given in (own, {**own, "training": {"student_from_teacher": True}}):
+        assert parse(given).systems["a"].init_from is not None
+    without = {**student, "init_from": None, "training": {"student_from_teacher": True}}
+    assert parse(systems(a=without, b={})).training_of("a").student_from_teacher
+
+
+def test_what_has_no_such_teacher_starts_from_what_it_says() -> None:
+    """The key is of students that learn soft targets: others do not read it where the section `training` has it."""
+    seer = {"task": "describe", "network": "captioner", "features": ["i3d_rgb"]}
+    adapted = {**seer, "sizes": {"adaptor": True}, "loss": "rep_ce", "teacher": "seer", "init_from": {"system": "seer"}}
+    given = systems(a={"init_from": {"system": "b"}}, b={}, seer=seer, adapted=adapted)
+    config = parse(
+        {**given, "training": {"student_from_teacher": True}, "features": {"i3d_rgb": {"network": "i3d_rgb"}}}
+    )
+    assert str(config.systems["a"].init_from) == "the system b"
+    assert str(config.systems["adapted"].init_from) == "the system seer"
+
+
 def test_a_variant_has_no_model_to_start_from() -> None:
     variant = {"network": None, "model": "a"}
     with pytest.raises(UserError, match=r"init_from\.system: 'v' has no model of its own"):
