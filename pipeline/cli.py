@@ -177,9 +177,9 @@ def train(
     `state.refused.pt`, with the settings that differ in the log.
 
     **Several processes**: `processes: 4` in the configuration trains on four GPUs of this machine (or in four processes
-    on the CPU); `batch_turns` counts the turns of all of them together, and the losses are those of one process. With
-    `nodes: 2` start the same command on each machine: `srun` with one task a node, or by hand with `NODE_RANK` (0, 1),
-    `MASTER_ADDR` and `MASTER_PORT` of the first.
+    on the CPU); `batch_turns` counts the turns of all of them together, and the losses are those of one process, or, of
+    networks with batch normalisation, near them. With `nodes: 2` start the same command on each machine: `srun` with
+    one task a node, or by hand with `NODE_RANK` (0, 1), `MASTER_ADDR` and `MASTER_PORT` of the first.
 
     **Stops** with the ids of the dialogs when a loss is not a finite number.
 

@@ -116,10 +116,15 @@ class BlankExamples(_Sentences):
 
     def batch(self, picks: Sequence[Pick], with_targets: bool = True) -> Blanked:  # noqa: ARG002, the words are known
         """The rows of ``picks``, blanks drawn anew for each different batch."""
+        return self.part(picks, picks)
+
+    def part(self, picks: Sequence[Pick], whole: Sequence[Pick]) -> Blanked:
+        """The rows of ``picks`` with the blanks that they have in the batch of ``whole``."""
+        every = self.chosen(whole)
+        generator = random.Random(str(every))
+        blanks = {(dialog, row): self.free[dialog][row].draw(generator) for dialog, row in every}
         rows = self.chosen(picks)
-        generator = random.Random(str(rows))
-        said = [(dialog, self.free[dialog][row]) for dialog, row in rows]
-        return self.made_of([(dialog, each.turn, each.draw(generator)) for dialog, each in said])
+        return self.made_of([(dialog, self.free[dialog][row].turn, blanks[dialog, row]) for dialog, row in rows])
 
 
 class GivenBlanks(_Sentences):

@@ -4,7 +4,7 @@ Legend: B dialogs, T turns in all of them, P history pairs, J pairs at most befo
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -45,6 +45,16 @@ class Examples(Protocol):
 
     def batch(self, picks: Sequence[tuple[int, Sequence[int] | None]], with_targets: bool = True) -> Any:
         """A batch of ``picks``, a dialog's index and which of its rows, None for all: what the task's learner takes."""
+
+
+@runtime_checkable
+class DrawnExamples(Examples, Protocol):
+    """Examples of whose rows something is drawn, anew for each different batch."""
+
+    def part(
+        self, picks: Sequence[tuple[int, Sequence[int] | None]], whole: Sequence[tuple[int, Sequence[int] | None]]
+    ) -> Any:
+        """A batch of ``picks`` with what they have in the batch of ``whole``, in which they all stand."""
 
 
 class DialogDataset:

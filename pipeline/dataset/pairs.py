@@ -120,8 +120,13 @@ class PairExamples(RowExamples):
 
     def batch(self, picks: Sequence[Pick], with_targets: bool = True) -> Pairs:  # noqa: ARG002, which pair is right is known
         """The rows of ``picks``, wrong pairs drawn anew for each different batch."""
-        rows = self.chosen(picks)
-        return self.made_of(rows, self.pairs(rows, random.Random(str(rows))))
+        return self.part(picks, picks)
+
+    def part(self, picks: Sequence[Pick], whole: Sequence[Pick]) -> Pairs:
+        """The rows of ``picks`` with the pairs that they have in the batch of ``whole``."""
+        rows, every = self.chosen(picks), self.chosen(whole)
+        pairs = dict(zip(every, self.pairs(every, random.Random(str(every))), strict=True))
+        return self.made_of(rows, [pairs[row] for row in rows])
 
     def made_of(self, rows: Sequence[tuple[int, int]], pairs: Sequence[Sequence[tuple[str, int]]]) -> Pairs:
         """The batch of these pairs, each sentence and each video in it once."""

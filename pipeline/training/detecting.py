@@ -26,7 +26,8 @@ from pipeline.training.split import Split
 class DetectingLearner(Learning):
     """L_con of Yu, Ko, Choi and Kim (CVPR 2017), times ``weight``, lambda_2 where other terms stand beside it.
 
-    `f1_half`, of the words whose probability is above a half, is monitored.
+    `f1_half`, of the words whose probability is above a half, is monitored; of several processes, or of a batch that is
+    halved, the mean of the parts'.
     """
 
     def __init__(self, model: Detector, weight: float = 1.0, frozen: Sequence[str] = ()) -> None:

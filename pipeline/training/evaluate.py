@@ -31,16 +31,18 @@ def perplexity(fabric: Fabric, network: nn.Module, split: Split, batch_turns: in
         pinned = fabric.device.type == "cuda"
         halving = Halving("validation", "training.batch_turns")
         for units, read in zip(batches, ahead(lambda units: prepared(split.read(units), pinned), batches), strict=True):
-            sums += halving(units, partial(_lost, fabric, network, split, read))
+            sums += halving(units, partial(_lost, fabric, network, split, units, read))
     lost, words = summed(fabric, sums).tolist()
     mean = lost / words
     return math.exp(mean) if mean < 700 else math.inf
 
 
-def _lost(fabric: Fabric, network: nn.Module, split: Split, read: Batch, parts: Sequence[Sequence[int]]) -> Tensor:
-    """(2,) float64: cross entropy, summed over the words of a batch, and how many these are. read: all its parts."""
+def _lost(
+    fabric: Fabric, network: nn.Module, split: Split, whole: Sequence[int], read: Batch, parts: Sequence[Sequence[int]]
+) -> Tensor:
+    """(2,) float64: cross entropy, summed over the words of a batch, and how many these are. read: the ``whole``."""
     sums = torch.zeros(2, dtype=torch.float64, device=fabric.device)
-    for host in [read] if len(parts) == 1 else map(split.read, parts):
+    for host in [read] if len(parts) == 1 else (split.read(units, whole) for units in parts):
         batch = host.to(fabric.device)
         assert batch.targets is not None
         decoded: Decoded = network(batch.views["model"], batch.targets)

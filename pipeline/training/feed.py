@@ -22,12 +22,13 @@ BATCHES_AHEAD = 2
 class Step:
     """This process's part of a batch that all processes learn from together.
 
-    units: what it reads, and batch: read. share: its words among all words of the whole batch; 0 for a process that
-    none is left for: it goes through the motions with a part of another's, so that nobody waits for it.
-    words, turns, video_ids: of the whole batch. last: whether the epoch ends with it.
+    units: what it reads, of those of the whole batch, and batch: read. share: its words among all words of the whole
+    batch; 0 for a process that none is left for: it goes through the motions with a part of another's, so that nobody
+    waits for it. words, turns, video_ids: of the whole batch. last: whether the epoch ends with it.
     """
 
     units: list[int]
+    whole: list[int]
     batch: Batch
     share: float
     words: int
@@ -65,7 +66,7 @@ class Feed:
         """Some units of a step's batch, and their words among all words of the whole batch."""
         if len(units) == len(step.units):
             return step.batch, step.share
-        batch = prepared(self._split.read(units), self._pinned)
+        batch = prepared(self._split.read(units, step.whole), self._pinned)
         return batch, sum(self._split.words[unit] for unit in units) / step.words
 
     def _order(self, epoch: int) -> list[list[int]]:
@@ -85,7 +86,8 @@ class Feed:
         read = own or units[:1]
         return Step(
             read,
-            prepared(split.read(read), self._pinned),
+            units,
+            prepared(split.read(read, units), self._pinned),
             share=sum(split.words[unit] for unit in own) / words,
             words=words,
             turns=sum(split.turns[unit] for unit in units),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.config import Training
 from pipeline.errors import UserError
@@ -46,7 +46,8 @@ class Loop:
     ``folder`` takes the resumable state (state.pt, after every epoch and every minute), the curves so far and
     TensorBoard events. The order of the batches depends on the seed and the epoch alone, dropout on the global
     generators of random numbers. Several processes learn from the same batches as one does, each from its share, and
-    hold the same weights after every step; only the first of them writes.
+    hold the same weights after every step; only the first of them writes. Beside dropout, batch normalisation alone
+    tells a share from the whole, as it does a part of a batch that is halved for memory: its moments are the part's.
     """
 
     def __init__(
@@ -244,4 +245,9 @@ class Loop:
         if self.fabric.is_global_zero:
             log(f"{self.name}: taken up after epoch {self.position.epoch}, batch {self.position.batch} of the next")
             if now != then:
-                log(f"{self.name}: {now} processes, {then} before: the same batches, but other dropout from here on")
+                other = "dropout and moments of batch normalisation" if self._normalises() else "dropout"
+                log(f"{self.name}: {now} processes, {then} before: the same batches, but other {other} from here on")
+
+    def _normalises(self) -> bool:
+        """Whether a batch's rows are normalised by moments over them all."""
+        return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in self.learner.modules())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,17 +41,17 @@ def mean_over(
     """The mean over a split of the ``values`` that each of its batches has, any number of them.
 
     Several processes take the batches in turn, and all get the same result; a batch that the memory does not hold is
-    halved.
+    halved, and its rows keep what was drawn for them.
     """
     sums = torch.zeros(2, dtype=torch.float64, device=fabric.device)
     halving = Halving("validation", "training.batch_turns")
 
-    def added(parts: Sequence[Sequence[int]]) -> tuple[float, int]:
-        found = [values(split.read(units)) for units in parts]
+    def added(whole: Sequence[int], parts: Sequence[Sequence[int]]) -> tuple[float, int]:
+        found = [values(split.read(units, whole)) for units in parts]
         return sum(float(each.sum()) for each in found), sum(map(len, found))
 
     with torch.no_grad(), fabric.autocast():
         for units in split.in_order(batch_turns)[fabric.global_rank :: fabric.world_size]:
-            sums += torch.tensor(halving(units, added), dtype=torch.float64, device=fabric.device)
+            sums += torch.tensor(halving(units, partial(added, units)), dtype=torch.float64, device=fabric.device)
     total, count = summed(fabric, sums).tolist()
     return float(total / max(count, 1))

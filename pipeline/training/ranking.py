@@ -26,8 +26,8 @@ class RankingLearner(Learning):
     """The hinge over the pairs of each row, and the squared weights.
 
     L = mean_(k, l) max(0, S_kl - S_k* + margin) + l2 |theta|^2 over the wrong pairs l of each row k, divided by all
-    pairs as the authors' code has it. Several processes compare their own shares' pairs. `right`, the share of rows
-    whose right pair is above all others, is monitored.
+    pairs as the authors' code has it. Of several processes each has its share of the rows, with the pairs that they
+    have in the whole batch. `right`, the share of rows whose right pair is above all others, is monitored.
     """
 
     def __init__(self, model: Matcher, margin: float, l2: float, frozen: Sequence[str] = ()) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from pipeline.dataset.batches import epoch_batches, ordered_batches
-from pipeline.dataset.dialogs import Examples
+from pipeline.dataset.dialogs import DrawnExamples, Examples
 
 Unit = tuple[int, tuple[int, ...]]
 """A dialog's index and those of its turns that stand in a batch together."""
@@ -49,13 +49,23 @@ class Split:
         """Units of each batch of a validation."""
         return ordered_batches(self.turns, self.lengths, batch_turns)
 
-    def read(self, units: Sequence[int]) -> Any:
-        """The turns of ``units`` with their targets; what turns of one dialog have in common is read once."""
+    def read(self, units: Sequence[int], whole: Sequence[int] | None = None) -> Any:
+        """The turns of ``units`` with their targets; what turns of one dialog have in common is read once.
+
+        whole: the batch that they are a part of; None: they are all of it. What is drawn anew for each batch, wrong
+        pairs or blanks, is drawn for the whole: a turn has the same whichever others are read with it.
+        """
+        if whole is None or not isinstance(self.dataset, DrawnExamples):
+            return self.dataset.batch(self._picks(units))
+        return self.dataset.part(self._picks(units), self._picks(whole))
+
+    def _picks(self, units: Sequence[int]) -> list[tuple[int, list[int]]]:
+        """The dialogs of ``units``, each once, and their turns."""
         picks: dict[int, list[int]] = {}
         for unit in units:
             dialog, turns = self.units[unit]
             picks.setdefault(dialog, []).extend(turns)
-        return self.dataset.batch(list(picks.items()))
+        return list(picks.items())
 
     def video_ids(self, units: Sequence[int]) -> list[str]:
         """The videos of ``units``, each once."""

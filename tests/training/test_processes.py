@@ -21,6 +21,7 @@ from pipeline.layout import Layout
 from pipeline.training import launch as launching
 from pipeline.training import loop
 from pipeline.training.train import train
+from tests.training.drawn import ENTRIES
 
 Project = Callable[..., Config]
 STILL = {"networks": {"attention": {"dropout": 0.0}}}
@@ -94,7 +95,7 @@ def losses(config: Config, name: str) -> list[dict[str, float]]:
     """What was learned and measured in each epoch."""
     with (Layout(config.results).model(name) / "curves.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    wanted = [key for key in rows[0] if key.startswith("train_") or key in ("validation_perplexity", "learning_rate")]
+    wanted = [key for key in rows[0] if key.startswith(("train_", "validation_")) or key == "learning_rate"]
     return [{key: float(row[key]) for key in wanted} for row in rows]
 
 
@@ -116,12 +117,12 @@ def copied(config: Config, name: str) -> Config:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "by", "turns"), [("joint", "dialog", 3), ("plain", "turn", 5)])
+@pytest.mark.parametrize(("name", "by", "turns"), [("joint", "dialog", 3), ("plain", "turn", 5), ("filler", "turn", 5)])
 def test_two_processes_learn_what_one_does(project: Project, name: str, by: str, turns: int) -> None:
     """With 3 turns a batch, some batches are a single dialog: nothing is left for the second process."""
     # Adam makes the same step of a gradient twice as large: clipping, which does not, is at work as well.
     settings = {"batch_by": by, "batch_turns": turns, "clip": 0.3, "learning_rate": 0.001}
-    alone = project("alone", {**STILL, "training": settings})
+    alone = project("alone", {**STILL, "training": settings, "systems": {"filler": ENTRIES["filler"]}})
     if name == "joint":
         train(alone, "teacher")
     together = copied(alone, "together")

@@ -12,8 +12,9 @@ from torch.nn import functional
 class Dense(nn.Module):
     """tanh(BN(W x + b)), rows in, rows out; the normalisation stands behind the affine map.
 
-    Every row counts in the normalisation's moments: give real ones only. One row alone has no moments of its own, so in
-    training too it is normalised by those of the rows before, and leaves them as they are.
+    Every row counts in the normalisation's moments: give real ones only. They are moments of the rows that are computed
+    together: of a process's share of a batch, or of a part of one that is halved for memory. One row alone has none of
+    its own, so in training too it is normalised by those of the rows before, and leaves them as they are.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
