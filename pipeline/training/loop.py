@@ -21,7 +21,7 @@ from pipeline.training.feed import Feed, Step
 from pipeline.training.learner import Learning
 from pipeline.training.losses import Losses, total
 from pipeline.training.measure import Measure
-from pipeline.training.processes import gathered, summed
+from pipeline.training.processes import gathered, share_buffers, summed
 from pipeline.training.schedule import Schedule
 from pipeline.training.split import Split
 from pipeline.training.state import (
@@ -47,7 +47,8 @@ class Loop:
     TensorBoard events. The order of the batches depends on the seed and the epoch alone, dropout on the global
     generators of random numbers. Several processes learn from the same batches as one does, each from its share, and
     hold the same weights after every step; only the first of them writes. Beside dropout, batch normalisation alone
-    tells a share from the whole, as it does a part of a batch that is halved for memory: its moments are the part's.
+    tells a share from the whole, as it does a part of a batch that is halved for memory: its moments are the part's,
+    and those that are validated with and kept the first process's.
     """
 
     def __init__(
@@ -183,6 +184,8 @@ class Loop:
         """Validate; keep the weights if they are the best; note the epoch."""
         done, rate = self.position, self.schedule.learning_rate
         epoch = done.epoch + 1
+        # What validation finds decides the learning rate and the end, in each process by itself: of one network.
+        share_buffers(self.fabric, self.learner.model)
         with self.average.in_place():
             found = self._validate()
             if not math.isfinite(found):

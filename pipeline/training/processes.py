@@ -9,7 +9,7 @@ from lightning_fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.plugins.precision.precision import Precision as Plain
 from lightning_fabric.strategies.ddp import DDPStrategy
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from typing_extensions import TypedDict
 
 from pipeline.devices import resolve_device
@@ -133,6 +133,13 @@ def summed(fabric: Fabric, values: Tensor) -> Tensor:
     if fabric.world_size > 1:
         distributed.all_reduce(values)
     return values
+
+
+def share_buffers(fabric: Fabric, module: nn.Module) -> None:
+    """Give every process the first one's buffers: running moments, which each has found in its own shares."""
+    if fabric.world_size > 1:
+        for buffer in module.buffers():
+            distributed.broadcast(buffer, 0)
 
 
 def gathered(fabric: Fabric, value: T) -> list[T]:

@@ -58,6 +58,17 @@ def failing(self, step):
     learn(self, step)
 loop.Loop._learn = failing
 """
+# Each process writes what it finds in validation, and by which moments.
+TELLS = """
+validate = loop.Loop._validate
+def telling(self):
+    found, network = validate(self), self.learner.model.state_dict()
+    moments = [float(value.double().sum()) for key, value in network.items() if "running" in key]
+    with open({path!r}, "a") as file:
+        file.write(f"{{self.position.epoch}} {{found}} {{moments}}\\n")
+    return found
+loop.Loop._validate = telling
+"""
 # `avsd train`, with another worker.
 DRIVER = """
 import sys
@@ -134,6 +145,19 @@ def test_two_processes_learn_what_one_does(project: Project, name: str, by: str,
     assert done.stderr.count("epoch 1/2") == 1
     assert_close(together, alone, name)
     assert [path.name for path in Layout(together.results).state(name).iterdir()] == ["tensorboard"]
+
+
+@pytest.mark.slow
+def test_all_processes_validate_the_same_network(project: Project, tmp_path: Path) -> None:
+    """Each has the running moments of its own shares, and halves its learning rate by what it finds."""
+    small = {"embedding": 8, "hidden": 8, "joint": 8, "tensor": 8, "channels": 8, "readout": [8, 8, 8]}
+    finder = {**ENTRIES["finder"], "network": "jsfusion", "sizes": small}
+    config = project(changes={"systems": {"finder": finder}, "training": {"epochs": 3, "batch_turns": 5}})
+    worker = CHANGED.format(change=TELLS.format(path=str(tmp_path / "found")))
+    done = avsd(command(config, "finder", processes=2), worker)
+    assert done.returncode == 0, done.stderr
+    told = sorted((tmp_path / "found").read_text().splitlines())
+    assert len(told) == 6 and told[::2] == told[1::2]
 
 
 @pytest.mark.slow
