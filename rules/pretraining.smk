@@ -13,7 +13,7 @@ rule pretraining_corpus:
     log:
         LOGS / "pretraining_corpus" / "{system}.log",
     wildcard_constraints:
-        system=one_of(PLAN.pretrained),
+        system=one_of(PLAN.pretrainings),
     conda:
         environment("envs/corpus.yaml")
     resources:
@@ -39,7 +39,7 @@ use rule vocabulary as pretraining_vocabulary with:
     log:
         LOGS / "pretraining_vocabulary" / "{system}.log",
     wildcard_constraints:
-        system=one_of(PLAN.pretrained),
+        system=one_of(PLAN.pretrainings),
     params:
         settings=pretraining_vocabulary_settings,
         version=STAGES["vocabulary"],
@@ -58,7 +58,7 @@ use rule gather as pretraining_features with:
     log:
         LOGS / "pretraining_features" / "{system}" / "{feature}" / "{shard}.log",
     wildcard_constraints:
-        system=one_of(PLAN.pretrained),
+        system=one_of(PLAN.pretrainings),
     params:
         settings=pretraining_npy_settings,
         version=STAGES["extract"],
@@ -86,7 +86,7 @@ use rule train as pretrain with:
     benchmark:
         BENCHMARKS / "pretrain" / "{system}.tsv"
     wildcard_constraints:
-        system=one_of(PLAN.pretrained),
+        system=one_of(PLAN.pretrainings),
     params:
         settings=pretraining_settings,
         machine=pretraining_system_machine,

@@ -3,9 +3,11 @@
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from pipeline.config.frame_features import MappedFeature
 from pipeline.config.needs import waiting_for_itself
-from pipeline.config.places import meant
+from pipeline.config.places import first_of, meant
 from pipeline.config.systems import CONCEPTS, REPRESENTING, DescribedBy, System
 from pipeline.names import listed
 from pipeline.networks.reserved import can_name_an_input
@@ -105,8 +107,9 @@ def _check_rescoring(config: "Config", name: str, system: System) -> None:
 
 
 def _check_start(config: "Config", name: str, system: System) -> None:
-    """Whether it starts from one thing alone, and a pretraining on captions has what the network sees."""
-    if system.init_from is None:
+    """Whether it starts from one thing alone, and a pretraining on captions can be and has what the network sees."""
+    start = system.init_from
+    if start is None:
         return
     taught = system.teacher is not None and system.loss not in REPRESENTING
     if taught and config.training_of(name).student_from_teacher:
@@ -114,9 +117,24 @@ def _check_start(config: "Config", name: str, system: System) -> None:
             f"systems.{name}.init_from: training.student_from_teacher starts it from its teacher instead; give one of "
             "the two (init_from: null, or training: {student_from_teacher: false})"
         )
-    _known(f"systems.{name}.init_from.npy", system.init_from.npy, system.features, "the system's features")
-    if system.init_from.captions is not None and not (system.asked or system.init_from.npy):
-        raise ValueError(f"systems.{name}.init_from.npy: it sees features alone; give those of the captions' videos")
+    _known(f"systems.{name}.init_from.npy", start.npy, system.features, "the system's features")
+    # An entry with `model` is not trained: it says again what that one starts from.
+    if start.captions is None or system.network is None:
+        return
+    key, sizes = f"systems.{name}.init_from.captions", config.sizes(name)
+    instead = "start it from another system (init_from.system) or from a model's folder"
+    if not system.learns_captions:
+        raise ValueError(f"{key}: systems with task {system.task} cannot be pretrained on captions; {instead}")
+    if sizes.takes_concepts:
+        raise ValueError(f"{key}: {system.network} reads concept words, and nobody has found any there; {instead}")
+    if not start.npy and not (sizes.takes_question and (system.asked or system.needs == "fill")):
+        raise ValueError(
+            f"systems.{name}.init_from.npy: without features it learns nothing; give those of the captions' videos"
+        )
+    try:
+        system.pretrained()
+    except ValidationError as error:
+        raise ValueError(f"{key}: {first_of(type(system), error.errors(include_url=False))}") from None
 
 
 def _check_inputs(config: "Config", name: str) -> None:

@@ -18,7 +18,9 @@ class Start(Section):
     """Weights to start from, taken over where they fit by name and size, words by spelling; running moments with them.
 
     They are those of a trained model's folder, of another system of this configuration, or of a pretraining on captions
-    that the workflow does first: a system with the same network and sizes, in which each caption answers one question.
+    that the workflow does first: a system with the same task, network and sizes. Where it answers, each caption answers
+    one question; captions are what it describes a video by, chooses among, finds a video by, or fills a blank of. No
+    concept words are made of them, for a system to detect or for its network to read.
     """
 
     model: Place | None = Field(None, description="a trained model's folder; `init_from: FOLDER` is short for it")

@@ -115,6 +115,8 @@ class System(Section):
     """Whether it scores answers to a question about a video."""
     needs: ClassVar[Ability] = "generate"
     """What its network must be able to do."""
+    learns_captions: ClassVar[bool] = False
+    """Whether it can be pretrained on captions, sentences about videos and no more: `on_captions` says how."""
     made_once: ClassVar[tuple[str, ...]] = ("features", "sizes", "loss", "teacher", "init_from", "freeze", "training")
     """Keys that say how a network is made or trained: beside `model` those of that one count."""
 
@@ -127,8 +129,8 @@ class System(Section):
     teacher: Name | None = Field(None, description="the system that teaches it (all losses but ce)")
     init_from: InitFrom = Field(
         None,
-        description="what it starts from: a trained model's folder, another system, or a pretraining on captions; not "
-        "beside `training.student_from_teacher`",
+        description="what it starts from: a trained model's folder, another system, or (not to detect) a "
+        "pretraining on captions; not beside `training.student_from_teacher`",
     )
     freeze: tuple[Name, ...] = Field(
         (), description="parts of the network, by name, that stay as they were started: `adaptor`, `embedding` ..."
@@ -210,6 +212,26 @@ class System(Section):
     def on_captions(self) -> dict[str, Any]:
         """Values that are other while it is pretrained on captions: a corpus of sentences, without descriptions."""
         return {}
+
+    def pretrained(self) -> Self:
+        """The entry while it is pretrained on the captions of its `init_from`, with the features that these have.
+
+        What is minimised is its own, but a student learns the words themselves, without its teacher. `ValidationError`
+        where that is no entry.
+        """
+        start = self.init_from
+        assert start is not None
+        changes = {
+            "label": f"{self.label}, pretraining on captions",
+            "features": tuple(feature for feature in self.features if feature in start.npy),
+            **self.on_captions(),
+            "loss": self.loss if self.loss in UNTAUGHT else "ce",
+            "teacher": None,
+            "init_from": None,
+            "training": {**self.training, **start.training},
+            "row": None,
+        }
+        return type(self).model_validate({**self.model_dump(), **changes})
 
     # ---- what of it results depend on, beside what every entry has ------------------------------------------------
 

@@ -49,6 +49,11 @@ class Plan(Settings):
         """This run and the experiments: what rules make is of one of them."""
         return [self, *(each for each in (self.distillation, self.matching) if each is not None)]
 
+    @cached_property
+    def pretrainings(self) -> dict[str, Settings]:
+        """By system, the pretrainings on captions of all of them."""
+        return {name: own for run in self.runs for name, own in run.pretraining.items()}
+
     @property
     def notes(self) -> list[str]:
         """Lines to print when a run is planned: what it leaves out, and what large features will take."""

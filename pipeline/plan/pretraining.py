@@ -7,9 +7,9 @@ from pipeline.layout import Layout
 def pretraining(config: Config, name: str) -> Config:
     """The configuration that pretrains the system ``name`` in a results folder of its own.
 
-    A caption corpus in which each caption answers one question, without a test set; words of its own; the system with
-    its network, sizes and history, without description and teacher, and with those of its features that the captions'
-    videos have.
+    A caption corpus without a test set, in which each caption answers one question where the system is asked; words of
+    its own; the system with its network, sizes and history, without description and teacher, and with those of its
+    features that the captions' videos have.
     """
     system, layout = config.systems[name], Layout(config.results)
     start = system.init_from
@@ -21,19 +21,7 @@ def pretraining(config: Config, name: str) -> Config:
         question=start.question if system.asked else None,
         marks=True,
     )
-    features = tuple(feature for feature in system.features if feature in start.npy)
-    pretrained = system.model_copy(
-        update={
-            "label": f"{system.label}, pretraining on captions",
-            "features": features,
-            **system.on_captions(),
-            "loss": "ce",
-            "teacher": None,
-            "init_from": None,
-            "training": {**system.training, **start.training},
-            "row": None,
-        }
-    )
+    pretrained = system.pretrained()
     return config.model_copy(
         update={
             "results": layout.pretraining(name).root,
@@ -41,8 +29,9 @@ def pretraining(config: Config, name: str) -> Config:
             "dialogs": Dialogs(),
             "captions": captions,
             "corpus": config.corpus.model_copy(update={"source": "captions"}),
-            "vocabulary": config.vocabulary.model_copy(update={"descriptions": ()}),
-            "features": {f: config.features[f].model_copy(update={"npy": start.npy[f]}) for f in features},
+            # Captions that answer a question are turns, whose words are counted in any case.
+            "vocabulary": config.vocabulary.model_copy(update={"descriptions": () if system.asked else ("captions",)}),
+            "features": {f: config.features[f].model_copy(update={"npy": start.npy[f]}) for f in pretrained.features},
             "run": (name,),
             "extract": (),
             "systems": {name: pretrained},

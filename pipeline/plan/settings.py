@@ -54,11 +54,16 @@ class Settings(Files):
         return {"network": settings.network, "batch": settings.batch}
 
     def _said(self, name: str) -> dict[str, Any]:
-        """What a model card says of a system beside what its weights depend on."""
+        """What a model card says of a system beside what its weights depend on.
+
+        Where it starts from a pretraining, with the features that made an entry of it. One with `model` starts nowhere.
+        """
         system = self.config.systems[name]
         said = {**system.kind(), "label": system.label, **system.tested_with()}
-        captions = None if system.init_from is None else system.init_from.captions
-        return said if captions is None else {**said, "init_from": {"captions": captions}}
+        start = system.init_from
+        if start is None or start.captions is None or system.model is not None:
+            return said
+        return {**said, "init_from": {"captions": start.captions, "npy": start.npy}}
 
     def concept_settings(self) -> str:
         """For `avsd concepts`: which words are taken."""

@@ -24,6 +24,7 @@ class AnswerSystem(ShownConcepts):
     """A system that answers questions about a video in a dialog about it."""
 
     asked: ClassVar[bool] = True
+    learns_captions: ClassVar[bool] = True
     made_once: ClassVar[tuple[str, ...]] = (*ShownConcepts.made_once, "history")
 
     task: Literal["answer"] = Field("answer", description="what the system does")

@@ -28,6 +28,7 @@ class ChooseSystem(MatchingSystem):
     """
 
     chooses: ClassVar[bool] = True
+    learns_captions: ClassVar[bool] = True
 
     task: Literal["choose"] = Field("choose", description="what the system does")
     history: bool = Field(False, description="whether the dialog so far stands in front of the question")
@@ -72,6 +73,10 @@ class ChooseSystem(MatchingSystem):
         if self.network is not None and (said := self._of_generators()):
             raise ValueError(f"{said} goes with model: a system that answers")
         return self
+
+    def on_captions(self) -> dict[str, Any]:
+        """It chooses among them, to no question."""
+        return {"history": False, **super().on_captions()}
 
     def learned_from(self) -> dict[str, Any]:
         """What stands in front, and how many answers there are."""

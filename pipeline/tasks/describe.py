@@ -26,6 +26,7 @@ class DescribeSystem(ShownConcepts):
     """A system that writes a sentence about a video: it is asked nothing and sees no dialog."""
 
     describes: ClassVar[bool] = True
+    learns_captions: ClassVar[bool] = True
 
     task: Literal["describe"] = Field("describe", description="what the system does")
     target: Target = Field(

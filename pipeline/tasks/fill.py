@@ -28,6 +28,7 @@ class FillSystem(ShownConcepts):
     """A system that names the word at the blank of a sentence. Without features it goes by the sentence alone."""
 
     needs: ClassVar[Ability] = "fill"
+    learns_captions: ClassVar[bool] = True
 
     task: Literal["fill"] = Field("fill", description="what the system does")
     loss: Literal["blank"] = Field("blank", description="blank: cross entropy of the missing word")

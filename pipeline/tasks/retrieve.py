@@ -25,6 +25,7 @@ class RetrieveSystem(MatchingSystem):
     """A system that finds the video that a text is about."""
 
     finds: ClassVar[bool] = True
+    learns_captions: ClassVar[bool] = True
 
     task: Literal["retrieve"] = Field("retrieve", description="what the system does")
     query: Query = Field("summary", description=f"the text about the video: {', '.join(QUERIES)}")
@@ -35,6 +36,10 @@ class RetrieveSystem(MatchingSystem):
     def counted(self) -> frozenset[str]:
         """The query, as far as no dialog has its words."""
         return frozenset(fields_of(self.query))
+
+    def on_captions(self) -> dict[str, Any]:
+        """It finds the videos that they are about."""
+        return {"query": "captions", **super().on_captions()}
 
     def learned_from(self) -> dict[str, Any]:
         """The texts, and how many videos there are."""

@@ -2,7 +2,7 @@
 
 
 def pretraining_plan(wildcards):
-    return PLAN.pretraining[wildcards.system]
+    return PLAN.pretrainings[wildcards.system]
 
 
 def pretraining_captions(wildcards):

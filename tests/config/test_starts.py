@@ -62,6 +62,50 @@ def test_what_cannot_be_is_named(value: Any, message: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+SEES = {"features": ["f"], "init_from": {"captions": "c.json", "npy": {"f": "npy"}}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (
+            {"task": "detect", "network": "temporal"},
+            r"captions: systems with task detect cannot be pretrained on captions; start it from another system",
+        ),
+        (
+            {"task": "describe", "network": "ct_san", "concepts": {"system": "d"}},
+            r"captions: ct_san reads concept words, and nobody has found any there; start it from another system",
+        ),
+        (
+            {"task": "retrieve", "network": "jsfusion", "init_from": {"captions": "c.json"}},
+            r"npy: without features it learns nothing; give those of the captions' videos",
+        ),
+        (
+            {"task": "choose", "network": "jsfusion", "init_from": {"captions": "c.json"}},
+            r"npy: without features it learns nothing",
+        ),
+        (
+            {"task": "fill", "network": "ct_san_fill", "sizes": {"semantic": False}, "init_from": {"captions": "c"}},
+            r"npy: without features it learns nothing",
+        ),
+        # What is said of the pretraining in its card stands behind the label.
+        ({"label": "x" * 990}, r"captions: label: 1015 characters, at most 1000 can be shown"),
+    ],
+)
+def test_what_no_captions_teach_is_refused(entry: dict[str, Any], message: str) -> None:
+    given = {"d": {"label": "d", "task": "detect", "network": "temporal", "features": ["f"]}}
+    values = {"features": {"f": {"network": "i3d_rgb"}}, "systems": {"a": {**ENTRY, **SEES, **entry}, **given}}
+    with pytest.raises(UserError, match=rf"^configuration: systems\.a\.init_from\.{message}") as raised:
+        parse(values)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_reads_the_sentence_alone_needs_no_features_of_captions() -> None:
+    entry = {"label": "f", "task": "fill", "network": "jsfusion_fill", "init_from": {"captions": "c.json"}}
+    made = parse({"systems": {"f": entry}}).systems["f"].pretrained()
+    assert (made.loss, made.init_from, made.learned_from()) == ("blank", None, {"text": "captions", "history": False})
+
+
 def systems(**starts: Any) -> dict[str, Any]:
     return {"systems": {name: {**ENTRY, **entry} for name, entry in starts.items()}}
 

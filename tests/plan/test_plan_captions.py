@@ -133,7 +133,7 @@ def test_a_describer_is_pretrained_on_features(captions: Path, tmp_path: Path) -
     trained = load([own.training_settings("describer"), own.machine("describer")])
     assert trained.systems["describer"].learned_from() == {"target": "captions"}
     assert load([own.vocabulary_settings()]).descriptions() == {"captions"}
-    with pytest.raises(UserError, match=r"init_from\.npy: it sees features alone"):
+    with pytest.raises(UserError, match=r"init_from\.npy: without features it learns nothing"):
         describing(captions, tmp_path, init_from={"captions": str(captions)})
 
 

@@ -11,6 +11,7 @@ from pipeline.config import Config, load, merge, parse
 from pipeline.config.dependence import trained_entry, training_values
 from pipeline.errors import UserError
 from pipeline.plan import Plan
+from pipeline.plan.settings import Settings
 from pipeline.systems.initial import start_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +82,67 @@ def test_features_of_the_captions_videos(tmp_path: Path) -> None:
     assert shard.is_relative_to("results/captions/best/features/i3d_rgb")
     assert own.npy_files("i3d_rgb", shard.stem) == [tmp_path / "npy" / "caption0001.npy"]
     assert load([own.training_settings("best"), own.machine("best")]).systems["best"].features == ("i3d_rgb",)
+
+
+LEARNING = {
+    **dict.fromkeys(("baseline", "ours_man_man", "st", "jst", "none_concepts", "describer"), "ce"),
+    **dict.fromkeys(("base_san_describer", "describer_s2"), "ce"),
+    **dict.fromkeys(("filler", "filler_blind", "base_san_filler"), "blank"),
+    **dict.fromkeys(("retriever", "base_san_finder", "chooser", "base_san_chooser"), "ranking"),
+}
+"""Systems of the default experiment and of CT-SAN's that can learn captions, and the loss they do it by."""
+NOT_LEARNING = ("detector", "ct_san_chooser", "ct_san_finder", "ct_san_filler", "ct_san_describer")
+
+
+def pretrained(name: str) -> Config:
+    layers = [yaml.safe_load((ROOT / each).read_text()) for each in ("config.yaml", "configs/ct-san.yaml")]
+    features = [] if name == "filler_blind" else ["i3d_rgb"]
+    start = {"system": None, "captions": "scenes", "npy": dict.fromkeys(features, "npy")}
+    entry = {"init_from": start, **({"seeds": 2} if name.endswith("_s2") else {})}
+    return parse(merge(merge(*layers), {"run": [name], "systems": {name.removesuffix("_s2"): entry}}))
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_the_jobs_of_a_pretraining_take_its_settings(name: str) -> None:
+    plan = Settings(pretrained(name))
+    own = plan.pretraining[name]
+    trained = load([own.training_settings(name), own.machine(name)])
+    assert trained.systems[name].loss == LEARNING[name]
+    assert trained_entry(trained, name) == trained_entry(own.config, name)
+    # The captions are turns where the system is asked something, else sentences that its words are counted of.
+    assert (own.config.captions.question is None) == (not trained.systems[name].asked)
+    assert load([own.vocabulary_settings()]).descriptions() == (
+        frozenset() if trained.systems[name].asked else {"captions"}
+    )
+    # What starts from there is trained and tested with settings that say no more of it than that.
+    for settings in (plan.training_settings(name), plan.answer_settings(name)):
+        read = load([settings, plan.machine(name)])
+        assert str(read.systems[name].init_from) == "a pretraining on captions (scenes)"
+
+
+@pytest.mark.parametrize("name", NOT_LEARNING)
+def test_what_cannot_learn_captions_is_refused_when_the_configuration_is_read(name: str) -> None:
+    with pytest.raises(UserError, match=rf"systems\.{name}\.init_from\.captions: .* from another system"):
+        pretrained(name)
+
+
+def test_one_that_is_tested_with_the_model_of_another_needs_no_captions() -> None:
+    start = {"captions": "scenes"}
+    systems = {"ours_none_none": {"init_from": start}, "generator": {"init_from": start}}
+    plan = Settings(default(run=["ours_none_none", "generator"], systems=systems))
+    assert plan.pretrained == ["ours_none_none"]
+    read = load([plan.answer_settings("generator"), plan.machine("generator")])
+    assert read.trained("generator")[0] == "ours_none_none"
+
+
+def test_systems_beside_the_run_are_pretrained_too() -> None:
+    systems = {"filler_blind": {"init_from": {"captions": "scenes"}}}
+    plan = Plan(started({"captions": "scenes"}, systems=systems, matching={"run": ["filler_blind"]}))
+    assert plan.pretrained == ["best"]
+    assert {name: own.trained for name, own in plan.pretrainings.items()} == {
+        "best": ["best"],
+        "filler_blind": ["filler_blind"],
+    }
 
 
 def test_a_file_of_captions_is_an_input(tmp_path: Path) -> None:

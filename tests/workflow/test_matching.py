@@ -19,6 +19,21 @@ def test_it_is_planned_on_request_alone(tmp_path, workflow):
     assert not made.planned().keys() & {"matching", "candidates", "blanks", "concepts"}
 
 
+def test_what_it_starts_from_is_pretrained(tmp_path, workflow):
+    (tmp_path / "npy").mkdir()
+    (tmp_path / "npy/caption0001.npy").touch()
+    start = "init_from: {system: null, captions: scenes, npy: {i3d_rgb: npy}}"
+    own = [
+        "matching={run: [filler, filler_blind, retriever, st]}",
+        f"systems={{filler: {{{start}}}, retriever: {{{start}}}, filler_blind: {{init_from: {{captions: scenes}}}}, "
+        "ours_man_man: {init_from: {captions: scenes}}}",
+    ]
+    # Each from captions of its own, the teacher of `st` too; two see a feature of theirs.
+    planned = workflow(tmp_path).planned("matching", config=own)
+    assert planned["pretrain"] == planned["pretraining_corpus"] == planned["pretraining_vocabulary"] == 4
+    assert planned["pretraining_features"] == 2
+
+
 def test_what_compares_needs_nothing_of_meteors(tmp_path, workflow):
     planned = workflow(tmp_path).planned("matching", config=["matching={run: [chooser, retriever]}"])
     assert planned["train"] == 2
