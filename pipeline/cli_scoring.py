@@ -11,6 +11,7 @@ import typer
 from pipeline.cli_groups import DEFAULT, Configuration, Out
 from pipeline.config import load
 from pipeline.errors import UserError
+from pipeline.scoring.names import OPTIONS
 from pipeline.tasks.registry import TASKS, task_that_wrote
 
 scoring_app = typer.Typer()
@@ -22,13 +23,15 @@ def score(
     references: Annotated[Path, typer.Option(help="References: COCO layout, or dialogs.")],
     filter: Annotated[
         str, typer.Option(help="dstc7 (or organisers), dstc8 (or punctuation) or none: see above.")
-    ] = "dstc7",
+    ] = OPTIONS["filter"],
     truth: Annotated[Path | None, typer.Option(help="Ground truth of generated scenes, for grounded accuracy.")] = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for 95 % intervals; 0: none.")] = 1000,
     against: Annotated[
         Path | None, typer.Option(help="A result file that the others are compared with: is the difference chance?")
     ] = None,
-    randomisations: Annotated[int, typer.Option(min=0, help="Trials of each comparison; 0: none.")] = 1000,
+    randomisations: Annotated[int, typer.Option(min=0, help="Trials of each comparison; 0: none.")] = OPTIONS[
+        "randomisations"
+    ],
     partial: Annotated[bool, typer.Option(help="Score what is there when answers are missing.")] = False,
     task: Annotated[
         str, typer.Option(help=f"What the files hold: {', '.join(TASKS)}; default: what the first says it is.")
@@ -46,6 +49,9 @@ def score(
     Answers and references are matched by video and turn. Several result files share one METEOR, so they take little
     longer than one; with `--against` every other one is compared with that one by paired approximate randomisation.
 
+    Files of systems that choose, retrieve, fill or detect have scores and intervals (`--bootstrap`) of their own. Filter,
+    truth, comparison, `--partial`, paraphrases and SPICE are nothing to these: where one is asked for, none is scored.
+
     **Filters**: `dstc7` drops every one-character token ("a", "2", "."), as all DSTC7 figures have it and the paper's
     Tables 2 and 3 (baseline: CIDEr .7334); `dstc8` drops `,` and `.` alone, as all DSTC8 figures have it (.7691).
 
@@ -62,21 +68,21 @@ def score(
     if task and task not in TASKS:
         raise UserError(f"--task: {task!r} is not known ({', '.join(TASKS)})")
     wanted = TASKS[task] if task else task_that_wrote(hypotheses[0])
-    wanted.score(
-        Request(
-            hypotheses,
-            references,
-            filter,
-            truth,
-            bootstrap,
-            partial,
-            json or [],
-            against,
-            randomisations,
-            paraphrases,
-            spice,
-        )
+    request = Request(
+        hypotheses,
+        references,
+        filter,
+        truth,
+        bootstrap,
+        partial,
+        json or [],
+        against,
+        randomisations,
+        paraphrases,
+        spice,
     )
+    request.check_read(wanted.name, wanted.scored_with)
+    wanted.score(request)
 
 
 @scoring_app.command()

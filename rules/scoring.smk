@@ -38,10 +38,10 @@ rule score:
         against=other_answers,
         against_finished=other_finished,
         references=references,
-        truth=PLAN.truth,
+        truth=truth,
         paraphrases=paraphrases,
         tokens=paraphrased_tokens,
-        spice=SPICE,
+        spice=spice,
     output:
         scores=kept(LAYOUT.scores("{system}", "{test_set}")),
         finished=touch(LAYOUT.finished(LAYOUT.scores("{system}", "{test_set}"))),
@@ -57,7 +57,7 @@ rule score:
         mem_mb=growing(11000 if SPICE else 3000),
         runtime=growing(180 if SPICE else 60),
     params:
-        filter=PLAN.config.scoring.filter,
+        filter=filter_option,
         bootstrap=PLAN.config.scoring.bootstrap,
         against=against_options,
         truth=truth_option,

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from pipeline.errors import UserError
+from pipeline.texts import quoted
 from pipeline.texts.typed import Number, read_typed
 
 TYPE = "video_concepts"
@@ -37,7 +38,11 @@ def read_detected(path: Path) -> dict[str, Any]:
     video id, words and probabilities, the most likely first.
     """
     content = read_typed(path, TypeAdapter(_File), "concept words of videos, as `avsd answer` writes them")
-    known = {each["word"] for each in content["vocabulary"]}
+    known: set[str] = set()
+    for word in (each["word"] for each in content["vocabulary"]):
+        if word in known:
+            raise UserError(f"{path}: concept word {quoted(word)} stands twice in its vocabulary; answer again")
+        known.add(word)
     for video_id, found in content["concepts"].items():
         words = [word for word, _ in found]
         if len(set(words)) != len(words) or not known.issuperset(words):

@@ -66,9 +66,9 @@ class Jobs:
         captions = self.config.corpus.source == "captions" and self.config.captions.question is None
         return self.layout.references(reference_name(test_set, "captions") if captions else test_set)
 
-    def says(self, name: str) -> bool:
-        """Whether the system writes sentences."""
-        return TASKS[self.config.systems[name].task].sentences
+    def scored_with(self, name: str, option: str) -> bool:
+        """Whether the system's scores go by an option of `avsd score` that not every task reads."""
+        return option in TASKS[self.config.systems[name].task].scored_with
 
     @cached_property
     def reference_files(self) -> list[Path]:
@@ -152,6 +152,8 @@ class Jobs:
 
         Those of one that rescores with the answers as they were.
         """
+        if not self.scored_with(name, "against"):
+            return []
         trials, own, entry = (
             self.config.scoring.randomisations,
             self.layout.answers(name, test_set),

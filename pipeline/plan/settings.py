@@ -26,6 +26,7 @@ from pipeline.config.needs import needed
 from pipeline.plan.files import Files
 from pipeline.plan.jobs import Jobs
 from pipeline.plan.pretraining import pretraining
+from pipeline.scoring.names import OPTIONS
 
 MACHINE_KEYS = ("results", "resources", "device", "processes", "nodes", "videos", "videos_recursive")
 """Where a run happens and how: no result depends on these, so they are no reason to run a step again."""
@@ -137,6 +138,10 @@ class Settings(Files):
         """What `avsd score` must be told of a system's files: nothing of answers."""
         task = self.config.systems[name].task
         return "" if task == ANSWER else f"--task {task}"
+
+    def score_filter(self, name: str) -> str:
+        """For `avsd score`: the stop filter; where a system's scores go by none the one that stands for not asking."""
+        return self.config.scoring.filter if self.scored_with(name, "filter") else str(OPTIONS["filter"])
 
     def explain_settings(self, name: str) -> str:
         """For `avsd explain`."""

@@ -1,6 +1,6 @@
 """95 % intervals by resampling videos with their items: what the scores could be had other videos been asked about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,3 +59,15 @@ def intervals(
         ends = {metric: np.percentile(scores[metric], [2.5, 97.5]) for metric in scores}
         points.append({metric: [float(low), float(high)] for metric, (low, high) in ends.items()})
     return points
+
+
+def with_interval(value: float, ends: Mapping[str, Sequence[float]], name: str) -> str:
+    """The metric's value with its interval, for a line of a log; alone where none was drawn.
+
+    >>> with_interval(0.5, {"accuracy": [0.25, 0.75]}, "accuracy"), with_interval(0.5, {}, "accuracy")
+    ('0.500 [0.250, 0.750]', '0.500')
+    """
+    if name not in ends:
+        return f"{value:.3f}"
+    low, high = ends[name]
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"

@@ -32,8 +32,7 @@ class _File(TypedDict):
 def score_chosen(request: Request) -> None:
     """Accuracy, recall and ranks of the right candidates; every turn of the candidates must have scores."""
     candidates = read_candidates(request.references)
-    outs: list[Path | None] = [*request.json] or [None] * len(request.hypotheses)
-    for path, out in zip(request.hypotheses, outs, strict=True):
+    for path, out in zip(request.hypotheses, request.outs, strict=True):
         placed = _placed(path, candidates)
         counts = [len(candidates[key].answers) for key in placed]
         write_placed(path, out, CHOSEN, placed, counts, request.bootstrap, "turns with candidate answers")
@@ -42,7 +41,13 @@ def score_chosen(request: Request) -> None:
 def read_scores_of(path: Path) -> dict[Key, list[float]]:
     """The scores of each turn's candidates, as a system that chooses wrote them; `UserError` for anything else."""
     content = read_typed(path, TypeAdapter(_File), "scores of candidates, as `avsd answer` writes them")
-    return {(turn["image_id"], turn["turn"]): turn["scores"] for turn in content["turns"]}
+    found: dict[Key, list[float]] = {}
+    for turn in content["turns"]:
+        key = (turn["image_id"], turn["turn"])
+        if key in found:
+            raise UserError(f"{path}: dialog {key[0]}, turn {key[1]}: stands twice; keep one of them")
+        found[key] = turn["scores"]
+    return found
 
 
 def _placed(path: Path, candidates: dict[Key, Candidates]) -> dict[Key, int]:

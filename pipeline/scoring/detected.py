@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.inert import shown
 from pipeline.progress import log
-from pipeline.scoring.bootstrap import SEED, resampled_sums
+from pipeline.scoring.bootstrap import SEED, resampled_sums, with_interval
 from pipeline.scoring.names import DETECTED
 from pipeline.scoring.request import Request
 from pipeline.versions import STAGES
@@ -31,12 +31,11 @@ def score_detected(request: Request) -> None:
     true: dict[str, set[str]] = {}
     for (video, _), texts in read_references(request.references).items():
         true.setdefault(video, set()).update(word for text in texts for word in text.split())
-    outs: list[Path | None] = [*request.json] or [None] * len(request.hypotheses)
-    for path, out in zip(request.hypotheses, outs, strict=True):
+    for path, out in zip(request.hypotheses, request.outs, strict=True):
         content = _score(path, true, request.references, request.bootstrap)
         for name, value in content["metrics"].items():
-            low, high = content["intervals"].get(name, (value, value))
-            log(f"{path}: {name} {value:.3f} [{low:.3f}, {high:.3f}], most frequent words {content['base'][name]:.3f}")
+            found = with_interval(value, content["intervals"], name)
+            log(f"{path}: {name} {found}, most frequent words {content['base'][name]:.3f}")
         if out is not None:
             write_json(out, content)
 

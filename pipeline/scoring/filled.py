@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.inert import shown
 from pipeline.progress import log
-from pipeline.scoring.bootstrap import SEED, resampled_sums
+from pipeline.scoring.bootstrap import SEED, resampled_sums, with_interval
 from pipeline.scoring.names import FILLED
 from pipeline.scoring.request import Request
 from pipeline.scoring.videos import numbered, summed
@@ -57,8 +57,7 @@ class Named:
 def score_filled(request: Request) -> None:
     """Accuracy of the words at all blanks of the references; each must have been filled."""
     asked = read_blanks(request.references)
-    outs: list[Path | None] = [*request.json] or [None] * len(request.hypotheses)
-    for path, out in zip(request.hypotheses, outs, strict=True):
+    for path, out in zip(request.hypotheses, request.outs, strict=True):
         named = read_named(path)
         missing = [key for key in asked.blanks if key not in named]
         if missing:
@@ -155,9 +154,8 @@ def _write(path: Path, out: Path | None, asked: Blanks, named: Mapping[Key, Name
     metrics, ends = measured(right), intervals(right, [video for video, _ in asked.blanks], bootstrap)
     rates = base_rates(asked)
     for name, value in metrics.items():
-        low, high = ends.get(name, (value, value))
         beside = ", ".join(f"{what} {rate[name]:.3f}" for what, rate in rates.items() if name in rate)
-        log(f"{path}: {name} {value:.3f} [{low:.3f}, {high:.3f}]{beside and ', '}{beside}")
+        log(f"{path}: {name} {with_interval(value, ends, name)}{beside and ', '}{beside}")
     if out is None:
         return
     content = {

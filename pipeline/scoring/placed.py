@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.files import write_json
 from pipeline.inert import shown
 from pipeline.progress import log
-from pipeline.scoring.bootstrap import SEED
+from pipeline.scoring.bootstrap import SEED, with_interval
 from pipeline.versions import STAGES
 
 Ranks = NDArray[np.int64]
@@ -89,8 +89,7 @@ def write_placed(
     metrics, chance = measure(ranks, names), by_chance(candidates, names)
     ends = intervals(ranks, [video for video, _ in placed], names, bootstrap)
     for name, value in metrics.items():
-        low, high = ends.get(name, (value, value))
-        log(f"{path}: {name} {value:.3f} [{low:.3f}, {high:.3f}], by chance {chance[name]:.3f}")
+        log(f"{path}: {name} {with_interval(value, ends, name)}, by chance {chance[name]:.3f}")
     if out is None:
         return
     content = {

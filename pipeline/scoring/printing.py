@@ -25,7 +25,7 @@ def print_scores(results: Sequence[Result]) -> None:
         if table is not None:
             terminal.print(table)
     if any(result["intervals"] for result in results):
-        terminal.print("± half the width of the 95 % interval (bootstrap over items)")
+        terminal.print("± half the width of the 95 % interval (bootstrap over videos)")
     for line in dict.fromkeys(signature_line(result["signature"]) for result in results):
         terminal.print(line, soft_wrap=True)
 

@@ -1,6 +1,5 @@
 """Scores of videos for texts as what is scored."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
@@ -25,10 +24,12 @@ class _File(TypedDict):
 def score_retrieved(request: Request) -> None:
     """Recall and ranks of the video that each text is about, among all videos of the file."""
     known = {video for video, _ in read_references(request.references)}
-    outs: list[Path | None] = [*request.json] or [None] * len(request.hypotheses)
-    for path, out in zip(request.hypotheses, outs, strict=True):
+    for path, out in zip(request.hypotheses, request.outs, strict=True):
         content = read_typed(path, TypeAdapter(_File), "scores of videos, as `avsd answer` writes them")
         columns = {video: place for place, video in enumerate(content["videos"])}
+        if len(columns) < len(content["videos"]):
+            twice = next(video for place, video in enumerate(content["videos"]) if columns[video] != place)
+            raise UserError(f"{path}: video {twice} stands twice among those searched; answer again")
         placed = {}
         for video, scores in content["scores"].items():
             if video not in columns or video not in known or len(scores) != len(columns):

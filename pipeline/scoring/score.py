@@ -30,6 +30,7 @@ from pipeline.scoring.meteor import Meteor
 from pipeline.scoring.metrics import Measured, measure_systems
 from pipeline.scoring.paraphrases import Paraphrases, read_paraphrases
 from pipeline.scoring.printing import print_scores
+from pipeline.scoring.request import check_outs
 from pipeline.scoring.spice import check_jar
 from pipeline.scoring.tokenizer import tokenize
 from pipeline.scoring.videos import numbered
@@ -76,8 +77,7 @@ def score_files(
     Raises `UserError` when files are malformed or answers and references do not fit (see `matching.match`).
     """
     filter = filter_named(filter)
-    if json and len(json) != len(hypotheses):
-        raise UserError(f"--json: {len(json)} given for {len(hypotheses)} result files; give one for each, in order")
+    check_outs(hypotheses, json)
     if spice is not None:
         check_jar(spice)
     compared = None if against is None or randomisations == 0 else _position(against, hypotheses)

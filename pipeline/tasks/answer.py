@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pipeline.config.rescoring import Rescoring
 from pipeline.config.systems import Description, Loss, SystemDescription, plain
 from pipeline.errors import UserError
-from pipeline.scoring.names import METRICS
+from pipeline.scoring.names import METRICS, OPTIONS
 from pipeline.tasks.base import Task
 from pipeline.tasks.shown import ShownConcepts
 
@@ -78,6 +78,7 @@ class Answer(Task[AnswerSystem]):
     entry = AnswerSystem
     does = "answers questions about a video in a dialog"
     metrics = METRICS
+    scored_with = tuple(OPTIONS)
 
     def examples(self, entry: AnswerSystem, dialogs: "Sequence[Dialog]", sources: "Sources") -> "Examples":  # noqa: ARG002
         """The turns of the dialogs."""

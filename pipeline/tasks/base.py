@@ -32,7 +32,9 @@ class Task(ABC, Generic[E]):
     name: as the entry gives it. entry: the keys such an entry has. does: what such a system does, for its model card.
     metrics: names of its scores, in the order of a table. sentences: whether what it writes are sentences, compared
     with those of people. title: above its tables, where it has some of its own. file: the `type` that its files of a
-    test set say they are, by which `avsd score` knows them; answers to questions have many.
+    test set say they are, by which `avsd score` knows them; answers to questions have many. scored_with: the options of
+    `avsd score` that its scores go by, of those that not every task reads (`scoring.names.OPTIONS`): another one is
+    refused by hand, and not given by the workflow.
     """
 
     name: ClassVar[str]
@@ -42,6 +44,7 @@ class Task(ABC, Generic[E]):
     sentences: ClassVar[bool] = True
     title: ClassVar[str] = ""
     file: ClassVar[str] = ""
+    scored_with: ClassVar[tuple[str, ...]] = ()
 
     def entry_of(self, config: "Config", name: str) -> E:
         """The entry of the system ``name``, which is of this task."""

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pipeline.config.folds import Fold
 from pipeline.config.systems import fields_of
 from pipeline.corpus.sentences import Target, reference_name
-from pipeline.scoring.names import METRICS
+from pipeline.scoring.names import METRICS, OPTIONS
 from pipeline.tasks.base import Task
 from pipeline.tasks.shown import ShownConcepts
 
@@ -73,6 +73,7 @@ class Describe(Task[DescribeSystem]):
     entry = DescribeSystem
     does = "describes a video in a sentence"
     metrics = METRICS
+    scored_with = tuple(OPTIONS)
     file = "video_descriptions"
 
     def learns_from(self, entry: DescribeSystem, split: str, dialogs: "Sequence[Dialog]") -> "list[Dialog]":

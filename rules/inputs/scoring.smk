@@ -25,21 +25,26 @@ def paraphrases_of(wildcards):
     return LAYOUT.paraphrases(PLAN.references(wildcards.system, wildcards.test_set))
 
 
-# Of sentences alone; others are scores, ranks, words.
+# What scores do not go by their job neither waits for nor is told: of sentences there is more to say than of ranks and
+# words.
 def paraphrases(wildcards):
-    says = PLAN.says(wildcards.system)
-    return paraphrases_of(wildcards) / "paraphrases.gz" if says else []
+    read = PLAN.scored_with(wildcards.system, "paraphrases")
+    return paraphrases_of(wildcards) / "paraphrases.gz" if read else []
 
 
 def paraphrased_tokens(wildcards):
-    says = PLAN.says(wildcards.system)
-    return paraphrases_of(wildcards) / "tokens.txt" if says else []
+    read = PLAN.scored_with(wildcards.system, "paraphrases")
+    return paraphrases_of(wildcards) / "tokens.txt" if read else []
 
 
 def paraphrases_option(wildcards):
-    if not PLAN.says(wildcards.system):
+    if not PLAN.scored_with(wildcards.system, "paraphrases"):
         return ""
     return f"--paraphrases {shlex.quote(str(BELOW / paraphrases_of(wildcards)))}"
+
+
+def filter_option(wildcards):
+    return PLAN.score_filter(wildcards.system)
 
 
 def score_options(wildcards):
@@ -49,9 +54,21 @@ def score_options(wildcards):
 SPICE = [] if PLAN.config.scoring.spice is None else [PLAN.config.scoring.spice]
 
 
+def spice(wildcards):
+    return SPICE if PLAN.scored_with(wildcards.system, "spice") else []
+
+
 def spice_option(wildcards):
-    return " ".join(f"--spice {shlex.quote(str(BELOW / path))}" for path in SPICE)
+    return " ".join(
+        f"--spice {shlex.quote(str(BELOW / path))}" for path in spice(wildcards)
+    )
+
+
+def truth(wildcards):
+    return PLAN.truth if PLAN.scored_with(wildcards.system, "truth") else []
 
 
 def truth_option(wildcards):
-    return " ".join(f"--truth {shlex.quote(str(BELOW / path))}" for path in PLAN.truth)
+    return " ".join(
+        f"--truth {shlex.quote(str(BELOW / path))}" for path in truth(wildcards)
+    )

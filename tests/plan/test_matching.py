@@ -56,7 +56,8 @@ def test_it_has_nothing_but_its_systems() -> None:
     assert made.references_read("filler", "trial") == [layout.references("trial.blanks.answer")]
     assert made.system_features("filler_blind") == []
     assert plan.references("retriever", "trial") == "trial.summary"
-    assert [made.says(name) for name in ("filler", "retriever", "jst", "describer")] == [False, False, True, True]
+    names = ("filler", "retriever", "jst", "describer")
+    assert [made.scored_with(name, "paraphrases") for name in names] == [False, False, True, True]
     assert json.loads(made.report_settings())["matching"]["distractors"] == 4
     assert "distilled_teacher" not in json.loads(made.report_settings())["systems"]
 

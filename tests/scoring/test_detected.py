@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.corpus.detected import read_detected
 from pipeline.corpus.references import write_references
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -95,3 +96,14 @@ def test_what_is_refused(tmp_path: Path) -> None:
         scored(tmp_path, {**FOUND, "a": ["red", "red"]})
     # A video that people wrote nothing about is no mistake: it is left out.
     assert scored(tmp_path, {**FOUND, "d": ["red"]})["signature"]["items"] == 3
+
+
+def test_a_concept_word_of_two_classes_is_refused(tmp_path: Path) -> None:
+    """The last of them would say which class it counts for."""
+    path, given = tmp_path / "found.json", content(FOUND)
+    given["vocabulary"].append({"word": "red", "word_class": "noun"})
+    write_json(path, given)
+    with pytest.raises(
+        UserError, match=r"found\.json: concept word 'red' stands twice in its vocabulary; answer again$"
+    ):
+        read_detected(path)

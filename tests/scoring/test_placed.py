@@ -86,6 +86,17 @@ def test_chosen_answers(tmp_path: Path) -> None:
             score_chosen(request(path, references, out))
 
 
+def test_two_entries_for_one_turn_are_refused(tmp_path: Path) -> None:
+    """Nothing says which one counts: the last one would be right twice."""
+    references, out = written(tmp_path / "candidates.json", CANDIDATES), tmp_path / "out.json"
+    turns = [{"image_id": "a", "turn": 3, "scores": [2, 1]}, {"image_id": "a", "turn": 0, "scores": [3, 0, 1.5]}]
+    again = {**turns[1], "scores": [0, 0, 1]}
+    path = written(tmp_path / "chosen.json", {"type": "candidate_scores", "turns": [*turns, again]})
+    with pytest.raises(UserError, match=r"chosen\.json: dialog a, turn 0: stands twice; keep one of them$"):
+        score_chosen(request(path, references, out))
+    assert not out.exists()
+
+
 def test_the_command_knows_a_file_by_what_it_says_it_is(tmp_path: Path) -> None:
     references, out = written(tmp_path / "candidates.json", CANDIDATES), tmp_path / "out.json"
     turns = [{"image_id": "a", "turn": 3, "scores": [2, 1]}, {"image_id": "a", "turn": 0, "scores": [3, 0, 1.5]}]
@@ -117,7 +128,13 @@ def test_retrieved_videos(tmp_path: Path) -> None:
         {**content, "videos": ["c", "a"]},
         {**content, "scores": {"d": [1, 2, 3]}},
         {**content, "scores": {"a": [1]}},
+        # Of three columns two are a's; as many scores as there are different videos, and as there are columns.
+        {**content, "videos": ["a", "b", "a"], "scores": {"b": [1, 2]}},
+        {**content, "videos": ["a", "b", "a"], "scores": {"b": [1, 2, 3]}},
     ):
         written(path, broken)
         with pytest.raises(UserError, match=r"found\.json"):
             score_retrieved(request(path, references, out))
+    written(path, {**content, "videos": ["a", "b", "a", "c"]})
+    with pytest.raises(UserError, match=r"found\.json: video a stands twice among those searched; answer again$"):
+        score_retrieved(request(path, references, out))

@@ -104,6 +104,18 @@ def test_partial_says_what_it_left_out(tmp_path: Path, references: Path, capsys:
     assert "|refs:1|items:1|" in captured.out
 
 
+def test_what_is_printed_says_what_is_drawn_again(
+    tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All answers about one video are drawn together: of one video every draw is the same."""
+    write_references(references, {("a", turn): [f"word{turn}"] for turn in range(3)})
+    path = answers(tmp_path / "x.json", {("a", 0): "word0", ("a", 1): "other", ("a", 2): "word2"})
+    score.score_files([path], references, "none", None, 20, False, [tmp_path / "scores"])
+    ends = json.loads((tmp_path / "scores").read_text(encoding="utf-8"))["intervals"]["BLEU-1"]
+    assert ends == pytest.approx([2 / 3, 2 / 3])
+    assert "± half the width of the 95 % interval (bootstrap over videos)" in capsys.readouterr().out
+
+
 def test_last_turns_alone_are_said(tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_references(references, {("a", 2): ["he sits", "he sits down"], ("b", 1): ["no", "none"]})
     path = answers(tmp_path / "x.json", {("a", 0): "he sits", ("b", 0): "no"})

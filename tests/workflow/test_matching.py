@@ -40,6 +40,31 @@ def test_what_compares_needs_nothing_of_meteors(tmp_path, workflow):
     assert not planned.keys() & {"concepts", "paraphrases"}
 
 
+def test_scores_are_told_what_they_go_by(tmp_path, workflow):
+    """No job is refused for an option that its task does not read, and no answer is scored without one that it does."""
+    (tmp_path / "spice-1.0.jar").touch()
+    own = ["run=[chooser, filler, retriever, detector, ours_none_none, describer, jst]", "matching={run: []}"]
+    own += ["scoring={filter: dstc8, against: ours_none_none, spice: spice-1.0.jar, bootstrap: 50}"]
+    text = workflow(tmp_path)("scores", "--dry-run", "--printshellcmds", config=own).text
+    told = {}
+    for line in text.splitlines():
+        if "avsd score " in line:
+            words = line.split(">")[0].split("avsd score ")[1].split()
+            told[words[0]] = dict(zip(words[1::2], words[2::2], strict=True))
+    assert len(told) == 7 * 2
+    for path, options in told.items():
+        name = path.split("/")[2]
+        everywhere = {"--references", "--filter", "--bootstrap", "--json"}
+        task = {"jst": set(), "ours_none_none": set()}.get(name, {"--task"})
+        sentences = name in ("jst", "ours_none_none", "describer")
+        further = {"--truth", "--spice", "--paraphrases"} if sentences else set()
+        compared = {"--against", "--randomisations"} if name == "jst" else set()
+        assert set(options) == everywhere | task | further | compared, name
+        # The default of the command is what nobody has asked for.
+        assert options["--filter"] == ("dstc8" if sentences else "dstc7")
+        assert options["--bootstrap"] == "50"
+
+
 def test_what_it_lacks_is_one_clear_line(tmp_path, workflow):
     done = workflow(tmp_path)("matching", "--dry-run", config=["run=[]"], check=False)
     assert done.returncode != 0 and "Traceback" not in done.text
