@@ -42,7 +42,12 @@ def check_known(config: Config, name: str, test_set: str, test_sets: Sequence[st
 
 
 def searched(opened: Opened, dialogs: Sequence[Dialog]) -> dict[Key, list[Answer]]:
-    """The best answers of every turn that is answered, best first."""
+    """The best answers of every turn that is answered, best first; `UserError` where there is none."""
+    if not any(dialog.turns for dialog in dialogs):
+        raise UserError(
+            f"{opened.name}: test set {opened.test_set}: no dialog of it asks anything; give dialogs with turns, or "
+            "where captions are to be answers set captions.question"
+        )
     dataset = DialogDataset(dialogs, opened.vocabulary, opened.stores, {"model": opened.view})
     return find(opened, dataset, [_wanted(dialog, opened.test_set) for dialog in dialogs], "answers")
 
@@ -61,9 +66,9 @@ def write_answers(
 
 
 def _wanted(dialog: Dialog, test_set: str) -> Sequence[int]:
-    """The turns of a dialog that are answered."""
-    last = len(dialog.turns) - 1
-    return [last] if test_set == "official" else range(last + 1)
+    """The turns of a dialog that are answered; of captions alone none."""
+    turns = range(len(dialog.turns))
+    return turns[-1:] if test_set == "official" else turns
 
 
 def _filled(dialog: Dialog, n_best: Mapping[Key, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:

@@ -114,10 +114,10 @@ def walked(
 
 
 def _batches(examples: Examples, wanted: Sequence[Sequence[int]], batch_turns: int) -> Iterator[list[Pick]]:
-    """Picks of whole dialogs of like length, about ``batch_turns`` rows each."""
+    """Picks of whole dialogs of like length, about ``batch_turns`` rows each; of dialogs without such rows none."""
     lengths = [sum(len(turn.question.split()) for turn in dialog.turns) for dialog in examples.dialogs]
     for batch in ordered_batches([len(rows) for rows in wanted], lengths, batch_turns):
-        yield [(index, wanted[index]) for index in batch]
+        yield [(index, wanted[index]) for index in batch if wanted[index]]
 
 
 @torch.no_grad()

@@ -58,8 +58,14 @@ def gather(config: Config, name: str) -> Materials:
     student = {"model": views["model"]}
     apart = Sources(vocabulary, _stores(layout, student), student, VALIDATION_CACHE_BYTES)
     validation = task.examples(entry, dialogs["validation"], apart)
+    by, (learned, validated) = config.training_of(name).batch_by, (str(layout.dialogs(split)) for split in LEARNED_FROM)
     return Materials(
-        views, vocabulary, dialogs, stores, Split.of(training, config.training_of(name).batch_by), Split.of(validation)
+        views,
+        vocabulary,
+        dialogs,
+        stores,
+        Split.of(training, by, learned),
+        Split.of(validation, source=validated),
     )
 
 

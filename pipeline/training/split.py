@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pipeline.dataset.batches import epoch_batches, ordered_batches
 from pipeline.dataset.dialogs import DrawnExamples, Examples
+from pipeline.errors import UserError
 
 Unit = tuple[int, tuple[int, ...]]
 """A dialog's index and those of its turns that stand in a batch together."""
@@ -26,9 +27,14 @@ class Split:
     words: tuple[int, ...]
 
     @classmethod
-    def of(cls, dataset: Examples, by: Literal["dialog", "turn"] = "dialog") -> Self:
-        """All dialogs of ``dataset``."""
+    def of(cls, dataset: Examples, by: Literal["dialog", "turn"] = "dialog", source: str = "dialogs") -> Self:
+        """All dialogs of ``dataset``, read from ``source``. Raises `UserError` for one without a turn to learn."""
         answers = [list(dataset.lengths(index)) for index in range(len(dataset.dialogs))]
+        if empty := [dialog.video_id for dialog, turns in zip(dataset.dialogs, answers, strict=True) if not turns]:
+            raise UserError(
+                f"{source}: dialog {empty[0]}: no turn in it to learn from ({len(empty)} of {len(answers)} have none); "
+                "leave it out, or where captions are to be answers set captions.question"
+            )
         whole = tuple((index, tuple(range(len(lengths)))) for index, lengths in enumerate(answers))
         single = ((index, (turn,)) for index, turns in whole for turn in turns)
         units = whole if by == "dialog" else tuple(single)

@@ -10,7 +10,7 @@ from pipeline.answers.generate import answer
 from pipeline.answers.search import search
 from pipeline.config import Config, merge, parse
 from pipeline.config import load as load_config
-from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn, read_dialogs
+from pipeline.corpus.dialogs import UNDISCLOSED, Dialog, Turn, read_dialogs, write_dialogs
 from pipeline.dataset.dialogs import DialogDataset
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore
@@ -189,6 +189,20 @@ def test_errors_are_one_line(config: Config, changes: dict[str, Any], name: str,
     with pytest.raises(UserError, match=message) as caught:
         answer(parse(merge(config.model_dump(mode="json"), changes)), name, test_set)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("test_set", ["trial", "official"])
+def test_where_nothing_is_asked_nothing_is_answered(config: Config, test_set: str) -> None:
+    """Of a dialog of captions alone; of a test set of nothing else that is said."""
+    path = Layout(config.results).dialogs(test_set)
+    given, alone = read_dialogs(path), [Dialog(f"c{n}", "", "", (), ("a ball is left",)) for n in range(7)]
+    expected = set(generated(result(config, "deaf", test_set)))
+    write_dialogs(path, [*alone, *given])
+    assert set(generated(result(config, "deaf", test_set))) == expected
+    assert set(read_answers(Layout(config.results).answers("deaf", test_set)).answers) == expected
+    write_dialogs(path, alone)
+    with pytest.raises(UserError, match=rf"^deaf: test set {test_set}: no dialog of it asks anything; give dialogs"):
+        answer(config, "deaf", test_set)
 
 
 def test_a_model_whose_scores_are_no_numbers_names_the_dialogs(config: Config) -> None:

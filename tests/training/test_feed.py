@@ -7,7 +7,12 @@ import torch
 from torch import Tensor
 
 from pipeline.config import Config, Training
+from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs, write_dialogs
 from pipeline.dataset.batch import Batch
+from pipeline.dataset.dialogs import DialogDataset
+from pipeline.dataset.views import View
+from pipeline.errors import UserError
+from pipeline.layout import Layout
 from pipeline.systems.system import build
 from pipeline.tensors import FeatureSequences
 from pipeline.training.feed import Feed, ahead
@@ -15,6 +20,7 @@ from pipeline.training.learner import Learner
 from pipeline.training.losses import Losses, total
 from pipeline.training.materials import Materials, gather
 from pipeline.training.split import Split
+from pipeline.vocabulary.words import build as build_vocabulary
 
 Project = Callable[..., Config]
 LAMBDA = 0.7
@@ -112,6 +118,28 @@ def test_units_are_dialogs_or_turns(project: Project) -> None:
     assert isinstance(features, FeatureSequences)
     # The two turns about t2 share its features.
     assert len(features.lengths) == 2
+
+
+@pytest.mark.parametrize("by", ["dialog", "turn"])
+def test_a_dialog_of_captions_alone_is_named(by: str) -> None:
+    dialogs = [Dialog("a", "", "", (Turn("what ?", "a cat"),)), Dialog("b", "", "", (), ("a dog runs",))]
+    vocabulary = build_vocabulary(dialogs, frozenset({"captions"}), 1)
+    dataset = DialogDataset(dialogs, vocabulary, {}, {"model": View((), "none", True)})
+    with pytest.raises(UserError, match=r"^x\.json: dialog b: no turn in it to learn from \(1 of 2 have none\); leave"):
+        Split.of(dataset, by, "x.json")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("split", ["training", "validation"])
+def test_an_answering_system_is_not_trained_on_captions_alone(project: Project, split: str) -> None:
+    config = project()
+    path = Layout(config.results).dialogs(split)
+    given = read_dialogs(path)
+    write_dialogs(path, [*given, Dialog("b", "", "", (), ("a dog runs",))])
+    of = len(given) + 1
+    with pytest.raises(
+        UserError, match=rf"{split}\.json: dialog b: no turn .* \(1 of {of} have none\); .*captions\.question"
+    ):
+        gather(config, "text")
 
 
 def test_turns_of_a_batch_are_of_like_length(project: Project) -> None:
