@@ -49,8 +49,9 @@ def score(
     Answers and references are matched by video and turn. Several result files share one METEOR, so they take little
     longer than one; with `--against` every other one is compared with that one by paired approximate randomisation.
 
-    Files of systems that choose, retrieve, fill or detect have scores and intervals (`--bootstrap`) of their own. Filter,
-    truth, comparison, `--partial`, paraphrases and SPICE are nothing to these: where one is asked for, none is scored.
+    Files of systems that choose, retrieve, fill or detect have scores and intervals (`--bootstrap`) of their own.
+    Filter, truth, comparison, `--partial`, paraphrases and SPICE are nothing to these: where one is asked for, none is
+    scored.
 
     **Filters**: `dstc7` drops every one-character token ("a", "2", "."), as all DSTC7 figures have it and the paper's
     Tables 2 and 3 (baseline: CIDEr .7334); `dstc8` drops `,` and `.` alone, as all DSTC8 figures have it (.7691).
