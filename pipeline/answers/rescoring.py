@@ -75,14 +75,7 @@ def rescore(config: Config, name: str, test_set: str, judge: Judge) -> None:
     layout, opened = Layout(config.results), open_system(config, name, test_set)
     opened = replace(opened, settings=opened.settings.model_copy(update={"n_best": rescoring.n}))
     matcher = open_system(config, rescoring.system, test_set)
-    made_of = {
-        "answers": opened.settings.model_dump(mode="json"),
-        "rescore": rescoring.model_dump(mode="json", exclude={"system"}),
-        "model": opened.info["weights"],
-        "matcher": matcher.info["weights"],
-        # What of a matcher nothing more is to be said, of what answers is how it is asked.
-        **({"asked": config.systems[rescoring.system].tested_with()} if isinstance(matcher.network, Generator) else {}),
-    }
+    made_of = _made_of(config, rescoring, opened, matcher)
     said = None if test_set == VALIDATION else _chosen_before(layout.answers(name, VALIDATION), name, made_of)
     dialogs = read_dialogs(layout.dialogs(test_set))
     scored = _scored(config, opened, matcher, dialogs)
@@ -96,7 +89,7 @@ def rescore(config: Config, name: str, test_set: str, judge: Judge) -> None:
     n_best = {key: listed(each, weight, rescoring.scale, spreads)[:kept] for key, each in scored.items()}
     moved = sum(each.answers[0] != n_best[key][0]["answer"] for key, each in scored.items())
     log(f"{name}: {test_set}: weight {weight:g}; {moved} of {len(scored)} answers are not the search's best")
-    said = {**said, "by": rescoring.system, "filter": config.scoring.filter, "made_of": made_of}
+    said = {**said, "by": rescoring.system, "made_of": made_of}
     write_answers(layout.answers(name, test_set), {**opened.provenance(config), "rescored": said}, dialogs, n_best)
 
 
@@ -178,13 +171,45 @@ def _scored(config: Config, opened: Opened, matcher: Opened, dialogs: Sequence[D
     }
 
 
+def _made_of(config: Config, rescoring: Rescoring, opened: Opened, matcher: Opened) -> dict[str, Any]:
+    """What the choice of a weight depends on: settings, the filter of the metric, weights, and what is seen."""
+    seen = {"sees": _seen(config, opened), "matcher_sees": _seen(config, matcher)}
+    if isinstance(matcher.network, Generator):
+        # What of a matcher nothing more is to be said, of what answers is how it is asked.
+        seen["asked"] = config.systems[rescoring.system].tested_with()
+    return {
+        "answers": opened.settings.model_dump(mode="json"),
+        "rescore": rescoring.model_dump(mode="json", exclude={"system"}),
+        "filter": config.scoring.filter,
+        "model": _weights(opened),
+        "matcher": _weights(matcher),
+        **{key: value for key, value in seen.items() if value},
+    }
+
+
+def _weights(opened: Opened) -> Any:
+    """The hash of a model's weights; of an ensemble those of all members."""
+    found = [info["weights"] for info in (opened.info, *opened.others)]
+    return found if opened.others else found[0]
+
+
+def _seen(config: Config, opened: Opened) -> dict[str, Any]:
+    """Of what a system sees at test what its weights do not say: a description, concept words, what is taken away."""
+    sees = opened.made_by(config)["sees"]
+    without = sorted(config.systems[opened.name].without)
+    given = {"description": sees["description"], "concepts": sees.get("concepts"), "without": without}
+    return {key: value for key, value in given.items() if value not in ("none", None, [])}
+
+
 def _chosen_before(path: Path, name: str, made_of: Mapping[str, Any]) -> dict[str, Any]:
     """What validation has chosen, when it was rescored just so."""
     advice = f"run `avsd answer {name} --test-set {VALIDATION}` first, which chooses the weight"
     if not path.is_file():
         raise UserError(f"{path}: no such file; {advice}")
     chosen = read_rescored(path, advice)
-    other = [key for key, value in made_of.items() if chosen["made_of"].get(key) != value]
+    # Older versions wrote the filter beside the rest.
+    then = {"filter": chosen.get("filter"), **chosen["made_of"]}
+    other = sorted(key for key in then.keys() | made_of.keys() if then.get(key) != made_of.get(key))
     if other:
         raise UserError(f"{path}: written with another value of {', '.join(other)}; {advice}")
     return dict(chosen)

@@ -31,13 +31,18 @@ T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
 Key = tuple[str, int]
+MADE_BY = ("system", "network", "loss", "teacher", "training", "versions", "commit")
+"""What a model's `system.json` says that result files repeat."""
 Pick = tuple[int, Sequence[int]]
 """A dialog's index, and the rows of it that something is written for."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A trained system, on its device, with what it sees of a test set. info: what its `system.json` says."""
+    """A trained system, on its device, with what it sees of a test set.
+
+    info: what its `system.json` says. others: of an ensemble, what those of its members behind the first say.
+    """
 
     name: str
     test_set: str
@@ -48,22 +53,22 @@ class Opened:
     stores: Mapping[str, FeatureStore]
     settings: Answers
     device: torch.device
+    others: tuple[Mapping[str, Any], ...] = ()
 
     def provenance(self, config: Config) -> dict[str, Any]:
         """What made the sentences: `made_by`, and how was searched."""
         return {**self.made_by(config), "answers": self.settings.model_dump()}
 
     def made_by(self, config: Config) -> dict[str, Any]:
-        """The system, its model, and what it saw."""
-        info, view = self.info, self.view
+        """The system, its model or those of its members, and what it saw."""
+        view = self.view
+        models = [{key: info[key] for key in MADE_BY} for info in (self.info, *self.others)]
         return {
             "name": self.name,
             "label": config.systems[self.name].label,
-            "model": {
-                key: info[key] for key in ("system", "network", "loss", "teacher", "training", "versions", "commit")
-            },
+            **({"models": models} if self.others else {"model": models[0]}),
             "members": config.members(self.name),
-            "vocabulary": info["vocabulary"],
+            "vocabulary": self.info["vocabulary"],
             "test_set": self.test_set,
             "sees": {
                 "features": view.features,
@@ -88,7 +93,8 @@ def open_system(config: Config, name: str, test_set: str) -> Opened:
     system = load_answering(config, name, vocabulary, device)
     view = view_of(config, name, "test", [test_set])
     stores = {feature: FeatureStore(layout.feature(feature)) for feature in view.features}
-    return Opened(name, test_set, system.network, system.info, vocabulary, view, stores, settings, device)
+    network, info, others = system.network, system.info, system.others
+    return Opened(name, test_set, network, info, vocabulary, view, stores, settings, device, others)
 
 
 def find(opened: Opened, examples: Examples, wanted: Sequence[Sequence[int]], what: str) -> dict[Key, list[Answer]]:

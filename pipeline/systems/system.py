@@ -44,10 +44,14 @@ ASIDE = ".old"
 
 @dataclass(frozen=True)
 class LoadedSystem:
-    """A trained network in evaluation mode, and what its `system.json` says."""
+    """A trained network in evaluation mode, and what its `system.json` says.
+
+    others: of an ensemble, what those of its members behind the first say.
+    """
 
     network: Network
     info: dict[str, Any]
+    others: tuple[dict[str, Any], ...] = ()
 
     @property
     def generator(self) -> Generator:

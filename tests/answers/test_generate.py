@@ -81,6 +81,8 @@ def test_all_seeds_answer_together(config: Config) -> None:
     given = load_config([Plan(seeded).answer_settings("both"), Plan(seeded).machine("both")])
     content = result(given, "both", "trial")
     assert content["system"]["members"] == ["told", "told_s2"]
+    # What stands there of models is of both: the second is a copy of the first.
+    assert content["system"]["models"] == 2 * [result(config, "told", "trial")["system"]["model"]]
     same = generated(content)
     assert {key: found[0]["answer"] for key, found in same.items()} == {
         key: found[0]["answer"] for key, found in one.items()
@@ -96,16 +98,27 @@ def test_all_seeds_answer_together(config: Config) -> None:
         feature_dims={"sound": 4},
         metrics={},
     )
-    assert generated(result(given, "both", "trial")) != same
+    content = result(given, "both", "trial")
+    assert generated(content) != same
+    assert [each["system"] for each in content["system"]["models"]] == ["told", "told_s2"]
 
 
-def test_members_that_do_not_see_the_same_are_refused(config: Config) -> None:
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"history": False}, "history is False, of .*told True"),
+        ({"concepts": {"system": "detector"}}, "concepts is True, of .*told False"),
+    ],
+)
+def test_members_that_do_not_see_the_same_are_refused(config: Config, other: dict[str, Any], message: str) -> None:
     entries = {name: system.model_dump(exclude_unset=True) for name, system in config.systems.items()}
     entries["told"]["seeds"] = 2
     entries["both"] = {"label": "Both", "model": "told", "ensemble": True}
     seeded = parse({**config.model_dump(), "systems": entries})
     layout, vocabulary = Layout(config.results), Vocabulary.read(Layout(config.results).vocabulary)
-    blind = parse({**config.model_dump(), "systems": {"told": {**entries["told"], "seeds": 1, "history": False}}})
+    detector = {"label": "D", "task": "detect", "network": "temporal", "features": ["sound"]}
+    systems = {"told": {**entries["told"], "seeds": 1, **other}, "detector": detector}
+    blind = parse({**config.model_dump(), "systems": systems})
     network = build_network(blind, "told", len(vocabulary), {"sound": 4})
     save(
         layout.model("told_s2"),
@@ -116,7 +129,7 @@ def test_members_that_do_not_see_the_same_are_refused(config: Config) -> None:
         feature_dims={"sound": 4},
         metrics={},
     )
-    with pytest.raises(UserError, match=r"told_s2: history is False, of .*told True; an ensemble needs members"):
+    with pytest.raises(UserError, match=rf"told_s2: {message}; an ensemble needs members"):
         answer(seeded, "both", "trial")
 
 

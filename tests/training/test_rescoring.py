@@ -1,6 +1,7 @@
 """Answers rescored from the configuration to files and scores: planned, written, chosen by validation alone."""
 
 import json
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline.layout import Layout
 from pipeline.plan import Plan
 from pipeline.scoring.matching import read_answers
 from pipeline.systems.answering import load_answering
+from pipeline.systems.system import weights_hash
 from pipeline.tasks.answer import rescored_entry
 from pipeline.tasks.registry import task_of
 from pipeline.training.train import train
@@ -158,6 +160,61 @@ def test_validation_of_other_settings_is_refused(project: Project) -> None:
     assert "rescored" not in trained_systems(config)
     with pytest.raises(UserError, match=r"rescores answers of a test set \(`avsd answer`\); ask plain"):
         open_answerer(config, "rescored", False, torch.device("cpu"))
+
+
+def test_validation_by_another_filter_is_refused(project: Project) -> None:
+    config, other = project(changes=changes()), project(changes={**changes(), "scoring": {"filter": "dstc7"}})
+    train(config, "plain")
+    train(config, "chooser")
+    validation = written(config, "rescored", "validation")
+    refused = "written with another value of filter; run `avsd answer rescored --test-set validation` first"
+    with pytest.raises(UserError, match=refused):
+        written(other, "rescored", "trial")
+    # A file of an older version says it beside the rest.
+    said = validation["system"]["rescored"]
+    assert said["made_of"]["filter"] == "none"
+    said["filter"] = said["made_of"].pop("filter")
+    Layout(config.results).answers("rescored", "validation").write_text(json.dumps(validation))
+    with pytest.raises(UserError, match=refused):
+        written(other, "rescored", "trial")
+    assert written(config, "rescored", "trial")["system"]["rescored"]["weight"] == said["weight"]
+
+
+@pytest.mark.parametrize("without", [["vggish"], ["history"]])
+def test_validation_that_saw_more_or_less_is_refused(project: Project, without: list[str]) -> None:
+    whole, cut = project(changes=changes()), project(changes=changes(without=without))
+    train(whole, "plain")
+    train(whole, "chooser")
+    for before, after in ((whole, cut), (cut, whole)):
+        written(before, "rescored", "validation")
+        with pytest.raises(UserError, match="with another value of sees; run `avsd answer rescored"):
+            written(after, "rescored", "trial")
+
+
+@pytest.mark.parametrize("role", ["model", "matcher"])
+def test_validation_with_another_member_of_an_ensemble_is_refused(project: Project, role: str) -> None:
+    """The first member stays as it is; what a person would call another model is another second one."""
+    given = changes(ensemble=role == "model", rescore={"system": "all" if role == "matcher" else "chooser", "n": 6})
+    given["systems"]["plain"] = {"seeds": 2}
+    given["systems"]["all"] = {"label": "All", "task": "choose", "model": "plain", "ensemble": True}
+    config = project(changes=given)
+    layout = Layout(config.results)
+    for name in ("plain", "plain_s2", "chooser"):
+        train(config, name)
+    said = written(config, "rescored", "validation")["system"]["rescored"]
+    members = [layout.model(name) for name in ("plain", "plain_s2")]
+    assert said["made_of"][role] == [weights_hash(member) for member in members]
+    assert written(config, "rescored", "trial")["system"]["rescored"] == said
+    shutil.rmtree(members[1])
+    shutil.copytree(members[0], members[1])
+    with pytest.raises(UserError, match=f"with another value of {role}; run `avsd answer rescored"):
+        written(config, "rescored", "trial")
+    # An older version's file says the first member's alone: nobody knows what the second was.
+    validation = written(config, "rescored", "validation")
+    validation["system"]["rescored"]["made_of"][role] = weights_hash(members[0])
+    layout.answers("rescored", "validation").write_text(json.dumps(validation))
+    with pytest.raises(UserError, match=f"with another value of {role}; run `avsd answer rescored"):
+        written(config, "rescored", "trial")
 
 
 def test_the_jobs_follow_from_the_entry(project: Project) -> None:
