@@ -1,6 +1,7 @@
 """Which trained system answers, and what it sees."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NotRequired
@@ -128,17 +129,18 @@ def _open(config: Config, chosen: str, device: torch.device) -> Answerer:
 
 
 def trained_systems(config: Config) -> list[str]:
-    """Systems of the configuration whose model is in the results folder, none that needs another's too."""
+    """Systems of the configuration whose model, or every member's, is in the results folder; none that rescores."""
     layout = Layout(config.results)
     alone = [name for name, entry in config.systems.items() if entry.rescored_by() is None]
-    return [name for name in alone if (layout.model(config.trained(name)[0]) / INFO).is_file()]
+    return [name for name in alone if all((layout.model(each) / INFO).is_file() for each in config.members(name))]
 
 
 def choose(config: Config, described: bool) -> str:
     """The trained system with the best CIDEr on the trial set (else on another one), and a log line that says so.
 
-    Where not all candidates were scored, the lowest validation perplexity decides. Candidates keep all their inputs;
-    they read a description at test if one is at hand (``described``) and none if not, as far as there are such.
+    Where not all candidates were scored, the lowest validation perplexity decides; of an ensemble, which has none of
+    its own, the geometric mean of its members', above which it cannot be. Candidates keep all their inputs; they read a
+    description at test if one is at hand (``described``) and none if not, as far as there are such.
     """
     there = [name for name in trained_systems(config) if config.systems[name].asked]
     whole = [name for name in there if not config.systems[name].without] or there
@@ -159,7 +161,8 @@ def _best(config: Config, fitting: Sequence[str]) -> str:
             return _said(best, f"{DECIDES} {figures[best]:.3f} on the {test_set} set", fitting)
     perplexities = {name: _measured(config, name, "validation_perplexity", math.inf) for name in fitting}
     best = min(fitting, key=lambda name: perplexities[name])
-    return _said(best, f"validation perplexity {perplexities[best]:.2f}", fitting)
+    at_most = "at most " if config.systems[best].ensemble else ""
+    return _said(best, f"validation perplexity {at_most}{perplexities[best]:.2f}", fitting)
 
 
 def _said(best: str, why: str, candidates: Sequence[str]) -> str:
@@ -186,6 +189,9 @@ def _score(config: Config, name: str, test_set: str) -> float | None:
 
 
 def _measured(config: Config, name: str, what: str, otherwise: float) -> float:
-    info = read_info(Layout(config.results).model(config.trained(name)[0]) / INFO, Measured)
-    found = info.get("metrics", {}).get(what)
-    return otherwise if found is None else float(found)
+    """What validation has found of a model, of an ensemble the geometric mean; ``otherwise`` where one does not say."""
+    paths = [Layout(config.results).model(member) / INFO for member in config.members(name)]
+    found = [read_info(path, Measured).get("metrics", {}).get(what) for path in paths]
+    if None in found:
+        return otherwise
+    return float(found[0]) if len(found) == 1 else statistics.geometric_mean(found)

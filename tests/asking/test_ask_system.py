@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.asking.system import choose, trained_systems
+from pipeline.asking.system import _best, choose, trained_systems
 from pipeline.config import Config, parse
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -68,6 +68,27 @@ def test_with_what_is_there(config: Config) -> None:
     none = parse({"results": str(config.results), "systems": {"absent": SYSTEMS["absent"]}})
     with pytest.raises(UserError, match=r"models: no trained system of the configuration fits; train one with"):
         choose(none, described=False)
+
+
+def test_an_ensemble_is_trained_with_its_last_member_and_measured_by_all(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Members at 4 and 9: together at most 6, the square root of 36; the first alone is better than `other`, at 5."""
+    systems = {
+        "plain": {**SYSTEMS["plain"], "seeds": 2},
+        "all": {"label": "g", "model": "plain", "ensemble": True},
+        "other": {"label": "h", "network": "attention"},
+    }
+    seeded, layout = parse({"results": str(config.results), "systems": systems}), Layout(config.results)
+    assert trained_systems(seeded) == ["plain"]
+    for name, perplexity in {"plain_s2": 9.0, "other": 5.0}.items():
+        write_json(layout.model(name) / "system.json", {"metrics": {"validation_perplexity": perplexity}})
+    assert set(trained_systems(seeded)) == {"plain", "plain_s2", "all", "other"}
+    assert choose(seeded, described=False) == "plain"
+    capsys.readouterr()
+    assert _best(seeded, ["all", "other"]) == "other"
+    assert _best(seeded, ["all", "plain_s2"]) == "all"
+    assert "system: all (validation perplexity at most 6.00, the best of 2;" in capsys.readouterr().err
 
 
 def test_scores_of_another_layout(config: Config) -> None:
