@@ -100,20 +100,23 @@ def quarantine(config: Config) -> list[dict[str, str]]:
 
 
 def systems(config: Config) -> list[dict[str, Any]]:
-    """Every system of `run`: name, what it is made of, and what its trained model says about itself."""
+    """Every system of `run`: name, what it is made of, and what its trained model says about itself.
+
+    models: the systems whose models it answers with, where they are others; the parameters are those of them all.
+    """
     names, layout = display_names(config), Layout(config.results)
     lines = []
     for name in config.run:
-        model, trained = config.trained(name)
-        path = layout.model(model) / "system.json"
-        info = read_info(path, Measured) if path.is_file() else {}
+        trained, members = config.trained(name)[1], config.members(name)
+        paths = [layout.model(member) / "system.json" for member in members]
+        counts = [_parameters(read_info(path, Measured)) if path.is_file() else None for path in paths]
         train, test = descriptions(config, name)
         lines.append(
             {
                 "key": name,
                 "name": names[name],
                 "network": trained.network,
-                "model": model if model != name else "",
+                "models": [] if members == [name] else members,
                 "without": ", ".join(config.systems[name].without),
                 "features": ", ".join(trained.features) or "text only",
                 "history": trained.looks_back(),
@@ -121,8 +124,8 @@ def systems(config: Config) -> list[dict[str, Any]]:
                 "teacher": trained.teacher or "",
                 "train": train,
                 "test": test,
-                "parameters": _parameters(info),
-                "training": _training(layout.model(model) / "curves.csv") if model == name else None,
+                "parameters": None if None in counts else sum(each for each in counts if each is not None),
+                "training": _training(layout.model(name) / "curves.csv") if members == [name] else None,
             }
         )
     return lines

@@ -32,7 +32,8 @@ _NO_TIME = (1980, 1, 1, 0, 0, 0)
 def write_release(config: Config, out: Path, partial: bool = False) -> None:
     """Write ``out``, a zip: of every system of `run` answers/SYSTEM/TEST SET.json, in the challenge's result format,
     the same under scores/ (without its single items, as they follow from the answers) and cards/SYSTEM.md, the card of
-    the model that answered; Tables 2 and 3; README.md; and SHA256SUMS of all these.
+    the model that answered, of an ensemble cards/SYSTEM/MEMBER.md of each; Tables 2 and 3; README.md; and SHA256SUMS of
+    all these.
 
     partial: leave out what is not finished, with a line for each. Else the first such file is a `UserError`.
     """
@@ -57,7 +58,8 @@ def write_release(config: Config, out: Path, partial: bool = False) -> None:
 
 def _finished(config: Config, name: str, test_set: str, partial: bool) -> dict[str, bytes]:
     """The files of a system's answers to a test set; none where ``partial`` allows what is not finished."""
-    layout, model = Layout(config.results), config.trained(name)[0]
+    layout, members = Layout(config.results), config.members(name)
+    cards = {f"{name}/{member}" if len(members) > 1 else name: layout.model(member) / CARD for member in members}
     answers, scores = layout.answers(name, test_set), layout.scores(name, test_set)
     for path in (answers, scores):
         if not (path.is_file() and layout.finished(path).exists()):
@@ -69,7 +71,7 @@ def _finished(config: Config, name: str, test_set: str, partial: bool) -> dict[s
     return {
         f"answers/{name}/{test_set}.json": read_bytes(answers),
         f"scores/{name}/{test_set}.json": _json({k: v for k, v in read_scores_file(scores).items() if k != "items"}),
-        f"cards/{name}.md": read_bytes(layout.model(model) / CARD),
+        **{f"cards/{card}.md": read_bytes(path) for card, path in cards.items()},
     }
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,28 @@ def test_everything_is_in_it_as_it_was(whole: Config, tmp_path: Path) -> None:
         assert all(hashlib.sha256(archive.read(name)).hexdigest() == digest for name, digest in sums.items())
         archive.extractall(tmp_path / "unpacked")
     assert read_answers(tmp_path / "unpacked" / "answers" / "plain" / "trial.json")
+
+
+def test_of_an_ensemble_there_is_every_members_card(
+    whole: Config, configure: Callable[..., Config], tmp_path: Path
+) -> None:
+    systems = {
+        **whole.model_dump(mode="json", exclude_unset=True)["systems"],
+        "both": {"label": "Both", "model": "plain", "ensemble": True, "test_sets": ["trial"]},
+    }
+    systems["plain"]["seeds"] = 2
+    config, layout = configure(whole.results, run=["plain", "both"], systems=systems), Layout(whole.results)
+    write_text(layout.model("plain_s2") / "README.md", "# card of plain_s2\n")
+    for kind in (layout.answers, layout.scores):
+        for test_set in CHALLENGE:
+            for name in ("plain_s2", "both"):
+                write_text(kind(name, test_set), kind("plain", test_set).read_text())
+                write_text(layout.finished(kind(name, test_set)), "")
+    write_release(config, tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        cards = {name: archive.read(name).decode() for name in archive.namelist() if name.startswith("cards/")}
+    own = {f"cards/{name}.md": f"# card of {name}\n" for name in ("plain", "plain_s2")}
+    assert cards == {**own, **{path.replace("cards/", "cards/both/"): text for path, text in own.items()}}
 
 
 def test_the_same_results_give_the_same_bytes(whole: Config, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pipeline.config import Config
 from pipeline.files import write_json
 from pipeline.layout import Layout
+from pipeline.report import facts
 from pipeline.report.page import write_report
 from pipeline.texts import read_json
 
@@ -142,3 +143,24 @@ def test_one_test_set_text_only_and_no_truth(run: Config, configure: Configure) 
 def test_kept_trial_videos_are_a_warning(run: Config, configure: Configure) -> None:
     config = configure(run.results, corpus={"keep_trial_in_validation": True})
     assert "Trial videos were kept in validation" in page_of(config).text[""]
+
+
+def test_an_ensemble_is_said_to_be_of_all_its_members(run: Config, configure: Configure) -> None:
+    systems = run.model_dump(mode="json", exclude_unset=True)["systems"]
+    systems["plain"]["seeds"] = 2
+    systems["both"] = {"label": "Both", "model": "plain", "ensemble": True}
+    config, layout = configure(run.results, run=["plain", "blind", "both"], systems=systems), Layout(run.results)
+    for name, count in {"plain": 700, "plain_s2": 650, "teacher": 40}.items():
+        parts = {"decoder": count - 9, "other": 9, "total": count}
+        write_json(layout.model(name) / "system.json", {"parameters": parts})
+    found = {line["key"]: (line["models"], line["parameters"]) for line in facts.systems(config)}
+    assert found == {
+        "plain": ([], 700),
+        "plain_s2": ([], 650),
+        "blind": (["teacher"], 40),
+        "both": (["plain", "plain_s2"], 1350),
+    }
+    (layout.model("plain_s2") / "system.json").unlink()
+    assert facts.systems(config)[-1]["parameters"] is None
+    text = page_of(config).text["run"]
+    assert "attentionthe models of plain, plain_s2" in text and "attentionthe model of teacher" in text
