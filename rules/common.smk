@@ -46,6 +46,7 @@ WITH_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_m
 PYTHON = "python" if WITH_CONDA else shlex.quote(sys.executable)
 CHECKOUT = shlex.quote(str(workflow.basedir))
 AVSD = f'avsd() {{ AVSD_PARENT=$PPID exec {PYTHON} -m pipeline "$@"; }}; '
+# Files without an option stand at the end, behind `--`: a folder may be called -results.
 PREFIX = f"export PYTHONSAFEPATH=1 PYTHONPATH={CHECKOUT}; {AVSD}"
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 

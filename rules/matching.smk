@@ -25,8 +25,8 @@ rule published:
     message:
         "Reading what is given for {wildcards.given}"
     shell:
-        "avsd corpus published {input.published:q} --out {params.folder:q} --name {params.test_set}"
-        " {params.settings} 2> {log:q}"
+        "avsd corpus published --out {params.folder:q} --name {params.test_set}"
+        " {params.settings} -- {input.published:q} 2> {log:q}"
 
 
 # Candidate answers, once for all systems that choose.
@@ -52,8 +52,9 @@ rule candidates:
     message:
         "Drawing candidate answers for {wildcards.test_set}"
     shell:
-        "avsd corpus candidates {input.dialogs:q} --references {input.references:q}"
-        " --distractors {params.distractors} --seed {params.seed} --out {output.candidates:q} 2> {log:q}"
+        "avsd corpus candidates --references {input.references:q}"
+        " --distractors {params.distractors} --seed {params.seed} --out {output.candidates:q}"
+        " -- {input.dialogs:q} 2> {log:q}"
 
 
 # Blanks, once for all systems that fill them.
@@ -82,8 +83,9 @@ rule blanks:
     message:
         "Drawing blanks in the {wildcards.text} of {wildcards.test_set}"
     shell:
-        "avsd corpus blanks {input.dialogs:q} --training {input.training:q} --vocabulary {input.vocabulary:q}"
-        " {params.references} --text {wildcards.text} --seed {params.seed} --out {output.blanks:q} 2> {log:q}"
+        "avsd corpus blanks --training {input.training:q} --vocabulary {input.vocabulary:q}"
+        " {params.references} --text {wildcards.text} --seed {params.seed} --out {output.blanks:q}"
+        " -- {input.dialogs:q} 2> {log:q}"
 
 
 if PLAN.matching is not None:

@@ -68,4 +68,4 @@ rule quarantine:
     message:
         "Listing the videos that could not be read"
     shell:
-        "avsd features quarantine {params.folders:q} --out {params.folder:q} 2> {log:q}"
+        "avsd features quarantine --out {params.folder:q} -- {params.folders:q} 2> {log:q}"

@@ -68,7 +68,7 @@ rule score:
     message:
         "Scoring {wildcards.test_set} of {wildcards.system}"
     shell:
-        "avsd score {input.answers:q} --references {input.references:q} --filter {params.filter}"
+        "avsd score --references {input.references:q} --filter {params.filter}"
         " --bootstrap {params.bootstrap} {params.against} {params.truth} {params.task} {params.spice}"
         " {params.paraphrases}"
-        " --json {output.scores:q} > {log:q} 2>&1"
+        " --json {output.scores:q} -- {input.answers:q} > {log:q} 2>&1"

@@ -110,7 +110,9 @@ class Settings(Files):
         settings = self.config.features[feature]
         shards = self.config.corpus.shards
         assert settings.npy is not None
-        return f"{shlex.quote(str(below / settings.npy))} --shards {shards} --dtype {settings.dtype}"
+        folder = str(below / settings.npy)
+        folder = f"./{folder}" if folder.startswith("-") else folder  # which would be an option
+        return f"{shlex.quote(folder)} --shards {shards} --dtype {settings.dtype}"
 
     def vocabulary_settings(self) -> str:
         """For `avsd vocabulary`: the minimum count, and what is counted."""

@@ -1,10 +1,17 @@
-"""Videos of odd names, through Snakemake."""
+"""Videos, and folders, of odd names, through Snakemake."""
 
+import json
+import re
+import shlex
 import subprocess
 
 import h5py
 import imageio_ffmpeg
 import pytest
+from typer.core import TyperGroup as Group
+from typer.main import get_command
+
+from pipeline.cli import app
 
 NAMES = (
     "a{shard}.mp4", "b{}.mp4", "{x,y}.mp4", "{.mp4", "c:d.mp4", "%03d.mp4", "e f'g\"h.mp4", "-dash.mp4", "ü日本.mp4",
@@ -50,3 +57,35 @@ def test_they_are_decoded_and_a_change_of_one_is_seen(named):
     clip.unlink()
     clip.write_bytes(content)
     assert named.planned(*arguments, config=config) == {"decode": 1, "total": 1}
+
+
+def test_no_file_is_taken_for_an_option(tmp_path, workflow):
+    """With folders and files that are called like options, the command line understands what rules pass it."""
+    blank = {"image_id": "v1", "turn": 0, "sentence": "it is <blank>", "word": "red", "word_class": "adjective"}
+    content = {"type": "sentence_blanks", "text": "answer", "tagger": "somebody's", "blanks": [blank]}
+    (tmp_path / "-mine.json").write_text(json.dumps(content))
+    (tmp_path / "-npy").mkdir()
+    (tmp_path / "-npy/clip.npy").touch()
+    done = workflow(tmp_path)(
+        *("all", "matching", "--dry-run", "--printshellcmds", "--quiet", "host"),
+        config=[
+            "results=-foo",
+            "matching={run: [chooser, filler], blanks: {trial: -mine.json}}",
+            "features={vggish: {npy: -npy}}",
+        ],
+    )
+    seen = set()
+    for line in re.findall(r"^Shell command: avsd (.*)$", done.text, re.MULTILINE):
+        command, words = get_command(app), shlex.split(re.sub(r" 2?> .*", "", line))
+        words = words[2:] if words[0] == "--gpus" else words
+        while isinstance(command, Group):
+            command = command.commands[words.pop(0)]
+        command.make_context(command.name, words)  # which raises what it does not understand
+        seen.add(command.name)
+    assert seen >= {"quarantine", "score", "candidates", "blanks", "published", "import", "decode", "extract", "train"}
+
+
+@pytest.mark.slow
+def test_a_results_folder_called_like_an_option(named):
+    named("quarantine", config=["results=-foo"])
+    assert (named.folder / "-foo/quarantine/0000.tsv").is_file()
