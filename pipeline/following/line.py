@@ -25,6 +25,8 @@ EVERY_SECONDS = 30.0
 """Where it is no terminal: a line so often, and when another tenth of the jobs is done."""
 QUICK, SHARE = 0.05, 0.05
 """A line that takes more seconds may take that share of the time: what is left of tens of thousands of jobs does."""
+FRAME = " \t│|"
+"""What stands beside the words of an error of usage."""
 NAMED = 3
 """So many running jobs are named."""
 
@@ -129,12 +131,12 @@ class RunLine(logging.Handler):
         return measured(self._benchmarks.joinpath(*job.key[:-1], f"{job.key[-1]}.tsv"))
 
     def _quote(self, logs: list[str]) -> None:
-        """The last line of a failed job's log, which says what was wrong."""
+        """The last line with words of a failed job's log, which says what was wrong: it may stand in a frame."""
         for path in map(Path, logs):
-            said = [text for text in read_end(path).splitlines() if text.strip()]
+            said = [text for text in read_end(path).splitlines() if any(map(str.isalnum, text))]
             if said:
                 self._wipe()
-                self._write(f"{shown(path)} ends with: {shown(said[-1].strip())}\n")
+                self._write(f"{shown(path)} ends with: {shown(said[-1].strip(FRAME))}\n")
 
 
 def line(run: Run, now: float, width: int | None = None) -> str:

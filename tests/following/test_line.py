@@ -188,3 +188,17 @@ def test_a_line_that_takes_long_is_drawn_less_often(monkeypatch, tmp_path):
         handler.emit(logging.makeLogRecord({"event": "job_info", "jobid": 1}))
     handler.close()
     assert len(drawn) == 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["╭─ Error ─╮\n│ No such option: -f {} │\n╰─────────╯\n", "+- Error -+\n| No such option: -f {} |\n+---------+\n"],
+)
+def test_of_an_error_in_a_frame_the_words_are_quoted(tmp_path, frame):
+    """As typer draws it, in UTF-8 and in ASCII."""
+    log, shown = tmp_path / "a.log", io.StringIO()
+    log.write_text("Usage: avsd score\n" + frame.format(" " * 30), encoding="utf-8")
+    handler = RunLine(Run({1: Job(("a", "b"), "a b")}, Durations(), 1), shown, tmp_path)
+    handler.emit(logging.makeLogRecord({"event": "job_error", "jobid": 1, "log": [str(log)]}))
+    handler.close()
+    assert shown.getvalue().splitlines()[0] == f"{log} ends with: No such option: -f"
