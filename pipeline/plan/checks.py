@@ -13,9 +13,11 @@ from pipeline.plan.settings import Settings
 def check_files(files: Settings) -> None:
     """Raises `UserError` naming the first file of the user's that is missing, or that Snakemake cannot name.
 
-    Or a device that no job can be told.
+    Or a place where no folder can be made, or a device that no job can be told.
     """
     _check_names(files.config.model_dump(exclude={"videos"}))
+    for key, folder in (("results", files.config.results), ("resources", files.config.resources)):
+        _check_folder(folder, key)
     device = files.config.device
     if device.startswith("cuda:"):
         raise UserError(
@@ -50,6 +52,13 @@ def _check_names(section: Mapping[str, Any], above: str = "") -> None:
             _check_names(value, f"{above}{key}.")
         elif isinstance(value, Path) and {"{", "}"} & set(str(value)):
             raise UserError(f"{above}{key}: {value}: Snakemake takes braces in a path for wildcards; name it otherwise")
+
+
+def _check_folder(folder: Path, key: str) -> None:
+    """Whether ``folder`` is one, or can be made: what is above it may be a file, too."""
+    there = next((path for path in (folder, *folder.parents) if path.exists()), None)
+    if there is not None and not there.is_dir():
+        raise UserError(f"{there}: no folder ({key} in the configuration); give another place")
 
 
 def check(paths: list[Path], key: str, kind: str = "file") -> None:

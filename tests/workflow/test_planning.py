@@ -65,3 +65,14 @@ def test_unknown_configuration_key_is_one_clear_line(tmp_path, workflow):
     done = workflow(tmp_path)("--dry-run", config=["training={epocs: 3}"], check=False)
     assert done.returncode != 0
     assert "error: configuration: training.epocs: no such key; did you mean epochs?" in done.text
+
+
+@pytest.mark.parametrize("place", ["../afile", "../afile/results"])
+@pytest.mark.parametrize("key", ["results", "resources"])
+def test_a_file_where_a_folder_is_to_be_is_one_clear_line(tmp_path, workflow, key, place):
+    (tmp_path / "afile").touch()
+    (tmp_path / "run").mkdir()
+    done = workflow(tmp_path / "run")("--dry-run", config=[f"{key}={place}"], check=False)
+    assert done.returncode != 0 and "Traceback" not in done.text
+    said = f"error: ../afile: no folder ({key} in the configuration); give another place"
+    assert [line for line in done.text.splitlines() if "rror" in line] == [said]
