@@ -4,13 +4,15 @@ import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline import stopping
+from pipeline.errors import UserError
 from pipeline.leftovers import sweep, temporary_name
 
 NOT_TAKEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -22,13 +24,17 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Give a temporary path beside ``target``; flush and rename it onto ``target`` when the block ends well.
 
     When the block raises, or a signal ends the command, the temporary file is removed and ``target`` stays as it was.
-    What jobs that were killed left in the directory is removed. The directory is made when it is not there.
+    What jobs that were killed left in the directory is removed. The directory is made when it is not there. Raises
+    `UserError` as `check_target` does, and where no file can be made; errors of the system name ``target``.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    check_target(target)
+    with _possible(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent)
     temporary = target.parent / temporary_name(target.name, target.suffix)
     try:
-        temporary.touch(mode=0o666, exist_ok=False)
+        with _possible(target):
+            temporary.touch(mode=0o666, exist_ok=False)
         mode = temporary.stat().st_mode  # as the umask has it; a library may put a file of its own in its place
         yield temporary
         with temporary.open("rb+") as written:
@@ -39,9 +45,63 @@ def atomic_path(target: Path) -> Iterator[Path]:
     except BaseException as error:
         with stopping.unbroken():
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None and error.errno in NOT_TAKEN:
-            error.filename = str(target)  # which the system does not say of a write
+        if isinstance(error, OSError):
+            _name(error, temporary, target)
         raise
+
+
+def check_target(target: Path) -> None:
+    """`UserError` for a place that is no file's: without a name, or of a folder, a pipe or a device, by links too.
+
+    A file that takes their place would end what others read from them, or the machine's own.
+    """
+    if target.name in ("", ".."):
+        raise UserError(f"{target}: no file's name; give another place")
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return  # nothing is there, or what is wrong is said when the file is made
+    if not stat.S_ISREG(mode):
+        there = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise UserError(f"{target}: {there}, and a file is to be written; give another place")
+
+
+def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None] = ()) -> None:
+    """`UserError` where a command would write onto a file that it reads, or two of its files onto each other.
+
+    Also where `check_target` raises. To be called before anything is written. None: a file that is not given.
+    """
+    written = [path for path in outputs if path is not None]
+    read = [path for path in inputs if path is not None]
+    for number, path in enumerate(written):
+        check_target(path)
+        if any(_same(path, other) for other in written[:number]):
+            raise UserError(f"{path}: two files are to be written there; give each a place of its own")
+        if any(_same(path, other) for other in read):
+            raise UserError(f"{path}: is read, and would be lost when it is written; give another place")
+
+
+def _same(one: Path, other: Path) -> bool:
+    if os.path.exists(one) and os.path.exists(other):  # noqa: PTH110, which raises nothing
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+@contextmanager
+def _possible(target: Path) -> Iterator[None]:
+    """Folders of the system's, /proc and /dev/fd, take no file, and say that there is none."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{target}: no file can be made there; give another place") from None
+
+
+def _name(error: OSError, temporary: Path, target: Path) -> None:
+    """Make an error about the temporary file, or of a write, of which the system does not say it, name ``target``."""
+    if error.filename is None and error.errno in NOT_TAKEN:
+        error.filename = str(target)
+    elif error.filename is not None and os.fspath(error.filename) == os.fspath(temporary):
+        error.filename, error.filename2 = str(target), None
 
 
 @contextmanager

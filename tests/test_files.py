@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import leftovers
-from pipeline.errors import refusal
+from pipeline.errors import UserError, refusal
 from pipeline.files import atomic_path, scratch_folder, write_text
 from pipeline.leftovers import remove_leftovers, temporary_name
 
@@ -171,3 +171,56 @@ def test_permissions_are_the_umasks_even_when_a_library_replaces_the_file(tmp_pa
 
 def _umask() -> int:
     return int(re.search(r"Umask:\s*(\d+)", Path("/proc/self/status").read_text())[1], 8)
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_file_is_not_replaced(tmp_path, kind, linked):
+    place = tmp_path / "place"
+    os.mkfifo(place) if kind == "pipe" else place.mkdir()
+    before = place.stat()
+    target = tmp_path / "link" if linked else place
+    if linked:
+        target.symlink_to(place)
+    there = "a pipe or a device" if kind == "pipe" else "a folder"
+    with pytest.raises(UserError, match=f"^{re.escape(str(target))}: {there}, and a file is to be written"):
+        write_text(target, "x")
+    assert place.stat() == before and target.is_symlink() == linked
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize("target", [".", "", "sub/..", "..", "/"])
+def test_a_place_without_a_name_is_no_files(tmp_path, monkeypatch, target):
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    with pytest.raises(UserError, match=f"^{re.escape(str(Path(target)))}: no file's name"):
+        write_text(Path(target), "x")
+    assert hidden(tmp_path) == hidden(tmp_path / "sub") == []
+
+
+@pytest.mark.parametrize("target", ["/proc/self/x", "/proc/self/x/y", "/proc/self/fd/987654"])
+def test_folders_of_the_system_take_no_file(target):
+    with pytest.raises(UserError, match=f"^{target}: no file can be made there"):
+        write_text(Path(target), "x")
+
+
+def test_a_link_to_a_file_is_replaced_and_the_file_stays(tmp_path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to("file")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "file").read_text() == "old"
+    assert (tmp_path / "link").read_text() == "new" and not (tmp_path / "link").is_symlink()
+
+
+def test_errors_name_the_target_and_not_the_temporary_file(tmp_path):
+    with pytest.raises(OSError, match="File name too long") as raised:
+        write_text(tmp_path / ("a" * 256), "x")
+    assert refusal(raised.value) == f"{tmp_path / ('a' * 256)}: File name too long"
+    with pytest.raises(PermissionError) as closed, atomic_path(tmp_path / "b") as temporary:
+        raise PermissionError(13, "Permission denied", str(temporary))
+    assert closed.value.filename == str(tmp_path / "b")
+    other = tmp_path / "other"
+    with pytest.raises(FileNotFoundError) as missing, atomic_path(tmp_path / "b"):
+        other.read_text()
+    assert missing.value.filename in (other, str(other))
+    assert names(tmp_path) == []
