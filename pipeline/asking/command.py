@@ -76,6 +76,8 @@ def ask(config: Config, request: Request, show: Show | None = None) -> None:
 
 
 def _check_texts(request: Request) -> None:
+    if any(not question.strip() for question in request.questions):
+        raise UserError("the question is blank, expected words")
     given = {"question": request.questions, "--asked": request.asked, "--answered": request.answered}
     for name, texts in {**given, "--description": (request.description or "",)}.items():
         for text in texts:

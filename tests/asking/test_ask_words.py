@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.asking.command import Request, ask
 from pipeline.asking.history import given_history, read_history
 from pipeline.asking.words import as_in_corpus, question_in_corpus, unknown_words
+from pipeline.config import parse
 from pipeline.corpus.dialogs import Turn
 from pipeline.errors import UserError
 from pipeline.files import write_json
@@ -131,3 +133,11 @@ def test_turns_given_one_by_one() -> None:
         given_history(("a", "b"), ("c",))
     with pytest.raises(UserError, match="blank"):
         given_history(("a",), (" ",))
+
+
+@pytest.mark.parametrize("blank", ["", " \t"])
+def test_a_blank_question_is_refused_before_anything_is_looked_for(tmp_path: Path, blank: str) -> None:
+    """There is neither a video nor a model."""
+    config = parse({"results": str(tmp_path), "device": "cpu"})
+    with pytest.raises(UserError, match=r"^the question is blank, expected words$"):
+        ask(config, Request(tmp_path / "none.mp4", ("what ?", blank)))
