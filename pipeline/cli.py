@@ -11,7 +11,7 @@ import typer
 
 from pipeline import __version__, stopping
 from pipeline.cli_asking import asking_app
-from pipeline.cli_groups import DEFAULT, Configuration, Out, corpus_app, features_app, weights_app
+from pipeline.cli_groups import DEFAULT, Configuration, Out, check_files, corpus_app, features_app, weights_app
 from pipeline.cli_scoring import scoring_app
 from pipeline.config import SPLITS, Config, Feature, load
 from pipeline.errors import UserError
@@ -74,20 +74,26 @@ def decode(
     shard: Annotated[int, typer.Option(help="Shard to decode, counted from 0.")] = 0,
 ) -> None:
     """Decode what a feature needs of one shard of videos, frames or sound, into an HDF5 file."""
-    from pipeline.corpus.shards import in_shard
+    from pipeline.corpus.shards import check_shard, in_shard
     from pipeline.corpus.videos import find_videos
     from pipeline.media.decode import decode_shard
     from pipeline.progress import log
 
     settings = load(config)
     inputs = _feature(settings, feature).inputs
+    check_shard(shard, settings.corpus.shards)
     folder = videos or settings.videos
     if folder is None:
         raise UserError("no folder of videos: give --videos, or `videos` in the configuration")
     found = find_videos(folder, settings.videos_recursive)
     if found.note is not None:
         log(found.note)
+    if not found.files:
+        raise UserError(f"{folder}: no video in this folder; give another one")
+    check_files([out, quarantine], found.files.values(), config)
     chosen = in_shard(found.files, shard, settings.corpus.shards)
+    if not chosen:
+        log(f"{folder}: none of its {len(found.files)} videos belongs to shard {shard}: it is empty")
     media = settings.media_of(feature)
     decode_shard(chosen, media, out, quarantine, frames=inputs == "frames", sound=inputs == "sound")
 
@@ -106,11 +112,14 @@ def extract(
 ) -> None:
     """Compute one feature of a decoded shard into a feature shard."""
     from pipeline.features.extract import extract_shard
+    from pipeline.plan.settings import Settings
 
     settings = load(config)
+    entry = _feature(settings, feature)
+    check_files([out, seconds], [decoded, *Settings(settings).own_weights(feature)], config)
     extract_shard(
         feature,
-        _feature(settings, feature),
+        entry,
         decoded,
         out,
         resources=settings.resources,
@@ -130,6 +139,7 @@ def vocabulary(
     from pipeline.corpus.dialogs import read_dialogs
     from pipeline.vocabulary.words import build
 
+    check_files([out], [training], config)
     settings = load(config)
     counted = build(read_dialogs(training), settings.descriptions(), settings.vocabulary.min_count, str(training))
     counted.write(out)
@@ -151,6 +161,7 @@ def concepts(
     from pipeline.vocabulary.concepts import choose
     from pipeline.vocabulary.words import Vocabulary
 
+    check_files([out], [training, vocabulary], config)
     found = choose(read_dialogs(training), Vocabulary.read(vocabulary), load(config).concepts, str(training))
     found.write(out)
     log(f"{out}: {len(found)} concept words, classes by {found.tagger}")
@@ -252,12 +263,13 @@ def explain(
     system: Annotated[str, typer.Argument(help="Name of the system in the configuration.")],
     test_set: Annotated[str, typer.Option(help="trial or official.")],
     out: Out,
-    videos: Annotated[int, typer.Option(help="How many videos, chosen by a hash of their ids.")] = 3,
+    videos: Annotated[int, typer.Option(min=1, help="How many videos, chosen by a hash of their ids.")] = 3,
     config: Configuration = DEFAULT,
 ) -> None:
     """Write where a system looked while it gave some of its answers, for the report (JSON)."""
     from pipeline.answers.explain_answers import explain_answers
 
+    check_files([out], [], config)
     explain_answers(load(config), system, _split(test_set), videos, out)
 
 

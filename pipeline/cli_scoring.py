@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli_groups import DEFAULT, Configuration, Out
+from pipeline.cli_groups import DEFAULT, Configuration, Out, check_files
 from pipeline.config import load
 from pipeline.errors import UserError
 from pipeline.scoring.names import OPTIONS
@@ -64,8 +64,11 @@ def score(
 
         avsd score answers/chooser/trial.json --references corpus/references/trial.candidates.json
     """
+    from pipeline.scoring.paraphrases import TABLE, TOKENS
     from pipeline.scoring.request import Request
 
+    tables = [] if paraphrases is None else [paraphrases / TABLE, paraphrases / TOKENS]
+    check_files(json or [], [*hypotheses, references, truth, against, spice, *tables])
     if task and task not in TASKS:
         raise UserError(f"--task: {task!r} is not known ({', '.join(TASKS)})")
     wanted = TASKS[task] if task else task_that_wrote(hypotheses[0])
@@ -98,10 +101,11 @@ def paraphrases(
     """
     from pipeline.corpus.references import read_references
     from pipeline.progress import log
-    from pipeline.scoring.paraphrases import write_paraphrases
+    from pipeline.scoring.paraphrases import TABLE, TOKENS, write_paraphrases
     from pipeline.scoring.tokenizer import tokenize
     from pipeline.vocabulary.words import Vocabulary
 
+    check_files([out / TABLE, out / TOKENS], [references, vocabulary])
     texts = [text for group in read_references(references).values() for text in group]
     kept = write_paraphrases(out, tokenize([*texts, *Vocabulary.read(vocabulary).words]))
     log(f"{out}: {kept} of METEOR's paraphrases kept")
@@ -150,4 +154,5 @@ def release(
     """Write the answers of all systems as one zip to hand out, with scores, model cards and the tables."""
     from pipeline.report.release import write_release
 
+    check_files([out], [], config)
     write_release(load(config), out, partial)

@@ -75,16 +75,21 @@ def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[Path | None] 
     read = [path for path in inputs if path is not None]
     for number, path in enumerate(written):
         check_target(path)
-        if any(_same(path, other) for other in written[:number]):
+        if any(os.path.realpath(path) == os.path.realpath(other) for other in written[:number]):
             raise UserError(f"{path}: two files are to be written there; give each a place of its own")
-        if any(_same(path, other) for other in read):
+        # Of what is not there yet nothing is read: thousands of inputs need not be looked at.
+        here = _identity(path)
+        if here is not None and any(_identity(other) == here for other in read):
             raise UserError(f"{path}: is read, and would be lost when it is written; give another place")
 
 
-def _same(one: Path, other: Path) -> bool:
-    if os.path.exists(one) and os.path.exists(other):  # noqa: PTH110, which raises nothing
-        return one.samefile(other)
-    return os.path.realpath(one) == os.path.realpath(other)
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What two names of one file have in common; None where there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager

@@ -187,8 +187,8 @@ def test_a_result_that_cannot_be_written(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1
-    said, error = capsys.readouterr().err.splitlines()
-    assert said == "captions.json: 1 sentences about 1 videos"
+    *said, error = capsys.readouterr().err.splitlines()
+    assert said == ([] if out == "folder" else ["captions.json: 1 sentences about 1 videos"])
     assert error.startswith("error: ")
     assert "give another place" in error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["captions.json", "file", "folder"]

@@ -18,11 +18,12 @@ from pipeline.dataset.dialogs import DialogDataset
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore
-from pipeline.files import write_json
+from pipeline.files import check_outputs, write_json
 from pipeline.layout import Layout
 from pipeline.progress import progress
 from pipeline.systems.answering import load_answering
 from pipeline.systems.system import view_of
+from pipeline.tasks.registry import TASKS
 from pipeline.texts.typed import Number, read_typed
 from pipeline.vocabulary.words import Vocabulary
 
@@ -75,12 +76,15 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
     """Explain the answers in the result file of ``name``: `TURNS` each of ``videos`` videos, chosen by a hash.
 
     Writes JSON: the system's name, and by video its clip (frames as JPEG in base64, sound level) and explanations.
-    Raises `UserError` for anything missing, a video's file too.
+    Raises `UserError` for anything missing, a video's file too, and for a system that answers no questions.
     """
+    _check_answers(config, name)
     layout, device = Layout(config.results), resolve_device(config.device)
     if config.videos is None:
         raise UserError("videos: not set; give the folder of the videos that are to be shown")
     files = find_videos(config.videos, config.videos_recursive).files
+    read = [layout.vocabulary, layout.answers(name, test_set), layout.dialogs(test_set)]
+    check_outputs([out], [*read, *files.values()])
     vocabulary = Vocabulary.read(layout.vocabulary)
     network = load_answering(config, name, vocabulary, device).generator
     view = view_of(config, name, "test", [test_set])
@@ -114,6 +118,16 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
             {"video": dialog.video_id, "clip": clip_values(clip), "answers": [_explanation(each) for each in explained]}
         )
     write_json(out, {"system": name, "test_set": test_set, "videos": found}, indent=None)
+
+
+def _check_answers(config: Config, name: str) -> None:
+    """`UserError` for a system that there is not, or that has no answers to explain."""
+    if name not in config.systems:
+        raise UserError(f"system {name!r} is not in the configuration ({', '.join(config.systems)})")
+    entry = config.systems[name]
+    if not entry.asked:
+        answering = ", ".join(task.name for task in TASKS.values() if task.entry.asked)
+        raise UserError(f"{name}: it {TASKS[entry.task].does}; what can be explained has task: {answering}")
 
 
 def read_explained(path: Path) -> list[tuple[str, Clip, list[Explanation]]]:

@@ -12,7 +12,7 @@ from pipeline.corpus.sentences import TARGETS, description_references, reference
 from pipeline.corpus.splits import held_out, lowest
 from pipeline.corpus.statistics import statistics
 from pipeline.errors import UserError
-from pipeline.files import write_json
+from pipeline.files import check_outputs, write_json
 from pipeline.progress import log
 
 _NAMED = 3
@@ -34,7 +34,7 @@ def import_dialogs(corpus: Corpus, dialogs: Dialogs, out: Path) -> None:
 
     A test set without a file is left out. No video of a test set stays in
     training or, unless `keep_trial_in_validation` says so, in validation, and no validation video in training.
-    Raises `UserError` naming the setting or the file, the dialog, and what was expected.
+    Raises `UserError` naming the setting or the file, the dialog, and what was expected, and as `check_outputs` does.
     """
     training = read_dialogs(training_file(dialogs), answered=True)
     given = read_dialogs(dialogs.validation, answered=True) if dialogs.validation is not None else None
@@ -50,14 +50,18 @@ def import_dialogs(corpus: Corpus, dialogs: Dialogs, out: Path) -> None:
     if official is not None and dialogs.references is not None:
         splits["official"] = official
         references["official"] = last_turns(dialogs.references, official)
-    for split, contents in splits.items():
-        write_dialogs(out / f"{split}.json", contents)
     for test_set in tuple(references):
         for target in TARGETS:
             references[reference_name(test_set, target)] = description_references(splits[test_set], target)
+    made = {split: out / f"{split}.json" for split in splits}
+    listed = {name: out / "references" / f"{name}.json" for name in references}
+    counts = out / "statistics.json"
+    check_outputs([*made.values(), *listed.values(), counts], dict(dialogs).values())
+    for split, contents in splits.items():
+        write_dialogs(made[split], contents)
     for name, texts in references.items():
-        write_references(out / "references" / f"{name}.json", texts)
-    write_json(out / "statistics.json", _statistics(corpus, splits, learning))
+        write_references(listed[name], texts)
+    write_json(counts, _statistics(corpus, splits, learning))
 
 
 def training_file(dialogs: Dialogs) -> Path:

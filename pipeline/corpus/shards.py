@@ -18,6 +18,12 @@ def shard_name(shard: int) -> str:
     return f"{shard:04d}"
 
 
+def check_shard(shard: int, shards: int) -> None:
+    """`UserError` for a number that none of ``shards`` shards has."""
+    if not 0 <= shard < shards:
+        raise UserError(f"shard {shard}: expected 0 to {shards - 1}, shards are counted from 0")
+
+
 def npy_in(folder: Path) -> dict[str, Path]:
     """The npy files of ``folder`` and ``<folder>_testset`` by video id, sorted; an id in both is an error."""
     if not folder.is_dir():

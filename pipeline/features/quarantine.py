@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.files import finished_files, write_text
+from pipeline.files import check_outputs, finished_files, write_text
 from pipeline.inert import cells
 from pipeline.media.decode import QUARANTINE_COLUMNS
 from pipeline.texts import read_table
@@ -21,17 +21,20 @@ def gather_quarantine(folders: Sequence[Path], out: Path) -> None:
 
     A folder is named after its feature and holds the <shard>.tsv that `avsd decode` wrote. A video that several
     features failed on for the same reason is one line. Raises `UserError` for a folder without lists, and for a file
-    that is not such a list.
+    that is not such a list, and as `check_outputs` does.
     """
     shards: dict[str, dict[tuple[str, ...], list[str]]] = {}
+    read: list[Path] = []
     for folder in folders:
         paths = finished_files(folder, ".tsv")
         if not paths:
             raise UserError(f"{folder}: no list of unreadable videos (*.tsv); run `avsd decode` for this feature first")
+        read += paths
         for path in paths:
             failures = shards.setdefault(path.name, {})
             for line in _read(path):
                 failures.setdefault(line, []).append(folder.name)
+    check_outputs([out / name for name in shards], read)
     for name, failures in shards.items():
         write_text(out / name, _table(failures))
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.corpus.shards import in_shard, npy_in, shard_name
+from pipeline.corpus.shards import check_shard, in_shard, npy_in, shard_name
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore, write_shard
-from pipeline.files import atomic_path, write_text
+from pipeline.files import atomic_path, check_outputs, write_text
 from pipeline.hdf5 import Attribute
 from pipeline.progress import log, progress
 from pipeline.texts.arrays import map_array
@@ -51,9 +51,9 @@ def import_npy(folder: Path, out: Path, shard: int, shards: int, dtype: str) -> 
     (steps, dims), or (steps, rows, columns, channels) of maps; a vector of dims counts as one step. All have the dims
     of the first file by name. Seconds are not known, so `times` are step numbers (attribute `times_unit`: `step`).
     """
-    if not 0 <= shard < shards:
-        raise UserError(f"shard {shard}: expected 0 to {shards - 1}, shards are counted from 0")
+    check_shard(shard, shards)
     paths = npy_in(folder)
+    check_outputs([out], paths.values())
     step = _read(next(iter(paths.values())), None).shape[1:]
     chosen = in_shard(paths, shard, shards)
     if not chosen:

@@ -6,13 +6,13 @@ The archive is a function of what is in it: the same results give the same bytes
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import CHALLENGE, Config
 from pipeline.errors import UserError
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, check_outputs
 from pipeline.inert import markdown
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
@@ -37,6 +37,7 @@ def write_release(config: Config, out: Path, partial: bool = False) -> None:
 
     partial: leave out what is not finished, with a line for each. Else the first such file is a `UserError`.
     """
+    check_outputs([out], _read(config))
     files = {"README.md": _readme(config).encode()}
     for table in (result_table(config, test_set) for test_set in CHALLENGE):
         files[f"table{table.number}.md"] = result_markdown(table).encode()
@@ -56,10 +57,22 @@ def write_release(config: Config, out: Path, partial: bool = False) -> None:
     log(f"{out}: {answered} result files of {len(config.run)} systems")
 
 
+def _cards(config: Config, name: str) -> dict[str, Path]:
+    """The card of the model that answered, by its name in the release; of an ensemble those of all members."""
+    layout, members = Layout(config.results), config.members(name)
+    return {f"{name}/{member}" if len(members) > 1 else name: layout.model(member) / CARD for member in members}
+
+
+def _read(config: Config) -> Iterator[Path]:
+    """The files of a release, where they are now."""
+    layout = Layout(config.results)
+    for name, test_set in Jobs(config).answered:
+        yield from (layout.answers(name, test_set), layout.scores(name, test_set), *_cards(config, name).values())
+
+
 def _finished(config: Config, name: str, test_set: str, partial: bool) -> dict[str, bytes]:
     """The files of a system's answers to a test set; none where ``partial`` allows what is not finished."""
-    layout, members = Layout(config.results), config.members(name)
-    cards = {f"{name}/{member}" if len(members) > 1 else name: layout.model(member) / CARD for member in members}
+    layout, cards = Layout(config.results), _cards(config, name)
     answers, scores = layout.answers(name, test_set), layout.scores(name, test_set)
     for path in (answers, scores):
         if not (path.is_file() and layout.finished(path).exists()):

@@ -7,10 +7,12 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from pipeline.answers.explain import NO_HISTORY
 from pipeline.answers.explain_answers import TURNS, explain_answers, read_explained
 from pipeline.answers.generate import answer
+from pipeline.cli import app
 from pipeline.config import Config, parse
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.errors import UserError
@@ -117,3 +119,36 @@ def test_the_report_draws_what_is_there(config: Config) -> None:
 def test_without_videos_it_says_so(config: Config, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="videos: not set"):
         explain_answers(config.model_copy(update={"videos": None}), "told", "trial", 1, tmp_path / "out.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("foo", r"^system 'foo' is not in the configuration \(told, finder, describer\)$"),
+        ("finder", r"^finder: it finds the video that a text is about; what can be explained has task: answer$"),
+        ("describer", r"^describer: it describes a video in a sentence; what can be explained has task: answer$"),
+    ],
+)
+def test_what_gives_no_answers_is_one_line(tmp_path: Path, name: str, message: str) -> None:
+    given = {"told": "answer", "finder": "retrieve", "describer": "describe"}
+    networks = {"answer": "attention", "retrieve": "jsfusion", "describe": "captioner"}
+    made = parse(
+        {
+            "results": str(tmp_path),
+            "videos": str(tmp_path),
+            "features": {"sound": {"network": "vggish"}},
+            "systems": {
+                each: {"label": each, "task": task, "network": networks[task], "features": ["sound"]}
+                for each, task in given.items()
+            },
+        }
+    )
+    with pytest.raises(UserError, match=message):
+        explain_answers(made, name, "trial", 1, tmp_path / "out.json")
+
+
+def test_fewer_videos_than_one_are_refused(tmp_path: Path) -> None:
+    for videos in ("0", "-1"):
+        given = ["explain", "told", "--test-set", "trial", "--out", str(tmp_path / "x"), "--videos", videos]
+        done = CliRunner().invoke(app, given)
+        assert done.exit_code == 2 and "greater than or equal to 1" in done.output

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.config import Captions, Corpus, Split
 from pipeline.corpus.captions.dialogs import caption_dialog
-from pipeline.corpus.captions.reading import read_captions
+from pipeline.corpus.captions.reading import caption_files, read_captions
 from pipeline.corpus.dialogs import Dialog, write_dialogs
 from pipeline.corpus.published.reading import read_published
 from pipeline.corpus.references import write_references
@@ -13,7 +13,7 @@ from pipeline.corpus.sentences import description_references, reference_name
 from pipeline.corpus.splits import held_out
 from pipeline.corpus.statistics import statistics
 from pipeline.errors import UserError
-from pipeline.files import write_json
+from pipeline.files import check_outputs, write_json
 from pipeline.progress import log
 
 _ORDER: tuple[Split, ...] = ("test", "validation", "training")
@@ -36,17 +36,29 @@ def import_captions(corpus: Corpus, captions: Captions, out: Path) -> None:
     """Write ``out``/{training,validation,test}.json, references of test (COCO layout) and statistics.json.
 
     Every entry has its sentences as `captions`; with a `question` each sentence is a turn's answer besides, in the test
-    set the first alone. Raises `UserError` for a file that cannot be used, and for a split that is left without videos.
+    set the first alone. Raises `UserError` for a file that cannot be used, for a split that is left without videos, and
+    as `check_outputs` does.
     """
     splits, taken_out = divide_captions(corpus, captions)
     entries = {split: _entries(splits[split], captions.question, split) for split in splits}
+    made, written = {split: out / f"{split}.json" for split in splits}, out / "statistics.json"
+    names = [] if "test" not in splits else [reference_name("test", "captions")]
+    names += ["test"] if names and captions.question is not None else []
+    listed = [out / "references" / f"{name}.json" for name in names]
+    check_outputs([*made.values(), *listed, written], _files(captions))
     for split, dialogs in entries.items():
-        write_dialogs(out / f"{split}.json", dialogs)
-    if "test" in splits:
-        for name in (reference_name("test", "captions"), *(["test"] if captions.question is not None else [])):
-            write_references(out / "references" / f"{name}.json", description_references(entries["test"], "captions"))
+        write_dialogs(made[split], dialogs)
+    for path in listed:
+        write_references(path, description_references(entries["test"], "captions"))
     counts = {split: statistics(dialogs) for split, dialogs in entries.items()}
-    write_json(out / "statistics.json", {**counts, "taken_out": taken_out, "limit": corpus.limit})
+    write_json(written, {**counts, "taken_out": taken_out, "limit": corpus.limit})
+
+
+def _files(captions: Captions) -> list[Path]:
+    """All files that captions and published choices are read from."""
+    given = (captions.training, captions.validation, captions.test, captions.choices)
+    own = [] if captions.ids is None else [captions.ids]
+    return [*own, *(file for path in given if path is not None for file in caption_files(path))]
 
 
 def divide_captions(corpus: Corpus, captions: Captions) -> tuple[dict[Split, Sentences], dict[str, int]]:

@@ -8,7 +8,7 @@ from pipeline.corpus.blanks import BlankText
 from pipeline.corpus.published.listed import Kind
 from pipeline.corpus.published.reading import read_published
 from pipeline.errors import UserError
-from pipeline.files import write_json
+from pipeline.files import check_outputs, write_json
 from pipeline.texts import parse_json, read_text
 
 _KINDS: dict[str, Kind] = {candidates.TYPE: "choices", blanks.TYPE: "blanks"}
@@ -41,6 +41,7 @@ def taken_over(path: Path, out: Path, name: str) -> Path | None:
     _, text = _kind(path, content)
     called = candidates.reference_name(name) if text is None else blanks.reference_name(name, text)
     written = out / "references" / f"{called}.json"
+    check_outputs([written], [path])
     write_json(written, content)
     return written
 
