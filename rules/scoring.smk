@@ -23,6 +23,8 @@ rule paraphrases:
         runtime=growing(10),
     params:
         folder=subpath(output.table, parent=True),
+        # Raised when the files are written otherwise, and no score becomes another: earlier ones are refused.
+        form=2,
         version=STAGES["scoring"],
     message:
         "Looking up the paraphrases that sentences like those of {wildcards.references} can have"

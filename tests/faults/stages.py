@@ -105,8 +105,10 @@ def _few_paraphrases(results):
     texts = [results / "corpus/references/trial.json", *(results / "answers").rglob("*.json")]
     tokens = {token for path in texts for token in re.findall(r"[\w'.,?!-]+", path.read_text())}
     (results / "paraphrases").mkdir()
-    (results / "paraphrases/paraphrases.gz").write_bytes(gzip.compress(b"0.5\nbig\nlarge\n", mtime=0))
-    (results / "paraphrases/tokens.txt").write_text("".join(f"{token}\n" for token in sorted(tokens)))
+    table, text = gzip.compress(b"0.5\nbig\nlarge\n", mtime=0), "".join(f"{token}\n" for token in sorted(tokens))
+    (results / "paraphrases/paraphrases.gz").write_bytes(table)
+    signed = hashlib.sha256(table + text.encode()).hexdigest()
+    (results / "paraphrases/tokens.txt").write_text(f"sha256 {signed}\n{text}")
 
 
 def artefacts(results):

@@ -1,7 +1,11 @@
 """METEOR with its table cut down to some texts, beside METEOR with all of it."""
 
 import gzip
+import hashlib
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -91,3 +95,49 @@ def test_where_a_word_is_missing_the_whole_table_serves(
 def test_a_folder_without_a_table_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no paraphrases\.gz.*`avsd paraphrases`"):
         read_paraphrases(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda table, tokens: table.write_bytes(table.read_bytes()[: table.stat().st_size // 2]),
+        lambda table, tokens: table.write_bytes(b""),
+        lambda table, tokens: table.write_bytes(gzip.compress(b"")),
+        lambda table, tokens: table.write_bytes(gzip.compress(b'{"no": "paraphrases"}')),
+        lambda table, tokens: tokens.write_text(f"{tokens.read_text()}zebra\n"),
+    ],
+    ids=["half of it", "an empty file", "an empty table", "something else", "a token more"],
+)
+def test_what_is_not_as_it_was_written_is_refused(
+    cut: Path, tmp_path: Path, damage: Callable[[Path, Path], object]
+) -> None:
+    """The jar takes the first three for shorter tables, and other scores come of it."""
+    folder = shutil.copytree(cut, tmp_path / "cut")
+    assert read_paraphrases(folder).serve(["he leaves"])
+    damage(folder / "paraphrases.gz", folder / "tokens.txt")
+    with pytest.raises(UserError, match=r"cut/paraphrases\.gz: damaged, or not .*`avsd paraphrases`"):
+        read_paraphrases(folder)
+
+
+def test_tokens_say_what_they_belong_to(cut: Path, tmp_path: Path) -> None:
+    first, _, rest = (cut / "tokens.txt").read_bytes().partition(b"\n")
+    assert first == b"sha256 " + hashlib.sha256((cut / "paraphrases.gz").read_bytes() + rest).hexdigest().encode()
+    folder = shutil.copytree(cut, tmp_path / "cut")
+    (folder / "tokens.txt").write_bytes(rest)  # as earlier versions wrote it
+    with pytest.raises(UserError, match=r"cut/tokens\.txt: the first line.*`avsd paraphrases`"):
+        read_paraphrases(folder)
+
+
+def test_a_writing_that_ends_halfway_leaves_no_table_to_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paraphrases, "whole_table", lambda: write(tmp_path / "whole.gz", "0.5\na b\nc\n0.5\nz\nc\n"))
+    write_paraphrases(tmp_path / "cut", ["a b c z"])
+    with monkeypatch.context() as killed:
+        killed.setattr(paraphrases, "write_text", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            write_paraphrases(tmp_path / "cut", ["a b c"])
+    with pytest.raises(UserError, match=r"no paraphrases\.gz with its tokens\.txt"):
+        read_paraphrases(tmp_path / "cut")
+    write_paraphrases(tmp_path / "cut", ["a b c"])
+    assert not read_paraphrases(tmp_path / "cut").serve(["z"])
