@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from pipeline.corpus.videos import usable
 from pipeline.errors import UserError
 from pipeline.files import finished_files
 from pipeline.texts import check_text
@@ -25,13 +26,18 @@ def check_shard(shard: int, shards: int) -> None:
 
 
 def npy_in(folder: Path) -> dict[str, Path]:
-    """The npy files of ``folder`` and ``<folder>_testset`` by video id, sorted; an id in both is an error."""
+    """The npy files of ``folder`` and ``<folder>_testset`` by video id, sorted.
+
+    Raises `UserError` for an id that is in both, and for a name that is no `usable` id.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder of <video id>.npy files")
     paths: dict[str, Path] = {}
     for place in (folder, folder.with_name(f"{folder.name}_testset")):
         for path in finished_files(place, ".npy"):
             check_text(path.stem, f"{place}: the file name {path.name!r}")
+            if not usable(path.stem):
+                raise UserError(f"{place}: {path.stem!r}, the name of a file, cannot be a video's id; rename it")
             if path.stem in paths:
                 raise UserError(f"{path}: video {path.stem} is also in {folder}; keep one of them")
             paths[path.stem] = path

@@ -24,6 +24,8 @@ SUFFIXES = frozenset(
 NAMED = 8
 """How many of the files that are left out are named."""
 HEAD_BYTES = 4096
+ID_LENGTH = 1000
+_UNUSABLE = "its name has a tab, a line break or a mark that is not seen: rename it"
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9_-]{0,7}", re.IGNORECASE)
 """What counts as a suffix besides `SUFFIXES`; `take 1.2` has none."""
 
@@ -78,8 +80,9 @@ def find_videos(folder: Path, recursive: bool = False, by_path: bool = False) ->
     """The videos of ``folder``, and with ``recursive`` of the folders in it, sorted by path.
 
     A video is a file with one of `SUFFIXES`, in any case of letters, or one without a suffix that begins like a video.
-    Its id is its name without the suffix; by_path: its path below the folder, so that no two have the same. Hidden
-    files are left alone. Raises `UserError` when the folder is not there, and when two files have one id.
+    Its id is its name without the suffix, and has to be `usable`; by_path: its path below the folder, so that no two
+    have the same. Hidden files are left alone. Raises `UserError` when the folder is not there, and when two files have
+    one id.
     """
     if not folder.is_dir():
         said = "a file, expected a folder of videos" if folder.is_file() else "no such folder of videos"
@@ -87,7 +90,9 @@ def find_videos(folder: Path, recursive: bool = False, by_path: bool = False) ->
     paths: list[Path] = []
     left_out: list[_LeftOut] = []
     for path, reason in _entries(folder, recursive, set()):
-        if reason is None:
+        if reason is None and not by_path and not usable(_id(path)):
+            left_out.append(_LeftOut(0, str(path.relative_to(folder)), _UNUSABLE))
+        elif reason is None:
             paths.append(path)
         else:
             left_out.append(_LeftOut(reason[0], str(path.relative_to(folder)), reason[1]))
@@ -99,6 +104,11 @@ def find_videos(folder: Path, recursive: bool = False, by_path: bool = False) ->
             raise UserError(f"{folder}: {names} have the same id {video_id}; rename one of them, or take it out")
         videos[video_id] = path
     return Videos(folder, videos, tuple(map(str, sorted(left_out, key=lambda each: (each.rank, each.name)))))
+
+
+def usable(video_id: str) -> bool:
+    """Whether a text can be a video's id: some characters on one line, each of which is one."""
+    return bool(video_id) and shown(video_id) == video_id and len(video_id) <= ID_LENGTH
 
 
 def _entries(

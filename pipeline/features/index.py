@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.apart import UnreadableError, apart
+from pipeline.corpus.videos import usable
 from pipeline.errors import UserError
 from pipeline.hdf5 import Attribute, FaultError, MalformedError, attributes, dataset, malformed, open_hdf5, texts
 from pipeline.inert import shown
@@ -28,7 +29,6 @@ DTYPES = ("float16", "float32")
 UNITS = ("second", "step")
 WHAT = "a feature shard"
 INDEX_CHECKSUM = "checksum"
-ID_LENGTH = 1000
 GRID = "grid"
 _GRID = re.compile(r"\[([1-9]\d{0,5}), ?([1-9]\d{0,5})\]")
 _FORMAT = re.compile(r"avsd-features-(\d{1,9})")
@@ -173,11 +173,6 @@ def _check_ids(video_ids: list[str]) -> None:
             raise FaultError(f"video_ids[{number}] {shown(video_id)[:50]!r} cannot be a video's id")
     if len(set(video_ids)) != len(video_ids):
         raise FaultError("a video id occurs twice")
-
-
-def usable(video_id: str) -> bool:
-    """Whether a text can be a video's id: some characters on one line, each of which is one."""
-    return bool(video_id) and shown(video_id) == video_id and len(video_id) <= ID_LENGTH
 
 
 def index_checksum(index: Index) -> int:

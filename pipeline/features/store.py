@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.corpus.videos import usable
 from pipeline.errors import UserError
 from pipeline.features.index import (
     DTYPES,
@@ -35,7 +36,6 @@ from pipeline.features.index import (
     open_values,
     read_index,
     read_indexes,
-    usable,
 )
 from pipeline.files import atomic_path, finished_files
 from pipeline.hdf5 import Attribute, MalformedError, attributes, create_hdf5, malformed, open_hdf5

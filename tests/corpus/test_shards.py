@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main
-from pipeline.corpus.shards import by_shard, in_shard, shard_name
+from pipeline.corpus.shards import by_shard, in_shard, npy_in, shard_name
+from pipeline.errors import UserError
 
 
 def test_by_shard_is_in_shard_for_every_shard() -> None:
@@ -46,3 +47,10 @@ def test_no_shard_is_decoded_of_nothing(
     assert ended.value.code == 1
     assert capsys.readouterr().err.splitlines()[-1] == message
     assert [path.name for path in tmp_path.iterdir()] == ["clips"]
+
+
+@pytest.mark.parametrize("name", ["a\tb", "a\nb", "\ufeffa", "a\u200eb", "a\u2028b", "a\u202eb"])
+def test_an_npy_whose_name_can_be_no_id_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / f"{name}.npy").touch()
+    with pytest.raises(UserError, match=r"'.*\\.*', the name of a file, cannot be a video's id; rename it"):
+        npy_in(tmp_path)

@@ -5,10 +5,12 @@ import subprocess
 from pathlib import Path
 
 import imageio_ffmpeg
+import numpy as np
 import pytest
 
 from pipeline.corpus.videos import SUFFIXES, find_videos
 from pipeline.errors import UserError
+from pipeline.features.store import write_shard
 from tests.speed import lines_run
 
 CONTAINERS = {
@@ -126,6 +128,21 @@ def test_names_that_are_no_utf8_are_named(tmp_path):
     assert found.note == (
         f"{tmp_path}: 1 of its entries not taken as videos: caf\\xe9.mp4 (its name is not UTF-8: rename it)"
     )
+
+
+@pytest.mark.parametrize("name", ["a\tb", "a\nb", "\ufeffa", "a\u200eb", "a\u2028b", "a\u202eb", "a\x1b[1m"])
+def test_names_that_no_shard_takes_are_named(tmp_path, name):
+    """One of them, taken by the plan, would fail its whole shard once that is decoded."""
+    nothing = np.zeros((0, 2), np.float32)
+    with pytest.raises(UserError, match="cannot be a video's id; rename it"):
+        write_shard(tmp_path / "0000.h5", [(name, nothing, np.zeros(0))], {}, 2, "float32")
+    found = find_videos(make(tmp_path / "videos", "good.mp4", f"{name}.mp4", "été.mp4", "a b.mp4"))
+    assert list(found.files) == ["a b", "good", "été"]
+    written = name.encode("unicode_escape").decode()
+    reason = "its name has a tab, a line break or a mark that is not seen: rename it"
+    assert found.note == f"{tmp_path}/videos: 1 of its entries not taken as videos: {written}.mp4 ({reason})"
+    # Where it names no step of a shard it is a video like any other.
+    assert len(find_videos(tmp_path / "videos", by_path=True).files) == 4
 
 
 def test_a_video_with_a_suffix_is_not_opened(tmp_path, monkeypatch):
