@@ -124,8 +124,17 @@ def scratch_folder(what: str) -> Iterator[Path]:
 
 
 def finished_files(folder: Path, suffix: str) -> list[Path]:
-    """Files of ``folder`` with this suffix, sorted; hidden ones, which may be half-written, are left out."""
-    return sorted(path for path in folder.glob(f"*{suffix}") if not path.name.startswith("."))
+    """Files of ``folder`` with this suffix, sorted; hidden ones, which may be half-written, are left out.
+
+    None where there is no such folder. Raises `UserError` for one whose files the system does not tell.
+    """
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError as error:
+        raise UserError(f"{folder}: cannot be listed: {error.strerror}; give this user the permission") from None
+    return sorted(folder / name for name in names if name.endswith(suffix) and not name.startswith("."))
 
 
 def write_text(target: Path, text: str) -> None:

@@ -108,8 +108,9 @@ def say(message: object) -> None:
 def one_line_errors() -> Iterator[None]:
     """Make of what a user can mend one line on stderr and exit status 1.
 
-    That is a `UserError`, a file that cannot be written where it is wanted, and what the machine refuses. Stdout takes
-    every text, as stderr does: what its encoding does not have is escaped, and no reason to end.
+    That is a `UserError`, a file that cannot be written where it is wanted or that this user may not touch, and what
+    the machine refuses. Stdout takes every text, as stderr does: what its encoding does not have is escaped, and no
+    reason to end.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -118,7 +119,11 @@ def one_line_errors() -> Iterator[None]:
     except UserError as error:
         log(f"error: {error}")
         sys.exit(1)
-    except (IsADirectoryError, NotADirectoryError, FileExistsError, PermissionError) as error:
+    except PermissionError as error:  # of a file to be read or to be written: the system does not say which
+        advice = "give this user the permission to read or write there, or another place"
+        log(f"error: {error.filename2 or error.filename}: {error.strerror}; {advice}")
+        sys.exit(1)
+    except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
         log(f"error: {error.filename2 or error.filename}: {error.strerror}; give another place")
         sys.exit(1)
     except (OSError, MemoryError, RuntimeError, ImportError) as error:

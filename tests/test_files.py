@@ -13,8 +13,9 @@ import pytest
 
 from pipeline import leftovers
 from pipeline.errors import UserError, refusal
-from pipeline.files import atomic_path, scratch_folder, write_text
+from pipeline.files import atomic_path, finished_files, scratch_folder, write_text
 from pipeline.leftovers import remove_leftovers, temporary_name
+from pipeline.progress import one_line_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -224,3 +225,24 @@ def test_errors_name_the_target_and_not_the_temporary_file(tmp_path):
         other.read_text()
     assert missing.value.filename in (other, str(other))
     assert names(tmp_path) == []
+
+
+def test_finished_files_and_a_folder_that_may_not_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("b.h5", "a.h5", ".c.h5", "d.tsv"):
+        (tmp_path / name).touch()
+    assert finished_files(tmp_path, ".h5") == [tmp_path / "a.h5", tmp_path / "b.h5"]
+    assert finished_files(tmp_path / "none", ".h5") == finished_files(tmp_path / "d.tsv", ".h5") == []
+
+    def refused(folder: object) -> object:  # as to anyone but root, whom nothing is refused
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(UserError, match=rf"^{tmp_path}: cannot be listed: Permission denied; give this user"):
+        finished_files(tmp_path, ".h5")
+
+
+def test_what_this_user_may_not_touch_is_no_matter_of_writing_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), one_line_errors():
+        raise PermissionError(13, "Permission denied", "m/models/system.json")
+    advice = "give this user the permission to read or write there, or another place"
+    assert capsys.readouterr().err == f"error: m/models/system.json: Permission denied; {advice}\n"

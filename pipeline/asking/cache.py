@@ -21,6 +21,7 @@ from pipeline.features.checkpoints import file_sha256
 from pipeline.features.store import problems, write_shard
 from pipeline.files import write_json
 from pipeline.hdf5 import attributes, open_hdf5
+from pipeline.media.faults import UnusableVideoError
 from pipeline.progress import log
 from pipeline.texts.typed import read_typed
 from pipeline.versions import STAGES
@@ -29,6 +30,14 @@ CLIP = "clip"
 """What an entry is of that holds no feature but a clip in little."""
 
 _CLIP = TypeAdapter(ClipValues)
+
+
+def content_of(path: Path) -> str:
+    """SHA-256 of a video file, by which it is kept. Raises `UnusableVideoError` for one that is gone or not given."""
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise UnusableVideoError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 class Cache:
@@ -44,7 +53,7 @@ class Cache:
         self._lock = threading.Lock()
 
     def feature(self, content: str, name: str) -> VideoFeature | None:
-        """The feature ``name`` of the video with this `file_sha256`."""
+        """The feature ``name`` of the video with this `content_of`."""
         path = self._path(content, name)
         if not path.is_file():
             return None

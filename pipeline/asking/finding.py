@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.asking.cache import Cache
+from pipeline.asking.cache import Cache, content_of
 from pipeline.asking.detecting import with_words
 from pipeline.asking.system import Answerer, open_detector, open_finder
 from pipeline.asking.video import VIDEO, VideoFeature, check_features, video_features
@@ -21,7 +21,6 @@ from pipeline.corpus.videos import find_videos
 from pipeline.dataset.pairs import Queries
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
-from pipeline.features.checkpoints import file_sha256
 from pipeline.features.extract import Extractors
 from pipeline.inert import shown
 from pipeline.layout import Layout
@@ -174,7 +173,7 @@ class Search:
 
     def _features(self, path: Path) -> Features:
         """What the network sees of a video: kept from before, or computed now and kept."""
-        content = file_sha256(path)
+        content = content_of(path)
         kept = {name: self._cache.feature(content, name) for name in self._dims}
         lacking = {name: dims for name, dims in self._dims.items() if kept[name] is None}
         made = video_features(path, self._config, lacking, self._extractors) if lacking else {}

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.answers.explain_answers import by_hash
-from pipeline.answers.explain_clip import read_clip
-from pipeline.asking.cache import Cache
+from pipeline.answers.explain_clip import Clip, read_clip
+from pipeline.asking.cache import Cache, content_of
 from pipeline.asking.conversation import Conversation, Reply
 from pipeline.asking.opening import Party, converse, gather
 from pipeline.asking.system import Answerer, choose, open_answerer, trained_systems
@@ -18,9 +18,9 @@ from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs
 from pipeline.corpus.videos import find_videos
 from pipeline.devices import resolve_device
 from pipeline.errors import UserError
-from pipeline.features.checkpoints import file_sha256
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
+from pipeline.progress import log
 from pipeline.texts import check_sentence, check_text
 from pipeline.web.work import Bench, Job, Known, Progress, Video
 
@@ -117,13 +117,22 @@ class Desk:
         there = [dialog for dialog in read_dialogs(dialogs) if dialog.video_id in files]
         for dialog in by_hash(there)[:EXAMPLES]:
             path = files[dialog.video_id]
-            content = file_sha256(path)
-            clip = self._cache.clip(content)
-            if clip is None:
-                clip = read_clip(path, self.config.media)
-                self._cache.keep_clip(content, clip)
+            try:
+                content = content_of(path)
+                clip = self._clip(path, content)
+            except UserError as error:
+                log(f"warning: {path.name} is no example: {error}")
+                continue
             if clip.frames:
                 yield Example(path, dialog, content, clip.frames[len(clip.frames) // 2][1])
+
+    def _clip(self, path: Path, content: str) -> Clip:
+        """The clip in little: kept from before, or made now and kept."""
+        clip = self._cache.clip(content)
+        if clip is None:
+            clip = read_clip(path, self.config.media)
+            self._cache.keep_clip(content, clip)
+        return clip
 
     def answerer(self, name: str) -> Answerer:
         """A trained system, which is loaded once. Raises `UserError` for any other."""
@@ -145,8 +154,11 @@ class Desk:
             return self._visits[person]
 
     def begin(self, person: str, path: Path) -> Visit:
-        """A new dialog, about the video in ``path``; the one before is over, whatever was computed for it too."""
-        visit = Visit(Video(path, path.name, file_sha256(path)))
+        """A new dialog, about the video in ``path``; the one before is over, whatever was computed for it too.
+
+        Raises `UnusableVideoError` for a video that is gone, or may not be read.
+        """
+        visit = Visit(Video(path, path.name, content_of(path)))
         self.leave(person)
         with self._lock:
             self._visits[person] = visit

@@ -123,6 +123,32 @@ def test_what_cannot_be_read_is_named_and_left_out(
         find(world, Request("a ball", tmp_path))
 
 
+def test_a_video_that_is_gone_or_not_given_is_left_out(
+    world: Config, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One that vanishes once the folder is listed, and one that the system does not give, to root neither."""
+    clips = world.results.parent / "clips"
+    for name in ("loud", "mute", "short"):
+        shutil.copy(next(clips.glob(f"{name}.*")), tmp_path / f"{name}.mp4")
+    (tmp_path / "kept.mp4").symlink_to("/proc/self/mem")
+    listed = finding.find_videos
+
+    def vanishing(*given: Any, **more: Any) -> Any:
+        videos = listed(*given, **more)
+        (tmp_path / "mute.mp4").unlink()
+        return videos
+
+    monkeypatch.setattr(finding, "find_videos", vanishing)
+    lines = found(world, capsys, "a ball", folder=tmp_path)
+    assert sorted(Path(path).name for _, _, path in lines) == ["loud.mp4", "short.mp4"]
+    shutil.copy(next(clips.glob("mute.*")), tmp_path / "mute.mp4")
+    find(world, Request("a ball", tmp_path, as_json=True))
+    said = capsys.readouterr()
+    assert f"warning: kept.mp4 is left out: {tmp_path}/kept.mp4: cannot be read: Input/output error" in said.err
+    assert f"warning: mute.mp4 is left out: {tmp_path}/mute.mp4: cannot be read: No such file or directory" in said.err
+    assert [Path(each["path"]).name for each in json.loads(said.out)["left_out"]] == ["kept.mp4", "mute.mp4"]
+
+
 def test_what_no_video_can_help_ends_the_search(
     world: Config, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
