@@ -8,7 +8,7 @@ import pytest
 from pipeline.corpus.captions.dialogs import convert_captions
 from pipeline.corpus.captions.reading import NAMED, caption_files, read_captions
 from pipeline.corpus.descriptions import read_descriptions
-from pipeline.corpus.dialogs import read_dialogs
+from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs, write_dialogs
 from pipeline.errors import UserError
 
 SAID = {"v1": ("a man cooks .", "he stirs"), "v2": ("a dog",)}
@@ -173,6 +173,40 @@ def test_only_some_are_named_and_all_are_counted(tmp_path: Path, capsys: pytest.
     ],
 )
 def test_a_file_without_anything_good_is_an_error(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_captions(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ({"type": "scene_aware_dialog", "version": "0.1", "dialogs": []}, "a file of type scene_aware_dialog"),
+        ({"type": "answer_candidates", "version": "0.1", "turns": []}, "a file of type answer_candidates"),
+        ({"dialogs": [{"image_id": "v", "dialog": []}], "version": "0.1"}, "a file of dialogs"),
+    ],
+)
+def test_files_of_other_content_are_named(tmp_path: Path, content: object, what: str) -> None:
+    """Their keys are no videos."""
+    with pytest.raises(UserError, match=rf"captions\.json: {what}, not a file of captions; expected .*COCO"):
+        read_captions(written(tmp_path, content))
+
+
+def test_a_dialog_file_of_ours_is_no_caption_file(tmp_path: Path) -> None:
+    write_dialogs(tmp_path / "dialogs.json", [Dialog("v", "", "", (Turn("who ?", "a man"),))])
+    with pytest.raises(UserError, match="a file of type scene_aware_dialog"):
+        read_captions(tmp_path / "dialogs.json")
+
+
+def test_videos_may_be_called_as_keys_are(tmp_path: Path) -> None:
+    content = {"type": "a man", "dialogs": ["two people talk"], "version": "a dog"}
+    assert list(read_captions(written(tmp_path, content)).sentences) == ["type", "dialogs", "version"]
+
+
+@pytest.mark.parametrize("other", ["day2/clip.mp4", "clip.jpg", "day1/clip.mp4"])
+def test_two_files_of_one_name_are_not_one_video(tmp_path: Path, other: str) -> None:
+    images = [{"id": 1, "file_name": "day1/clip.mp4"}, {"id": 2, "file_name": other}]
+    content = {"images": images, "annotations": annotations((1, "a man"), (2, "a dog"))}
+    message = rf"images\[1\]: '{other}' has the id clip, as 'day1/clip\.mp4' has; rename one of them, or take it out"
     with pytest.raises(UserError, match=message):
         read_captions(written(tmp_path, content))
 

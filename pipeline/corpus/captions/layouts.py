@@ -1,5 +1,6 @@
 """The JSON layouts of caption files, told apart by their keys: ours, COCO's, MSR-VTT's."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,6 +13,8 @@ from pipeline.texts import quoted
 
 SPLITS: dict[str, Split] = {"train": "training", "validate": "validation", "test": "test"}
 """MSR-VTT's names of splits."""
+_TYPE = re.compile(r"[a-z]+(_[a-z]+)+")
+"""What files of this project say they are: `scene_aware_dialog`, `answer_candidates` and the like; no sentence."""
 _PICTURES = (".jpg", ".jpeg", ".png")
 
 
@@ -23,12 +26,24 @@ def listed_in(path: Path, content: Any) -> Listed:
         images = content.get("images")
         return _coco(path, images if isinstance(images, list) else None, content["annotations"])
     if isinstance(content, dict):
+        if what := _is_another(content):
+            raise UserError(f"{path}: {what}, not a file of captions; expected {LAYOUTS}")
         return _ours(content)
     raise UserError(f"{path}: not a file of captions; expected {LAYOUTS}")
 
 
 def _lists(content: dict[str, Any], *keys: str) -> bool:
     return all(isinstance(content.get(key), list) for key in keys)
+
+
+def _is_another(content: dict[str, Any]) -> str:
+    """What an object is that is no file of captions, by its keys, which are no videos; "" where it may be ours."""
+    said = content.get("type")
+    if isinstance(said, str) and _TYPE.fullmatch(said):
+        return f"a file of type {said}"
+    dialogs = content.get("dialogs")
+    sentences = bool(dialogs) and all(isinstance(each, str) for each in dialogs) if isinstance(dialogs, list) else True
+    return "" if sentences else "a file of dialogs"
 
 
 def _ours(content: dict[str, Any]) -> Listed:
@@ -65,9 +80,13 @@ def _msr_vtt(path: Path, videos: list[Any], sentences: list[Any]) -> Listed:
 
 
 def _coco(path: Path, images: list[Any] | None, annotations: list[Any]) -> Listed:
-    """Without ``images`` an annotation's `image_id` is the video's id, else the name of the file without its suffix."""
+    """Without ``images`` an annotation's `image_id` is the video's id, else the name of the file without its suffix.
+
+    Two files of one name, whatever their folders, are a `UserError`, as they are where videos lie.
+    """
     broken: list[str] = []
     names: dict[Any, str] = {}
+    files: dict[str, str] = {}
     for where, image in _objects("images", images or [], broken):
         number = image.get("id")
         file = image.get("file_name", image.get("name"))
@@ -75,8 +94,13 @@ def _coco(path: Path, images: list[Any] | None, annotations: list[Any]) -> Liste
             broken.append(f"{where}: expected an id, and a file_name or a name")
         elif number in names:
             raise UserError(f"{path}: {where}: id {quoted(number)} stands twice; keep one of them")
+        elif (name := _id(file)) in files:
+            raise UserError(
+                f"{path}: {where}: {quoted(file)} has the id {name}, as {quoted(files[name])} has; rename one of them, "
+                "or take it out"
+            )
         else:
-            names[number] = _id(file)
+            names[number], files[name] = name, file
     said = []
     for where, each in _objects("annotations", annotations, broken):
         number = each.get("image_id")

@@ -51,7 +51,7 @@ def read_captions(path: Path, ids: Path | None = None, marks: bool = True) -> Ca
     ids: How2's file of ids, for a text file of sentences alone. marks: whether punctuation stays. A video without a
     sentence, a sentence of an unknown video, an unknown split, a blank sentence or one that is no text, and an id that
     can be no file name are left out, each named in a line (at most `NAMED`) and counted. Raises `UserError` when
-    nothing is left, or for a file of no known layout.
+    nothing is left, for a file of no known layout or of other content, and for two videos of one id.
     """
     listed = _listed(*caption_files(path, ids))
     found, broken = _sorted_out(listed, marks)
