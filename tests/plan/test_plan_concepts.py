@@ -78,7 +78,8 @@ def test_the_detectors_come_first_and_each_split_has_its_words() -> None:
     assert ("detector", "training") not in plan.written
     assert "concepts_trial" in plan.matching_tables and "detect_official" in plan.matching_tables
     assert plan.references("detector", "trial") == "trial.summary"
-    assert not plan.says("detector") and plan.says("none_concepts")
+    told = [plan.scored_with(name, "paraphrases") for name in ("detector", "none_concepts")]
+    assert told == [False, True]
 
 
 def test_the_workflows_settings_are_all_that_is_needed() -> None:
