@@ -180,8 +180,8 @@ def test_the_seed_decides_everything(project: Project) -> None:
 def test_a_loss_that_is_no_number_names_the_dialogs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     read = Split.read
 
-    def spoilt(self: Split, dialogs: list[int]) -> Any:
-        batch = read(self, dialogs)
+    def spoilt(self: Split, units: list[int], whole: list[int] | None = None) -> Any:
+        batch = read(self, units, whole)
         if "t7" in {video_id for video_id, _ in batch.keys}:
             batch.views["model"].features["i3d_rgb"].values.fill_(math.nan)
         return batch
