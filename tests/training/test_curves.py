@@ -44,9 +44,9 @@ def test_curves_stand_in_the_state_folder_while_training_goes_on(
 def test_time_waiting_for_data_is_measured(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     read = Split.read
 
-    def slow(self: Split, units: list[int]) -> Any:
+    def slow(self: Split, units: list[int], whole: list[int] | None = None) -> Any:
         time.sleep(0.2)
-        return read(self, units)
+        return read(self, units, whole)
 
     quick, waiting = project("quick", {"training": {"epochs": 1}}), project("waiting", {"training": {"epochs": 1}})
     train(quick, "text")
