@@ -114,14 +114,13 @@ class Record:
 
     def read(self, run: Run, name: str) -> Entry | None:
         """A system's entry; None where there is none that was made with the settings and dialogs the run has now."""
-        return None if self.stale(run, name) else self._entry(run, name)
+        entry = self._entry(run, name)
+        return None if entry is None or _others(run, name, entry) else entry
 
     def stale(self, run: Run, name: str) -> list[str]:
         """What is other than what a system's entry was made with; empty where it counts, or is none."""
         entry = self._entry(run, name)
-        if entry is None:
-            return []
-        return [*differing(entry["settings"], settings(run.config, name)), *_other_dialogs(entry, Layout(run.results))]
+        return [] if entry is None else _others(run, name, entry)
 
     def _entry(self, run: Run, name: str) -> Entry | None:
         path = self.path(run, name)
@@ -161,6 +160,11 @@ def settings(config: Config, name: str) -> dict[str, Any]:
         "answers": json.loads(plan.answer_settings(name)),
         "scoring": config.scoring.model_dump(mode="json", include={"filter", "bootstrap"}),
     }
+
+
+def _others(run: Run, name: str, entry: Entry) -> list[str]:
+    """What is other now than what an entry was made with."""
+    return [*differing(entry["settings"], settings(run.config, name)), *_other_dialogs(entry, Layout(run.results))]
 
 
 def _other_dialogs(entry: Entry, layout: Layout) -> Iterator[str]:
