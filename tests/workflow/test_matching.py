@@ -49,8 +49,9 @@ def test_scores_are_told_what_they_go_by(tmp_path, workflow):
     told = {}
     for line in text.splitlines():
         if "avsd score " in line:
-            words = line.split(">")[0].split("avsd score ")[1].split()
-            told[words[0]] = dict(zip(words[1::2], words[2::2], strict=True))
+            *options, end, path = line.split(">")[0].split("avsd score ")[1].split()
+            assert end == "--"
+            told[path] = dict(zip(options[::2], options[1::2], strict=True))
     assert len(told) == 7 * 2
     for path, options in told.items():
         name = path.split("/")[2]
