@@ -32,7 +32,7 @@ class _File(TypedDict):
 
 
 def read_detected(path: Path) -> dict[str, Any]:
-    """The content of a detecting system's file; a `UserError` where it is none, or a word is no concept word.
+    """The content of a detecting system's file; a `UserError` where it is none, or has other words than it says.
 
     vocabulary: the concept words, the most frequent first, with classes. k: words of a video at most. concepts: by
     video id, words and probabilities, the most likely first.
@@ -47,6 +47,8 @@ def read_detected(path: Path) -> dict[str, Any]:
         words = [word for word, _ in found]
         if len(set(words)) != len(words) or not known.issuperset(words):
             raise UserError(f"{path}: video {video_id}: a word stands twice, or is no concept word; answer again")
+        if len(words) > content["k"]:
+            raise UserError(f"{path}: video {video_id}: {len(words)} words, expected at most its k, {content['k']}")
     return dict(content)
 
 

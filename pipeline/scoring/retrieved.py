@@ -22,7 +22,7 @@ class _File(TypedDict):
 
 
 def score_retrieved(request: Request) -> None:
-    """Recall and ranks of the video that each text is about, among all videos of the file."""
+    """Recall and ranks of the video that each text is about, among all videos of the file; each must have scores."""
     known = {video for video, _ in read_references(request.references)}
     for path, out in zip(request.hypotheses, request.outs, strict=True):
         content = read_typed(path, TypeAdapter(_File), "scores of videos, as `avsd answer` writes them")
@@ -30,6 +30,12 @@ def score_retrieved(request: Request) -> None:
         if len(columns) < len(content["videos"]):
             twice = next(video for place, video in enumerate(content["videos"]) if columns[video] != place)
             raise UserError(f"{path}: video {twice} stands twice among those searched; answer again")
+        # A video that nobody wrote about may stand among those searched; one with a text must have been searched for.
+        if missing := [video for video in columns if video in known and video not in content["scores"]]:
+            raise UserError(
+                f"{path}: no scores for {len(missing)} texts of {request.references} whose videos are among those "
+                f"searched ({missing[0]}); answer again"
+            )
         placed = {}
         for video, scores in content["scores"].items():
             if video not in columns or video not in known or len(scores) != len(columns):

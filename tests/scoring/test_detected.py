@@ -94,6 +94,9 @@ def test_what_is_refused(tmp_path: Path) -> None:
         scored(tmp_path, {**FOUND, "a": ["red", "sky"]})
     with pytest.raises(UserError, match="video a: a word stands twice"):
         scored(tmp_path, {**FOUND, "a": ["red", "red"]})
+    # Every further word is one more that may be true: of k words each, the recall of four is no recall at three.
+    with pytest.raises(UserError, match=r"found\.json: video a: 4 words, expected at most its k, 3$"):
+        scored(tmp_path, {**FOUND, "a": ["red", "man", "car", "tall"]})
     # A video that people wrote nothing about is no mistake: it is left out.
     assert scored(tmp_path, {**FOUND, "d": ["red"]})["signature"]["items"] == 3
 

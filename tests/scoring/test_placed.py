@@ -138,3 +138,18 @@ def test_retrieved_videos(tmp_path: Path) -> None:
     written(path, {**content, "videos": ["a", "b", "a", "c"]})
     with pytest.raises(UserError, match=r"found\.json: video a stands twice among those searched; answer again$"):
         score_retrieved(request(path, references, out))
+
+
+def test_texts_that_nothing_was_searched_for_are_refused(tmp_path: Path) -> None:
+    """The easiest text alone would be found every time. A video without a text may be searched all the same."""
+    image = [{"name": f"{video}_0", "id": n} for n, video in enumerate("abe", 1)]
+    annotations = [{"image_id": n, "id": n, "caption": "text"} for n in (1, 2, 3)]
+    references = written(tmp_path / "references.json", {"images": image, "annotations": annotations})
+    content = {"type": "video_scores", "videos": ["c", "a", "b"], "scores": {"a": [0, 1, 0], "b": [0, 1, 0]}}
+    path, out = written(tmp_path / "found.json", content), tmp_path / "out.json"
+    score_retrieved(request(path, references, out))
+    # c has no text, e is not searched (another pool): two texts, of which one is found.
+    assert json.loads(out.read_text())["metrics"]["R@1"] == 0.5
+    written(path, {**content, "scores": {"a": [0, 1, 0]}})
+    with pytest.raises(UserError, match=r"found\.json: no scores for 1 texts of .* among those searched \(b\)"):
+        score_retrieved(request(path, references, out))
