@@ -19,12 +19,14 @@ from benchmarks.real.found import Found, gather
 from benchmarks.real.harvest import harvest
 from benchmarks.real.page import PICTURE, Made, page
 from benchmarks.real.record import METRIC, Record
-from benchmarks.real.runs import CURVE, LOG, PLAIN, ROOT, Run, experiment, fractions, student_trials, trials
+from benchmarks.real.runs import CURVE, LOG, PLAIN, ROOT, Run, experiment, fractions, longer, student_trials, trials
 from benchmarks.real.together import Task, hand_over, side_by_side
 from benchmarks.shared.command import ends_in_one_line
 from pipeline.files import write_text
 
 HELD_OUT = "the held-out tenth"
+LARGE = 2
+"""So many of `all_runs` fill a machine, each by itself."""
 PAGE = ROOT / "docs" / "results.md"
 
 
@@ -50,8 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def all_runs(whole: Run) -> list[Run]:
-    """Every run there is, the experiment first."""
-    return [whole, *(run for _, run in fractions(whole)), *trials(whole), student_trials(whole)]
+    """Every run there is, the experiment first, then the other one whose trainings fill a machine."""
+    return [whole, longer(whole), *(run for _, run in fractions(whole)), *trials(whole), student_trials(whole)]
 
 
 def keep(whole: Run, record: Record) -> None:
@@ -82,20 +84,24 @@ def _say_stale(path: Path, others: Sequence[str]) -> None:
 def run_all(whole: Run, record: Record, cores: str) -> bool:
     """Run what is not recorded; whether all came to their ends.
 
-    First the experiment, whose jobs fill a machine; then the others side by side, with the models that it has trained.
+    First the experiment and the same for longer, each of which fills a machine; then the others side by side, with the
+    models that these have trained.
     """
-    rest = [run for run in all_runs(whole)[1:] if record.lacking(run)]
+    large, rest = (
+        [run for run in part if record.lacking(run)] for part in (all_runs(whole)[:LARGE], all_runs(whole)[LARGE:])
+    )
     noted = bool(epochs.read(record.noise, whole.config))
-    if noted and not rest and not record.lacking(whole):
+    if noted and not large and not rest:
         return True
     done = whole.go(cores, "vocabulary")
-    if lacking := record.lacking(whole):
-        done &= whole.go(cores, systems=list(lacking))
-        harvest(whole, record)
+    for run in large:
+        done &= run.go(cores, systems=list(record.lacking(run)))
+        harvest(run, record)
     tasks = [] if noted else [noise.task(whole.results)]
     # Those with most to do first, so that none is left alone at the end.
     for run in sorted(rest, key=lambda run: -len(record.lacking(run))):
-        hand_over(whole, run)
+        for source in all_runs(whole)[:LARGE]:
+            hand_over(source, run)
         tasks.append(_task(run, list(record.lacking(run))))
     for ended in side_by_side(tasks, cores):
         done &= ended
@@ -110,8 +116,10 @@ def _task(run: Run, systems: Sequence[str]) -> Task:
 
 def write(whole: Run, record: Record, target: Path) -> int:
     """Write the page and its picture; returns how many scores are missing."""
-    found = gather(whole, record)
-    curves, deviation = _curves(found, [gather(run, record) for _, run in fractions(whole)]), _deviation(found)
+    found, long = gather(whole, record), gather(longer(whole), record)
+    shares = [gather(run, record) for _, run in fractions(whole)]
+    # Of all dialogs what learned as long as shares may: until there is nothing more to learn.
+    curves, deviation = _curves([*shares, _longest(found, long)]), _deviation(found)
     several = {f"{found[name].label} ({name})": points for name, points in curves.items() if len(points) > 1}
     if several:
         draw(target.parent / PICTURE, several, deviation, "Official test set, one seed")
@@ -120,6 +128,7 @@ def write(whole: Run, record: Record, target: Path) -> int:
     entries = [record.read(run, name) for run in runs for name in dict(run.answered())]
     made = Made(
         found,
+        long,
         curves,
         deviation,
         epochs.read(record.noise, whole.config),
@@ -145,10 +154,15 @@ def _deviation(found: Mapping[str, Found]) -> float:
     return math.sqrt(mean(variances)) if variances else 0.0
 
 
-def _curves(found: Mapping[str, Found], shares: Sequence[Mapping[str, Found]]) -> dict[str, Points]:
+def _longest(found: Mapping[str, Found], long: Mapping[str, Found]) -> dict[str, Found]:
+    """Each system as it learned for longer, where that is scored."""
+    return {name: long[name] if name in long and long[name].scores["official"] else found[name] for name in found}
+
+
+def _curves(runs: Sequence[Mapping[str, Found]]) -> dict[str, Points]:
     """Official CIDEr of the first seed there is of a system, over training dialogs."""
     curves: dict[str, list[Point]] = {name: [] for name in CURVE}
-    for systems in (*shares, found):
+    for systems in runs:
         for name, points in curves.items():
             values, dialogs = systems[name].values("official", METRIC), systems[name].dialogs
             if values and dialogs is not None:

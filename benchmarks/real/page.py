@@ -8,8 +8,8 @@ from benchmarks.real.curve import PAPER_DIALOGS, Point, Points, fit
 from benchmarks.real.epochs import Epoch
 from benchmarks.real.found import Found
 from benchmarks.real.record import METRIC, Entry
-from benchmarks.real.runs import PLAIN
-from benchmarks.real.tables import TAUGHT, TEST_SETS, TRIED, costs_lines, order_lines, trials_lines
+from benchmarks.real.runs import PLAIN, TIMES
+from benchmarks.real.tables import TAUGHT, TEST_SETS, TRIED, costs_lines, longer_lines, order_lines, trials_lines
 from pipeline.config import Config
 from pipeline.report.formats import result_markdown
 from pipeline.report.paper import ROWS, TABLE_TITLES
@@ -25,13 +25,15 @@ LAST_EPOCHS = 5
 class Made:
     """What finished runs left.
 
-    found: the experiment's systems. curves: by system, official CIDEr over dialogs. deviation: of the official CIDEr of
-    such a system's seeds; 0 where none has several. trials: by what is changed, the
-    system that was. students: those that learn in other ways, with their teacher. missing: by run, the test sets that
-    systems are not scored on yet. notes: what there is to say of the runs. entries: all there are, of every run.
+    found: the experiment's systems. longer: those of them that learned for longer. curves: by system, official CIDEr
+    over dialogs. deviation: of the official CIDEr of such a system's seeds; 0 where none has several. trials: by what
+    is changed, the system that was. students: those that learn in other ways, with their teacher. missing: by run, the
+    test sets that systems are not scored on yet. notes: what there is to say of the runs. entries: all there are, of
+    every run.
     """
 
     found: Mapping[str, Found]
+    longer: Mapping[str, Found]
     curves: Mapping[str, Points]
     deviation: float
     noise: Sequence[Epoch]
@@ -50,6 +52,7 @@ def page(config: Config, made: Made) -> str:
         table = result_table(config, test_set, _scores(found, test_set))
         lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(table).strip()]
         lines += ["", *order_lines(found, test_set)]
+    lines += ["", "## Learning for longer", "", *_longer(config, found, made.longer)]
     lines += ["", "## All seeds at once", "", *_together(config, found)]
     lines += ["", "## Over the number of dialogs", "", *_curves(made.curves, made.deviation, found)]
     lines += ["", "## How much of it is noise", "", *_noise(made.noise, found)]
@@ -103,6 +106,23 @@ def _state(missing: Mapping[str, Mapping[str, Sequence[str]]]) -> list[str]:
     return lines
 
 
+def _longer(config: Config, found: Mapping[str, Found], longer: Mapping[str, Found]) -> list[str]:
+    """The systems that learned for longer: figures, order and cost."""
+    if not any(system.scores[test_set] for system in longer.values() for test_set in TEST_SETS):
+        return ["None of the systems has learned for longer yet."]
+    epochs = config.training.epochs
+    lines = [
+        f"The systems of the paper's question once more, with {TIMES * epochs} epochs in place of {epochs}, teachers "
+        "and students alike; kept is the epoch that is best on the held-out tenth. Everything else on this page has "
+        f"the {epochs}, but for the last point of the curves over dialogs.",
+        "",
+        *longer_lines(found, longer),
+    ]
+    for test_set in TEST_SETS:
+        lines += ["", f"{TABLE_TITLES[test_set]}:", "", *order_lines(longer, test_set)]
+    return [*lines, "", *costs_lines(longer)]
+
+
 def _together(config: Config, found: Mapping[str, Found]) -> list[str]:
     lines = [
         "The mean of the seeds' word probabilities at every word of the search (`ensemble`), beside single seeds:",
@@ -144,8 +164,9 @@ def _curves(curves: Mapping[str, Points], deviation: float, found: Mapping[str, 
     note = (
         f"The interval is that of all curves a - b n^-c, c from 0 (as much with every doubling) to 2, as far as these "
         f"points allow them, each within {deviation:.3f}, as seeds lie apart. That CIDEr follows such a curve over "
-        "three more doublings is an assumption. Shares learn for as many steps as all dialogs do in their ten epochs, "
-        "or until three epochs in a row bring nothing. The paper's systems see the videos, too."
+        "three more doublings is an assumption. Shares learn for as many steps as all dialogs do in ten epochs, or "
+        'until three epochs in a row bring nothing; all dialogs for twenty epochs, where that has run ("Learning for '
+        "longer\"). The paper's systems see the videos, too."
     )
     return [*lines, "", note]
 

@@ -1,4 +1,6 @@
-"""The runs of the workflow behind docs/results.md: the experiment, shares of its dialogs, trials on the held-out tenth.
+"""The runs of the workflow behind docs/results.md.
+
+The experiment, its main systems learning for longer, shares of its dialogs, trials on the held-out tenth.
 
 All are `configs/avsd-reduced.yaml` with something laid over it, each in a results folder of its own below the
 experiment's. What is finished stays, an interrupted training goes on: the workflow sees to that.
@@ -22,6 +24,10 @@ CONFIGS = (ROOT / "config.yaml", ROOT / "configs" / "avsd-reduced.yaml")
 CURVE = ("ours_man_man", "ours_none_none", "st")
 """Systems of the learning curve."""
 FRACTIONS = (1 / 8, 1 / 4, 1 / 2)
+LONG = ("ours_man_man", "ours_man_none", "ours_none_none", "st", "jst")
+"""Systems that learn for longer, too: the paper's question."""
+TIMES = 2
+"""How many times as many epochs they have."""
 PLAIN = "ours_none_none"
 """The system that trials change: the cheapest, and the one no other is needed for."""
 NOTED = f"{PLAIN}_s2"
@@ -123,6 +129,16 @@ def experiment(data: Path, results: Path) -> Run:
     return Run("all", results.resolve(), {"data": str(data.resolve())})
 
 
+def longer(whole: Run) -> Run:
+    """The systems of the paper's question with `TIMES` the epochs; all their seeds, teachers and students alike.
+
+    The weights of the epoch are kept that is best on the held-out tenth, so that none learns too long.
+    """
+    epochs = TIMES * whole.config.training.epochs
+    overlay = merge(dict(whole.overlay), {"run": list(LONG), "training": {"epochs": epochs}})
+    return Run(f"all, {epochs} epochs", whole.results / "longer", overlay)
+
+
 def fractions(whole: Run) -> list[tuple[float, Run]]:
     """Shares of the training dialogs, one seed each of the systems of the learning curve, on the same test sets.
 
@@ -169,13 +185,13 @@ def _held_out(whole: Run) -> dict[str, Any]:
 def student_trials(whole: Run) -> Run:
     """Students of one teacher that learn in other ways, beside that teacher and the system without description."""
     overlay = _held_out(whole)
-    longer = {
+    taught_longer = {
         "label": "Our system, trained longer",
         "description": {"train": "summary", "test": "summary"},
         "training": {"epochs": 2 * whole.config.training.epochs},
     }
     students = {name: dataclasses.asdict(student) for name, student in STUDENT_TRIALS.items()}
-    entries = {name: {"network": "attention", **entry} for name, entry in {LONGER: longer, **students}.items()}
+    entries = {name: {"network": "attention", **entry} for name, entry in {LONGER: taught_longer, **students}.items()}
     run = [TAUGHT, LONGER, PLAIN, *STUDENT_TRIALS]
     overlay = merge(overlay, {"run": run, "systems": merge(one_seed(whole), entries)})
     results = whole.results / "trials" / "students"

@@ -1,6 +1,7 @@
 """Tables of docs/results.md: the paper's order, trials, costs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
 
 from benchmarks.real.found import Found
 from benchmarks.real.order import TRIALS, Step, compared, steps
@@ -46,6 +47,41 @@ def _step(step: Step) -> str:
         step.verdict,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def longer_lines(found: Mapping[str, Found], longer: Mapping[str, Found]) -> list[str]:
+    """What systems have that learned for longer, beside what they had; means over the seeds there are."""
+    lines = [
+        f"| system | seeds | perplexity | {METRIC}, official | | {METRIC}, trial | |",
+        "|---|---:|---|---:|---:|---:|---:|",
+    ]
+    for name, system in longer.items():
+        seeds = max(map(len, system.scores.values()))
+        if not seeds:
+            continue
+        before = found.get(name)
+        perplexities = [
+            ", ".join(f"{c['perplexity']:.2f}" for c in each.costs.values()) for each in (system, before) if each
+        ]
+        cells = [f"{system.label} (`{name}`)", str(seeds), " for ".join(filter(None, perplexities))]
+        for test_set in TEST_SETS:
+            now = system.values(test_set, METRIC)
+            old = [] if before is None else before.values(test_set, METRIC)
+            cells.append(_mean(now))
+            cells.append(signed(mean(now) - mean(old)) if now and old else "")
+        lines.append(f"| {' | '.join(cells)} |")
+    note = (
+        "Means over the seeds there are, ± their standard deviation; behind each what it is more than the mean of the "
+        "shorter training's seeds. Perplexities are of the held-out tenth, a seed each."
+    )
+    return [*lines, "", note]
+
+
+def _mean(values: Sequence[float]) -> str:
+    """The mean and, of several, the standard deviation."""
+    if not values:
+        return ""
+    return f"{mean(values):.3f}" + (f" ±{stdev(values):.3f}" if len(values) > 1 else "")
 
 
 def trials_lines(title: str, trials: Mapping[str, Found], plain: str) -> list[str]:
