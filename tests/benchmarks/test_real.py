@@ -86,6 +86,45 @@ def test_every_run_can_be_planned(whole: runs.Run) -> None:
         assert read == {(corpus / f"{split}.json").resolve() for split in ("training", "validation")}
 
 
+def test_all_seeds_learn_longer_and_nothing_else_is_other(whole: runs.Run) -> None:
+    plan, plain = Plan(runs.longer(whole).config), Plan(whole.config)
+    names = [f"{name}{seed}" for name in ("ours_man_man", "ours_none_none", "st", "jst") for seed in ("", "_s2", "_s3")]
+    assert sorted(plan.trained) == sorted(names)
+    assert plan.test_sets == plain.test_sets == ["trial", "official"]
+    for name in names:
+        assert plan.training_settings(name) == plain.training_settings(name).replace('"epochs":10', '"epochs":20')
+        assert plan.answer_settings(name) == plain.answer_settings(name)
+
+
+def test_what_learned_longer_stands_beside_the_rest(whole: runs.Run, data: Path, tmp_path: Path) -> None:
+    long = runs.longer(whole)
+    for name, about in {"ours_man_man": 0.7, "ours_man_man_s2": 0.74, "st": 0.5, "jst": 0.6}.items():
+        scored(whole, name, "official", about)
+        scored(long, name, "official", about + 0.2)
+    shares = dict(runs.fractions(whole))
+    for share, run in shares.items():
+        scored(run, "st", "official", 0.4)
+        write_json(Layout(run.results).corpus / "statistics.json", {"training": {"dialogs": round(800 * share)}})
+    for run in (whole, long):
+        write_json(Layout(run.results).corpus / "statistics.json", {"training": {"dialogs": 800}})
+    page = tmp_path / "docs" / "results.md"
+    assert main(["--data", str(data), "--results", str(whole.results), "--page", str(page), "--page-only"]) == 0
+    section = page.read_text(encoding="utf-8").split("## Learning for longer")[1].split("## All seeds at once")[0]
+    assert "with 20 epochs in place of 10" in section
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    cells = {row[0]: row[1:] for row in rows}
+    one, other = (level(long, name, "official") for name in ("ours_man_man", "ours_man_man_s2"))
+    figure = f"{(one + other) / 2:.3f} ±{abs(one - other) / 2**0.5:.3f}"
+    assert cells["Our system (`ours_man_man`)"][:4] == ["2", "", figure, "+0.200"]
+    assert cells["Student-teacher L_ST (`st`)"][0] == "1" and "±" not in cells["Student-teacher L_ST (`st`)"][2]
+    # The same comparisons as in the paper's order, of these systems.
+    assert cells["`ours_man_man` − `jst`"][-1].strip() in (order.HOLDS, order.LIKELY)
+    # Curves end with what learned as long as shares may.
+    points = page.read_text(encoding="utf-8").split("## Over the number of dialogs")[1]
+    row = next(line for line in points.splitlines() if line.startswith("| Student-teacher L_ST (`st`)"))
+    assert float(row.split(" | ")[4]) == pytest.approx(level(long, "st", "official"), abs=0.0006)
+
+
 def test_what_the_trials_chose_is_one_of_them(whole: runs.Run) -> None:
     """The experiment has one tied embedding; without it is a trial, the paper's network."""
     written(whole)
@@ -140,6 +179,12 @@ def scored(whole: runs.Run, name: str, test_set: str, level: float, of: Path | N
     content = {"metrics": metrics, "intervals": {}, "against": None, "grounded": None, "signature": signature}
     write_json(path, {**content, "items": items})
     write_text(layout.finished(path), "")
+
+
+def level(run: runs.Run, name: str, test_set: str) -> float:
+    """The CIDEr of a file of scores."""
+    content = json.loads(Layout(run.results).scores(name, test_set).read_text(encoding="utf-8"))
+    return float(content["metrics"]["CIDEr"])
 
 
 def test_the_page_says_what_it_rests_on(whole: runs.Run, data: Path, tmp_path: Path) -> None:
