@@ -58,6 +58,8 @@ EXPECTED = [Turn("what is it ?", "a ball ."), Turn("red ?", "no")]
         ("a.json", [["What is it?", "a ball."], ["Red?", "No"]]),
         ("a.txt", "What is it?\na ball.\n\nred ?\nno\n"),
         ("a.dialog", "Q: What is it?\nA: a ball.\nquestion: Red?\nANSWER:   no"),
+        ("a.txt", "What is it?\r\na ball.\r\n\r\nred ?\rno\r\n"),
+        ("a.txt", "What is\u2028it?\na\x0bball.\nred\x85?\n\x0cno\x1c\n"),
     ],
 )
 def test_histories(tmp_path: Path, name: str, content: object) -> None:
