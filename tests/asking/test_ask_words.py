@@ -39,6 +39,7 @@ def test_questions_end_with_a_mark() -> None:
     assert question_in_corpus("what's on", VOCABULARY) == "what 's on ?"
     assert question_in_corpus("what is it ?", VOCABULARY) == "what is it ?"
     assert question_in_corpus("tell me .", VOCABULARY) == "tell me ."
+    assert question_in_corpus("यह क्या है", VOCABULARY) == "यह क्या है ?"
     assert question_in_corpus("the video?", VOCABULARY) == "the video?"
     assert question_in_corpus(" ", VOCABULARY) == ""
     assert question_in_corpus("what is it", Vocabulary((*SPECIAL, "what"), 1)) == "what is it"
