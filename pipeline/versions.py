@@ -12,5 +12,5 @@ STAGES = {
     "training": 2,
     "answers": 1,
     "scoring": 4,
-    "report": 2,
+    "report": 3,
 }

@@ -70,7 +70,7 @@ if PLAN.explained is not None:
             settings=PLAN.explain_settings(PLAN.explained[0]),
             machine=machine,
             gpus=taken_gpus,
-            version=STAGES["answers"],
+            version=[STAGES["answers"], STAGES["report"]],
         message:
             "Looking at what {params.system} looks at"
         shell:

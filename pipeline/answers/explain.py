@@ -3,7 +3,7 @@
 Legend: W words of an answer with `<eos>`, K modalities, L steps of a modality.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,13 +39,15 @@ class Modality:
     """What one modality contributed.
 
     weights: (W, L). times: (L,) seconds, the centres of the steps' windows; None where steps are texts. steps: the
-    texts (L,), empty where they are moments.
+    texts (L,), empty where they are moments. evenly: whether nobody knows the times, so that steps stand evenly in the
+    clip.
     """
 
     name: str
     weights: NDArray[np.float32]
     times: NDArray[np.float64] | None
     steps: tuple[str, ...] = ()
+    evenly: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,13 @@ def explanation(
     said: Sequence[str],
     times: Mapping[str, NDArray[np.float64]],
     concepts: Sequence[str] = (),
+    evenly: Collection[str] = (),
 ) -> Explanation:
     """Where ``network`` looks while it says ``answer`` to the one turn in ``inputs``.
 
     description: in front of the question, "" where the network sees none. said: the pairs before, as texts. times: by
     feature, the centres of its steps' windows, seconds; a feature that is not in it has no step. concepts: the words
-    that were detected in the video.
+    that were detected in the video. evenly: the features whose times are not known.
     """
     found = word_weights(network, inputs, tuple(vocabulary.encode(answer)))
     texts = {QUESTION: (*description.split(), *question.split()), HISTORY: tuple(said) or (NO_HISTORY,)}
@@ -113,5 +116,5 @@ def explanation(
             modalities.append(Modality(name, weights[:, : len(steps)], None, steps))
             continue
         seconds = times.get(name, np.zeros(0))
-        modalities.append(Modality(name, weights[:, : len(seconds)], seconds))
+        modalities.append(Modality(name, weights[:, : len(seconds)], seconds, evenly=name in evenly))
     return Explanation(question, answer, (*answer.split(), END_WORD), tuple(modalities), found.modality)

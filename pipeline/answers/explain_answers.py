@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NotRequired
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
@@ -52,6 +53,7 @@ class _Modality(TypedDict):
     weights: list[list[Number]]
     times: list[Number] | None
     steps: list[str]
+    evenly: NotRequired[bool]
 
 
 class _One(TypedDict):
@@ -95,7 +97,10 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
     dataset = DialogDataset(chosen, vocabulary, stores, {"model": view}, max_missing=1.0)
     found = []
     for place, dialog in enumerate(progress(chosen, len(chosen), f"{name}: explaining {test_set}", "videos")):
-        times = {feature: store.times(dialog.video_id) for feature, store in stores.items() if dialog.video_id in store}
+        clip = read_clip(files[dialog.video_id], config.media)
+        there = {feature: store for feature, store in stores.items() if dialog.video_id in store}
+        times = {feature: _seconds(store, dialog.video_id, clip.seconds) for feature, store in there.items()}
+        evenly = [feature for feature, store in there.items() if not store.timed]
         explained = []
         turns = [turn for video, turn in answers if video == dialog.video_id]
         if turns and max(turns) >= len(dialog.turns):
@@ -111,9 +116,8 @@ def explain_answers(config: Config, name: str, test_set: str, videos: int, out: 
             question = dialog.turns[turn].question
             found_words = dataset.words("model", place)
             explained.append(
-                explanation(network, vocabulary, inputs, question, answer, described, said, times, found_words)
+                explanation(network, vocabulary, inputs, question, answer, described, said, times, found_words, evenly)
             )
-        clip = read_clip(files[dialog.video_id], config.media)
         found.append(
             {"video": dialog.video_id, "clip": clip_values(clip), "answers": [_explanation(each) for each in explained]}
         )
@@ -163,6 +167,14 @@ def _spread(turns: Sequence[int]) -> list[int]:
     return [turns[place] for place in places]
 
 
+def _seconds(store: FeatureStore, video_id: str, seconds: float) -> NDArray[np.float64]:
+    """The centres of a video's steps; where nobody knows them the middles of equal parts of its ``seconds``."""
+    times = store.times(video_id)
+    if not store.timed:
+        times = np.linspace(0, seconds, 2 * len(times) + 1)[1::2]
+    return times
+
+
 def _said(dialog: Dialog, turn: int) -> tuple[str, ...]:
     return tuple(f"{before.question} {before.answer}" for before in dialog.turns[:turn])
 
@@ -178,6 +190,7 @@ def _explanation(one: Explanation) -> dict[str, Any]:
                 "weights": _rounded(each.weights),
                 "times": None if each.times is None else [round(float(time), 3) for time in each.times],
                 "steps": each.steps,
+                "evenly": each.evenly,
             }
             for each in one.modalities
         ],
@@ -192,6 +205,7 @@ def _read_explanation(values: _One) -> Explanation:
             np.array(each["weights"], np.float32).reshape(len(values["words"]), -1),
             None if each["times"] is None else np.array(each["times"]),
             tuple(each["steps"]),
+            each.get("evenly", False),
         )
         for each in values["modalities"]
     )

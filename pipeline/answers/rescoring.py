@@ -123,12 +123,13 @@ def choose_weight(lists: Sequence[Scored], judged: Sequence[Sequence[float]], re
 
 
 def spread(lists: Sequence[Sequence[float]]) -> float:
-    """The root mean square difference of numbers from the mean of their list; 1 where all are equal.
+    """The root mean square difference of numbers from the mean of their list; 1 where those of each list are equal.
 
-    >>> spread([[1.0, 3.0], [5.0, 5.0]]), spread([[2.0]])
-    (0.7071067811865476, 1.0)
+    >>> spread([[1.0, 3.0], [5.0, 5.0]]), spread([[2.0]]), spread([[0.1, 0.1, 0.1]])
+    (0.7071067811865476, 1.0, 1.0)
     """
-    differences = np.concatenate([np.asarray(each) - np.mean(each) for each in lists])
+    # The mean of equal numbers may differ from them in the last digit, and what is divided by that is of no size.
+    differences = np.concatenate([np.subtract(each, np.mean(each) if np.ptp(each) else each) for each in lists])
     return float(np.sqrt(np.mean(differences**2))) or 1.0
 
 

@@ -83,11 +83,6 @@ class Opened:
 def open_system(config: Config, name: str, test_set: str) -> Opened:
     """Load the system ``name`` for a test set. Raises `UserError` for anything missing."""
     settings = config.answers_of(name)
-    if settings.min_length > settings.max_length:
-        raise UserError(
-            f"answers.min_length is {settings.min_length} and answers.max_length {settings.max_length}: no answer has "
-            "both; lower the first"
-        )
     layout, device = Layout(config.results), resolve_device(config.device)
     vocabulary = read_words(task_of(config, name).words(layout))
     system = load_answering(config, name, vocabulary, device)

@@ -20,6 +20,8 @@ LAYOUT = (
     'expected a JSON list of {"question", "answer"} objects or of [question, answer] pairs, a dialog file, or text: '
     "questions and answers on lines of their own, in turn"
 )
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Not all that Python takes for one: a separator of Unicode's, or a form feed, may stand within a sentence."""
 _PREFIX = re.compile(r"^(?:(?P<question>q|question)|(?P<answer>a|answer))\s*[:.]\s*", re.IGNORECASE)
 
 
@@ -84,7 +86,7 @@ def _pairs(path: Path, content: Any) -> Iterator[tuple[str, str]]:
 def _lines(path: Path) -> list[str]:
     """Questions and answers in turn, without their prefixes."""
     lines: list[str] = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(_LINE_END.split(read_text(path)), 1):
         if not line.strip():
             continue
         prefix = _PREFIX.match(line.strip())

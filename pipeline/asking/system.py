@@ -75,7 +75,7 @@ def open_answerer(config: Config, name: str | None, described: bool, device: tor
         others = [other for other in trained_systems(config) if config.systems[other].told("test") != "none"]
         instead = f"choose --system {' or '.join(others)}" if others else "no trained system does"
         raise UserError(f"--description: {chosen} sees no description at test; leave it out, or: {instead}")
-    return _open(config, chosen, device)
+    return _open_searched(config, chosen, device)
 
 
 def open_describer(config: Config, name: str | None, device: torch.device) -> Answerer:
@@ -86,7 +86,7 @@ def open_describer(config: Config, name: str | None, device: torch.device) -> An
         raise UserError(f"system {chosen!r} is not in the configuration ({', '.join(config.systems)})")
     if not config.systems[chosen].describes:
         raise UserError(f"--system {chosen}: it describes nothing; name one with task: describe")
-    return _open(config, chosen, device)
+    return _open_searched(config, chosen, device)
 
 
 def open_detector(config: Config, name: str, device: torch.device) -> Answerer:
@@ -107,6 +107,12 @@ def open_finder(config: Config, name: str | None, device: torch.device) -> Answe
         raise UserError(f"--system {chosen}: it finds no videos; name one with task: retrieve")
     if name is None:
         log(f"system: {chosen} (of {len(whole)} that find videos; --system chooses another)")
+    return _open(config, chosen, device)
+
+
+def _open_searched(config: Config, chosen: str, device: torch.device) -> Answerer:
+    """A system whose sentences are searched for; settings that none fits are refused before anything long begins."""
+    config.answers_of(chosen)
     return _open(config, chosen, device)
 
 

@@ -1,6 +1,6 @@
 """What a person types, as the corpus has it: lower case, words and punctuation apart."""
 
-from pipeline.corpus.wording import pieces
+from pipeline.corpus.wording import ends_with_word, pieces
 from pipeline.vocabulary import UNKNOWN
 from pipeline.vocabulary.words import Vocabulary
 
@@ -21,8 +21,7 @@ def as_in_corpus(text: str, vocabulary: Vocabulary) -> str:
 def question_in_corpus(text: str, vocabulary: Vocabulary) -> str:
     """A question likewise; nearly all of the corpora end with a question mark, so a missing one is added."""
     question = as_in_corpus(text, vocabulary)
-    ends_with_word = question[-1:].isalnum()
-    return f"{question} {_MARK}" if ends_with_word and known(_MARK, vocabulary) else question
+    return f"{question} {_MARK}" if ends_with_word(question) and known(_MARK, vocabulary) else question
 
 
 def known(word: str, vocabulary: Vocabulary) -> bool:

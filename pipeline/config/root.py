@@ -27,6 +27,7 @@ from pipeline.config.needs import needed, read_at_test
 from pipeline.config.seeds import with_seeds
 from pipeline.config.systems import SizesOfOne, System, check_sizes
 from pipeline.config.training import Training
+from pipeline.errors import UserError
 from pipeline.names import MadePlace, Name, Place, check_apart, shortened
 from pipeline.networks.sizes import SIZES, Sizes
 from pipeline.section import Section
@@ -171,8 +172,17 @@ class Config(Section):
         return Training.model_validate({**self.training.model_dump(), **self.systems[name].training})
 
     def answers_of(self, name: str) -> Answers:
-        """Search settings of a system: the section with the system's overrides."""
-        return Answers.model_validate({**self.answers.model_dump(), **self.systems[name].answers})
+        """Search settings of a system: the section with the system's overrides.
+
+        `UserError` for lengths that no answer has.
+        """
+        found = Answers.model_validate({**self.answers.model_dump(), **self.systems[name].answers})
+        if found.min_length > found.max_length:
+            raise UserError(
+                f"answers.min_length is {found.min_length} and answers.max_length {found.max_length} (of {name}): no "
+                "answer has both; lower the first"
+            )
+        return found
 
     def media_of(self, name: str) -> Media:
         """Media settings of a feature: the section with the overrides of a feature of frames."""

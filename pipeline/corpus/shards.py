@@ -33,7 +33,8 @@ def npy_in(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder of <video id>.npy files")
     paths: dict[str, Path] = {}
-    for place in (folder, folder.with_name(f"{folder.name}_testset")):
+    own = named(folder)
+    for place in (folder, own.parent / f"{own.name}_testset"):
         for path in finished_files(place, ".npy"):
             check_text(path.stem, f"{place}: the file name {path.name!r}")
             if not usable(path.stem):
@@ -44,6 +45,15 @@ def npy_in(folder: Path) -> dict[str, Path]:
     if not paths:
         raise UserError(f"{folder}: no <video id>.npy files in it")
     return paths
+
+
+def named(folder: Path) -> Path:
+    """``folder`` by a path that ends with its name, which `.` and `x/..` do not have.
+
+    >>> named(Path("/npy/i3d_rgb/..")), named(Path("i3d_rgb"))
+    (PosixPath('/npy'), PosixPath('i3d_rgb'))
+    """
+    return folder.resolve() if folder.name in ("", "..") else folder
 
 
 def by_shard(ids: dict[str, Path], shards: int) -> dict[str, list[Path]]:

@@ -3,6 +3,7 @@
 A frame is 10 ms for every network here. A row of the feature is made of ``row`` frames, one row every ``step``.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -46,14 +47,16 @@ class Hearing:
         size, step = (self.most - 1) * self.step + self.row, self.most * self.step
         return spans(self._filled(pieces, missing), -(-self.rows(frames) // self.most), size, step)
 
-    def times(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    def times(self, positions: NDArray[np.float64], seconds: float = math.inf) -> NDArray[np.float64]:
         """Middles of the rows, seconds, (rows,). positions: (frames,) where the frames lie in the sound, in frames.
 
-        Of a row that silence fills up, the part inside the sound counts.
+        Of a row that silence fills up, the part inside the sound counts, which is so many ``seconds`` long.
         """
         begins = np.arange(self.rows(len(positions))) * self.step
         lasts = np.minimum(begins + self.row, len(positions)) - 1
-        middles: NDArray[np.float64] = (positions[begins] + positions[lasts]) / 2 + self.centre
+        # Frames may be filled up too: a patch has all of its own, however short the sound is.
+        ends = np.minimum(positions[lasts], seconds * FRAMES_A_SECOND - 2 * self.centre)
+        middles: NDArray[np.float64] = (positions[begins] + ends) / 2 + self.centre
         # In rows first: whole and half numbers, so that only one product rounds.
         return middles / self.row * (self.row / FRAMES_A_SECOND)
 

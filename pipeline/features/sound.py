@@ -50,7 +50,8 @@ class SoundExtractor:
         """
         results = compute_in_batches(self._sources(shard, watch), self._feature.batch, self.dims, self._compute)
         for video_id, parts in by_video(results):
-            yield video_id, parts, self._hearing.times(self._positions(shard, video_id))
+            seconds = self._heard(shard, video_id) / self._hearing.rate
+            yield video_id, parts, self._hearing.times(self._positions(shard, video_id), seconds)
 
     def steps(self, shard: DecodedShard) -> list[int]:
         """Rows of each video of the shard."""

@@ -27,6 +27,7 @@ from pipeline.features.index import (
     DTYPES,
     FORMAT,
     INDEX_CHECKSUM,
+    UNITS,
     WHAT,
     Index,
     checksum,
@@ -264,6 +265,11 @@ class FeatureStore:
     def grid(self) -> tuple[int, int] | None:
         """Rows and columns of its maps, whose steps are rows x columns x channels, flattened. None of vectors."""
         return grid_of(self.attributes)
+
+    @property
+    def timed(self) -> bool:
+        """Whether `times` are seconds; of features that others have computed they are the numbers of the steps."""
+        return self.attributes.get("times_unit", UNITS[0]) == UNITS[0]
 
     @property
     def video_ids(self) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.corpus.shards import check_shard, in_shard, npy_in, shard_name
+from pipeline.corpus.shards import check_shard, in_shard, named, npy_in, shard_name
 from pipeline.errors import UserError
 from pipeline.features.store import FeatureStore, write_shard
 from pipeline.files import atomic_path, check_outputs, write_text
@@ -60,7 +60,7 @@ def import_npy(folder: Path, out: Path, shard: int, shards: int, dtype: str) -> 
         log(f"{folder}: none of its {len(paths)} videos belongs to shard {shard_name(shard)} of {shards}: it is empty")
     settings: dict[str, Attribute] = {
         "extractor": "npy",
-        "input_folder": folder.name,
+        "input_folder": named(folder).name,
         "times_unit": "step",
         "package_version": __version__,
         "stage_version": STAGES["extract"],

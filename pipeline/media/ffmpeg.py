@@ -135,7 +135,7 @@ def survey_command(path: Path, picture: Picture, media: Media, clock: Clock) -> 
 
 
 def exact_rate(fps: float) -> Fraction:
-    """Frames a second as the fraction that is meant: 29.97 is 30000/1001."""
+    """Frames a second as the fraction that is meant: 12.5 is 25/2, 29.97002997 is 30000/1001, and 29.97 is 2997/100."""
     return Fraction(fps).limit_denominator(1001)
 
 

@@ -38,6 +38,7 @@ def check_files(files: Settings) -> None:
     for name in files.trained:
         check(files.training_files(name), f"systems.{name}")
     for name in files.config.run:
+        files.config.answers_of(name)  # which raises for lengths that no answer has
         check(files.answer_files(name), f"systems.{name}")
     _check_sentences(files)
     for name in files.pretrained:

@@ -108,6 +108,7 @@ def _strips(words: Sequence[str], modality: Modality, place: int, seconds: float
     darkest = float(weights.max()) or 1.0
     note = f"full colour: weight {darkest:.2g} (even spread: {merged / len(modality.times):.2g})"
     note += f", {merged} steps a cell" if merged > 1 else ""
+    note += "; when its steps were is not known, they stand evenly in the clip" if modality.evenly else ""
     rows = []
     for word, row in zip(words, weights, strict=True):
         rects = "".join(

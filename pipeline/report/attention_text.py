@@ -65,6 +65,7 @@ def _most(modality: Modality, weights: NDArray[np.float32]) -> str:
         return "nothing there"
     place = int(weights.argmax())
     if modality.times is not None:
-        return f"most at {modality.times[place]:.1f} s ({weights[place]:.2f})"
+        about = "about " if modality.evenly else ""
+        return f"most at {about}{modality.times[place]:.1f} s ({weights[place]:.2f})"
     text = modality.steps[place]
     return f"most on “{text if len(text) <= LONG else text[: LONG - 1] + '…'}” ({weights[place]:.2f})"

@@ -11,6 +11,7 @@ from pipeline.corpus.detected import read_detected
 from pipeline.corpus.references import read_references
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
+from pipeline.report.formats import signed
 from pipeline.report.measures import share
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
@@ -119,7 +120,7 @@ def _notes(config: Config, scores: Mapping[str, Scores]) -> list[str]:
         compared = (found.get("against") or {}).get("metrics", {}).get("CIDEr")
         if compared is not None and words is not None:
             notes.append(
-                f"{names[name]}, CIDEr less that of the system of scoring.against: {compared['difference']:+.3f} "
+                f"{names[name]}, CIDEr less that of the system of scoring.against: {signed(compared['difference'])} "
                 f"(p = {compared['p']:.3f})."
             )
     return notes

@@ -18,7 +18,7 @@ _DASH = "-"
 
 def _figures(row: ResultRow) -> list[tuple[str, list[str]]]:
     """The lines a row is printed on: name of the source, and a cell a metric."""
-    run = [_number(row.run, metric) + mark(row, metric) + _half_width(row, metric) for metric in METRICS]
+    run = [_number(row.run, metric) + mark(row, metric) + spread(row, metric) for metric in METRICS]
     source = RUN if row.seeds == 1 else f"{RUN}, {row.seeds} seeds"
     lines = [(source, run if row.run is not None else [row.status, *[""] * (len(METRICS) - 1)])]
     lines.append((PAPER, [_number(row.paper, metric) for metric in METRICS]))
@@ -41,7 +41,8 @@ def _number(scores: Mapping[str, float] | None, metric: str) -> str:
     return _DASH if scores is None else f"{scores[metric]:.3f}"
 
 
-def _half_width(row: ResultRow, metric: str) -> str:
+def spread(row: ResultRow, metric: str) -> str:
+    """What stands behind a figure: ± its deviation over seeds, or half its interval; nothing where neither is known."""
     if row.spread is not None:
         return f" ±{row.spread[metric]:.3f}"
     if row.intervals is None:

@@ -8,7 +8,7 @@ from pipeline.layout import Layout
 from pipeline.progress import log
 from pipeline.report import facts
 from pipeline.report.described import described_sets
-from pipeline.report.formats import mark
+from pipeline.report.formats import mark, spread
 from pipeline.report.looked import looked
 from pipeline.report.measures import accuracy_sections, curves_section, lengths_section
 from pipeline.report.paper import TABLE_NUMBERS
@@ -47,6 +47,7 @@ def write_report(config: Config) -> None:
             tables=[result_table(config, test_set) for test_set in paper_sets(config)],
             metrics=METRICS,
             mark=mark,
+            spread=spread,
             described=described_sets(config),
             curves=curves_section(config),
             accuracies=accuracy_sections(config),

@@ -5,6 +5,7 @@ from pipeline.corpus.rescored import read_rescored
 from pipeline.layout import Layout
 from pipeline.plan.jobs import Jobs
 from pipeline.report.concepts import RIGHT, right_shares
+from pipeline.report.formats import signed
 from pipeline.report.results import Scores, display_names, read_scores
 from pipeline.report.rows import Column, FigureRow, FigureTable
 from pipeline.report.tables import NOT_SCORED
@@ -60,7 +61,8 @@ def _notes(config: Config, name: str, test_set: str, scores: Scores | None) -> l
     if rescoring is not None and scores["against"]:
         compared = scores["against"]["metrics"]
         said = ", ".join(
-            f"{metric} {compared[metric]['difference']:+.3f} (p = {compared[metric]['p']:.3f})" for metric in _COMPARED
+            f"{metric} {signed(compared[metric]['difference'])} (p = {compared[metric]['p']:.3f})"
+            for metric in _COMPARED
         )
         notes.append(
             f"against the answers as they were: {said}; paired approximate randomisation of videos, "

@@ -100,7 +100,7 @@ def _differences(against: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
 
 def _difference(found: Mapping[str, float]) -> Text:
     mark = "*" if found["p"] < SIGNIFICANT else " "
-    return Text(f"{found['difference']:+.4f}{mark}\n{found['p']:.3f} ")
+    return Text(f"{found['difference']:+z.4f}{mark}\n{found['p']:.3f} ")
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:

@@ -18,6 +18,7 @@ from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.errors import UserError
 from pipeline.features.store import write_shard
 from pipeline.layout import Layout
+from pipeline.report.attention import attention_figure
 from pipeline.report.looked import looked
 from pipeline.systems.system import build, save
 from pipeline.texts import read_json
@@ -104,6 +105,23 @@ def test_answers_of_the_result_file_are_explained(config: Config, tmp_path: Path
                 np.testing.assert_allclose(modality.weights.sum(1), np.ones(words), atol=1e-3)
             assert one.shares is not None
             np.testing.assert_allclose(one.shares.sum(1), np.ones(words), atol=1e-3)
+
+
+def test_steps_whose_times_nobody_knows_stand_evenly_in_the_clip(config: Config) -> None:
+    """Features of others come with the numbers of their steps, 0, 1, 2, which are no seconds."""
+    layout, values = Layout(config.results), np.random.default_rng(2).normal(size=(3, 4))
+    for shard, colours in (("0000", ("red", "blue")), ("0001", ("grey",))):
+        items = [(colour, values, np.arange(3.0)) for colour in colours]
+        write_shard(layout.feature_shard("sound", shard), items, {"times_unit": "step"}, 4, "float32")
+    explain_answers(config, "told", "trial", 5, layout.explained)
+    for _, clip, explained in read_explained(layout.explained):
+        for one in explained:
+            (sound,) = [each for each in one.modalities if each.name == "sound"]
+            assert sound.evenly and sound.times is not None
+            # A clip of a second in three parts: their middles.
+            np.testing.assert_allclose(sound.times / clip.seconds, [1 / 6, 1 / 2, 5 / 6], atol=2e-3)
+            assert "not known, they stand evenly in the clip" in attention_figure(one, clip)
+            assert not any(each.evenly for each in one.modalities if each.name != "sound")
 
 
 def test_the_report_draws_what_is_there(config: Config) -> None:

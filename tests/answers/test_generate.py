@@ -195,6 +195,12 @@ def test_the_file_says_what_made_it(config: Config) -> None:
         ({}, "nobody", "trial", "'nobody' is not in the configuration"),
         ({}, "told", "training", "trial, official"),
         ({"answers": {"min_length": 9}}, "told", "trial", r"answers\.min_length is 9 and answers\.max_length 7"),
+        (
+            {"systems": {"told": {"answers": {"min_length": 9}}}},
+            "told",
+            "trial",
+            r"answers\.min_length is 9 and answers\.max_length 7 \(of told\)",
+        ),
         ({"systems": {"new": {"label": "x", "network": "attention"}}}, "new", "trial", "avsd train new"),
     ],
 )

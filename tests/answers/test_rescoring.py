@@ -42,6 +42,15 @@ def test_how_far_lists_spread() -> None:
     differences = [value - np.mean(each) for each in lists for value in each]
     assert spread(lists) == pytest.approx(np.sqrt(np.mean(np.square(differences))))
     assert spread([[3.0, 3.0], [5.0]]) == 1.0
+    # The mean of three times 0.1 is not 0.1 in binary, by 1.4e-17, by which scores were divided then.
+    assert spread([[0.1, 0.1, 0.1], [0.7, 0.7, 0.7]]) == 1.0
+
+
+def test_a_matcher_that_takes_all_answers_for_equal_leaves_scores_of_their_size() -> None:
+    equal = Scored(("a", "b", "c"), (-1.0, -2.0, -3.0), (0.1, 0.1, 0.1))
+    found = [each["score"] for each in listed(equal, 0.5, "list", Spreads(1.0, 1.0))]
+    # 0.5 x found / sqrt(2 / 3) + 0.5 x 0.1 / 1
+    assert found == pytest.approx([-0.56237, -1.17474, -1.78712], abs=1e-5)
 
 
 def random_lists(seed: int) -> tuple[list[Scored], list[list[float]]]:

@@ -185,6 +185,10 @@ def test_settings_that_do_not_fit_the_model(world: Config) -> None:
             "features.seen gives 3072 values a step, the model was trained with 2048",
         ),
         ({"features": {"heard": {"npy": "folder"}}}, "features.heard.npy is set"),
+        (
+            {"answers": {"min_length": 9, "max_length": 3}},
+            r"answers\.min_length is 9 and answers\.max_length 3 \(of untold\)",
+        ),
     ]
     for overlay, message in cases:
         changed = parse(merge(world.model_dump(mode="json"), overlay))

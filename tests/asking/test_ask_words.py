@@ -39,6 +39,7 @@ def test_questions_end_with_a_mark() -> None:
     assert question_in_corpus("what's on", VOCABULARY) == "what 's on ?"
     assert question_in_corpus("what is it ?", VOCABULARY) == "what is it ?"
     assert question_in_corpus("tell me .", VOCABULARY) == "tell me ."
+    assert question_in_corpus("यह क्या है", VOCABULARY) == "यह क्या है ?"
     assert question_in_corpus("the video?", VOCABULARY) == "the video?"
     assert question_in_corpus(" ", VOCABULARY) == ""
     assert question_in_corpus("what is it", Vocabulary((*SPECIAL, "what"), 1)) == "what is it"
@@ -58,6 +59,8 @@ EXPECTED = [Turn("what is it ?", "a ball ."), Turn("red ?", "no")]
         ("a.json", [["What is it?", "a ball."], ["Red?", "No"]]),
         ("a.txt", "What is it?\na ball.\n\nred ?\nno\n"),
         ("a.dialog", "Q: What is it?\nA: a ball.\nquestion: Red?\nANSWER:   no"),
+        ("a.txt", "What is it?\r\na ball.\r\n\r\nred ?\rno\r\n"),
+        ("a.txt", "What is\u2028it?\na\x0bball.\nred\x85?\n\x0cno\x1c\n"),
     ],
 )
 def test_histories(tmp_path: Path, name: str, content: object) -> None:

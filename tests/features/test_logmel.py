@@ -89,6 +89,10 @@ def test_short_and_no_sound() -> None:
 def test_times() -> None:
     np.testing.assert_allclose(HEARING.times(np.arange(3.0 * 96)), [0.48, 1.44, 2.40])
     assert HEARING.times(np.zeros(0)).shape == (0,)
+    # Sounds of 0.2 s, which silence fills up to a patch; of a patch and a bit; and of 2.95 s, three patches.
+    np.testing.assert_allclose(HEARING.times(np.arange(96.0), 0.2), [0.1])
+    np.testing.assert_allclose(HEARING.times(np.arange(96.0), 0.976), [0.48])
+    np.testing.assert_allclose(HEARING.times(np.arange(3.0 * 96), 2.95), [0.48, 1.44, 2.40])
 
 
 @pytest.mark.parametrize("method", ["resampy", "torchaudio"])

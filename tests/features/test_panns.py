@@ -138,6 +138,9 @@ def test_rows_and_times() -> None:
     assert [HEARING.rows(frames) for frames in (0, 1, 15, 16, 31, 32, 1001)] == [0, 1, 1, 1, 1, 2, 62]
     np.testing.assert_allclose(HEARING.times(np.arange(40.0)), [0.075, 0.235])
     np.testing.assert_allclose(HEARING.times(np.arange(5.0)), [0.02])
+    # 50 ms of sound have frames up to the one centred on its end; of 10 ms a frame is filled up with silence.
+    np.testing.assert_allclose(HEARING.times(np.arange(6.0), 0.05), [0.025])
+    np.testing.assert_allclose(HEARING.times(np.arange(HEARING.count(320) * 1.0), 0.01), [0.005])
     frames = torch.arange(2100.0).view(-1, 1)
     stretches = list(HEARING.stretches(frames.split(333), 2100))
     assert [len(stretch) for stretch in stretches] == [1008, 1008, 84]

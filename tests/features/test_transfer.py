@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +91,20 @@ def test_the_test_set_beside_is_gathered_too(tmp_path):
     save(tmp_path / "i3d_rgb_testset", {"VID03": np.ones((2, 6), np.float32)})
     with pytest.raises(UserError, match=r"i3d_rgb_testset/VID03\.npy: video VID03 is also in"):
         gather(folder, tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    ("here", "given"), [("i3d_rgb", "."), ("i3d_rgb", ""), ("i3d_rgb/inside", ".."), ("", "i3d_rgb/")]
+)
+def test_a_folder_is_known_by_its_name_however_it_is_given(tmp_path, monkeypatch, here, given):
+    """`.` and `..` are no names: the test set beside lies where it lies for the folder's own."""
+    save(tmp_path / "i3d_rgb", {"TRAIN": np.ones((2, 6), np.float32)})
+    save(tmp_path / "i3d_rgb_testset", {"TEST1": np.ones((2, 6), np.float32)})
+    (tmp_path / "i3d_rgb" / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / here)
+    store = gather(Path(given), tmp_path / "store")
+    assert set(store.video_ids) == {"TRAIN", "TEST1"}
+    assert store.attributes["input_folder"] == "i3d_rgb"
 
 
 def test_other_shapes_and_types(tmp_path):

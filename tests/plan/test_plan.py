@@ -139,6 +139,10 @@ def test_npy_features_need_no_video(tmp_path):
             {"run": ["baseline"], "systems": {"baseline": {"init_from": "captions"}}, **TRAINING},
             r"captions/model\.safetensors: no such file \(systems\.baseline",
         ),
+        (
+            {"run": ["baseline"], "systems": {"baseline": {"answers": {"min_length": 31}}}, **TRAINING},
+            r"^answers\.min_length is 31 and answers\.max_length 25 \(of baseline\)",
+        ),
     ],
 )
 def test_a_missing_file_is_named(clips, overlay, message):

@@ -248,7 +248,7 @@ def test_the_table_of_rescored_answers(tmp_path: Path) -> None:
     compared = {
         "hypotheses": "plain",
         "randomisations": 1000,
-        "metrics": {"CIDEr": {"difference": -0.1, "p": 0.25}, "BLEU-4": {"difference": 0.0, "p": 1.0}},
+        "metrics": {"CIDEr": {"difference": -0.1, "p": 0.25}, "BLEU-4": {"difference": -0.0001, "p": 1.0}},
     }
     intervals = {"CIDEr": [1.0, 1.5]}
     scores = {"intervals": intervals, "grounded": parts, "against": None}

@@ -78,6 +78,23 @@ def test_sections_say_what_was_run(run: Config) -> None:
     assert page.svgs == 4 + 2 * 5
 
 
+def test_seeds_of_a_system_are_one_row_with_their_deviation(run: Config, configure: Configure) -> None:
+    layout = Layout(run.results)
+    for name, level in (("student_s2", 0.61), ("student_s3", 0.52)):
+        found = read_json(layout.scores("student", "trial"))
+        found["metrics"] = dict.fromkeys(found["metrics"], level)
+        write_json(layout.scores(name, "trial"), found)
+    systems = {name: system.model_dump(exclude_unset=True) for name, system in run.systems.items()}
+    systems["student"]["seeds"] = 3
+    tables = page_of(configure(run.results, systems=systems)).text["tables"]
+    # Seeds of .55, .61 and .52, CIDEr of the first 1.1: mean and standard deviation of statistics.stdev's formula.
+    assert re.search(r"Student-teacher L_ST ?man\. / - ?3 seeds ?0\.560 ?±0\.046 ?paper", tables)
+    assert "0.743 ±0.312" in tables
+    assert "Rows of 3 seeds are their mean, ± their standard deviation" in tables
+    # A row of one seed says nothing of seeds, and has the half of its interval.
+    assert re.search(r"AVSD baseline ?- / - ?0\.270\*? ?±0\.020", tables)
+
+
 def test_what_is_lost_without_an_input(run: Config) -> None:
     # 13 of 40 right without the sound, 18 of 40 with it.
     assert re.search(r"without vggish ?Our system \(-/-\) 32\.5 %−12\.5", page_of(run).text["accuracy"])
