@@ -50,7 +50,8 @@ if PLAN.explained is not None:
             vocabulary=LAYOUT.vocabulary,
             features=feature_files(PLAN.system_features(PLAN.explained[0])),
             model=model_files(PLAN.config.members(PLAN.explained[0])),
-            given=answer_files(PLAN.read_at_test(*PLAN.explained)),
+            given=PLAN.answer_files(PLAN.explained[0])
+            + answer_files(PLAN.read_at_test(*PLAN.explained)),
         output:
             explained=LAYOUT.explained,
         log:

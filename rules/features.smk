@@ -97,7 +97,7 @@ rule gather:
         runtime=growing(60),
     params:
         settings=npy_settings,
-        version=STAGES["extract"],
+        version=gathering,
     message:
         "Gathering {wildcards.feature}, shard {wildcards.shard}"
     shell:

@@ -61,7 +61,7 @@ use rule gather as pretraining_features with:
         system=one_of(PLAN.pretrainings),
     params:
         settings=pretraining_npy_settings,
-        version=STAGES["extract"],
+        version=pretraining_gathering,
     message:
         "Gathering {wildcards.feature} of the captions of {wildcards.system}, shard {wildcards.shard}"
 

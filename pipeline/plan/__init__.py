@@ -10,6 +10,7 @@ from typing import Any, Self
 from pipeline.config import Config, parse
 from pipeline.plan.checks import check_files
 from pipeline.plan.distillation import check_distillation, distillation
+from pipeline.plan.left import left_notes
 from pipeline.plan.maps import map_notes
 from pipeline.plan.matching import check_matching, matching
 from pipeline.plan.settings import Settings
@@ -56,9 +57,9 @@ class Plan(Settings):
 
     @property
     def notes(self) -> list[str]:
-        """Lines to print when a run is planned: what it leaves out, and what large features will take."""
+        """Lines to print when a run is planned: what it leaves out, what others have left, what large features take."""
         left_out = [] if self.note is None else [self.note]
-        return [*left_out, *dict.fromkeys(note for run in self.runs for note in map_notes(run))]
+        return [*left_out, *left_notes(self), *dict.fromkeys(note for run in self.runs for note in map_notes(run))]
 
     def checked_distillation(self) -> Settings:
         """The experiment, for jobs of its own; `UserError` where something is missing for it."""

@@ -106,9 +106,7 @@ class Files(Jobs):
 
         In the path of an input, braces would be wildcards. A video that has them counts by size and time of change.
         """
-        others = [path for path in self._videos.get(shard, []) if _braced(path)]
-        marks = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in others]
-        return [STAGES["decode"], *marks] if marks else STAGES["decode"]
+        return _version_with("decode", self._videos.get(shard, []))
 
     @cached_property
     def _npy(self) -> dict[str, dict[str, list[Path]]]:
@@ -124,8 +122,12 @@ class Files(Jobs):
             raise UserError(f"features.{feature}.npy: {error}") from None
 
     def npy_files(self, feature: str, shard: str) -> list[Path]:
-        """The npy files of a gathered feature that belong to a shard."""
-        return self._npy[feature].get(shard, [])
+        """The npy files of a gathered feature that belong to a shard, but for those whose paths have braces."""
+        return [path for path in self._npy[feature].get(shard, []) if not _braced(path)]
+
+    def gathering(self, feature: str, shard: str) -> int | list[int | str]:
+        """What gathering a shard depends on besides its settings and `npy_files`, as `decoding` of videos."""
+        return _version_with("extract", self._npy[feature].get(shard, []))
 
     def shards(self, feature: str) -> list[str]:
         """The shards of a feature that hold anything."""
@@ -198,3 +200,9 @@ def _given(section: Dialogs | Captions) -> dict[str, Path]:
 
 def _braced(path: Path) -> bool:
     return "{" in str(path)
+
+
+def _version_with(stage: str, paths: Iterable[Path]) -> int | list[int | str]:
+    """The version of a stage, and beside it each of ``paths`` that cannot be an input, as it lies there now."""
+    marks = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in paths if _braced(path)]
+    return [STAGES[stage], *marks] if marks else STAGES[stage]

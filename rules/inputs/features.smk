@@ -25,9 +25,17 @@ def extract_settings(wildcards):
     return PLAN.extract_settings(wildcards.feature)
 
 
+# The run that gathers a feature.
+def gathering_run(wildcards):
+    return next(run for run in PLAN.runs if wildcards.feature in run.gathered)
+
+
 def npy_files(wildcards):
-    run = next(run for run in PLAN.runs if wildcards.feature in run.gathered)
-    return run.npy_files(wildcards.feature, wildcards.shard)
+    return gathering_run(wildcards).npy_files(wildcards.feature, wildcards.shard)
+
+
+def gathering(wildcards):
+    return gathering_run(wildcards).gathering(wildcards.feature, wildcards.shard)
 
 
 def npy_settings(wildcards):

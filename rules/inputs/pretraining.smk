@@ -21,6 +21,10 @@ def pretraining_npy_files(wildcards):
     return pretraining_plan(wildcards).npy_files(wildcards.feature, wildcards.shard)
 
 
+def pretraining_gathering(wildcards):
+    return pretraining_plan(wildcards).gathering(wildcards.feature, wildcards.shard)
+
+
 def pretraining_npy_settings(wildcards):
     return pretraining_plan(wildcards).npy_settings(wildcards.feature, BELOW)
 

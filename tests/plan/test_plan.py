@@ -9,6 +9,7 @@ from pipeline.config.dependence import answering_entries, trained_entry, trainin
 from pipeline.corpus.shards import shard_name, shard_of
 from pipeline.errors import UserError
 from pipeline.plan import Plan
+from pipeline.versions import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = {"dialogs": {"training": str(ROOT / "config.yaml")}}
@@ -297,3 +298,46 @@ def test_settings_are_configurations_of_their_own():
         assert answering_entries(by_the_workflow, name) == answering_entries(plan.config, name)
         assert by_the_workflow.answers == plan.config.answers_of(name)
     assert load([plan.vocabulary_settings()]).descriptions() == plan.config.descriptions()
+
+
+@pytest.mark.parametrize("key", ["corpus.shards", "videos"])
+def test_shards_that_earlier_runs_have_left_are_named(clips, tmp_path, key):
+    """Whoever trains reads the whole folder of a feature, and a video that is in two shards is refused there."""
+    results = tmp_path / "results"
+    before = Plan(files(clips, results=str(results)))
+    for path in [*before.feature_shards(["i3d_rgb"]), *before.quarantine]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (results / "features/i3d_rgb/mine.h5").touch()  # a user's own
+    assert [path.name for path in before.quarantine] == ["0000.tsv", "0001.tsv", "0002.tsv", "0003.tsv"]
+    assert before.notes == [f"{clips}: 1 of its entries not taken as videos: notes.txt"]
+    if key == "corpus.shards":
+        after = files(clips, results=str(results), corpus={"shards": 3})
+    else:
+        for path in list(clips.iterdir()):
+            if shard_of(path.stem, 4) == 3:
+                path.unlink()
+        after = files(clips, results=str(results))
+    said = "from an earlier run, with other videos or more shards (`corpus.shards`), and read with the rest"
+    left = [
+        f"{place}: {said}; delete what is out of date"
+        for place in (f"{results}/features/i3d_rgb: 0003.h5", f"{results}/quarantine: 0003.tsv")
+    ]
+    assert [note for note in Plan(after).notes if "not taken" not in note] == left
+
+
+def test_npy_files_with_braces_are_no_inputs_and_count_by_size_and_time(tmp_path):
+    folder = tmp_path / "npy"
+    folder.mkdir()
+    for name in ("a", "b{c}"):
+        (folder / f"{name}.npy").write_bytes(b"1")
+    config = files(tmp_path, videos=None, corpus={"shards": 1}, features={"i3d_rgb": {"npy": str(folder)}})
+    plan = Plan(config)
+    assert plan.npy_files("i3d_rgb", "0000") == [folder / "a.npy"]
+    before = plan.gathering("i3d_rgb", "0000")
+    assert before[0] == STAGES["extract"] and len(before) == 2
+    (folder / "b{c}.npy").write_bytes(b"22")
+    assert Plan(config).gathering("i3d_rgb", "0000") != before
+    (folder / "b{c}.npy").unlink()
+    # As it was before there was such a parameter: nobody's features are gathered again for it.
+    assert Plan(config).gathering("i3d_rgb", "0000") == STAGES["extract"]

@@ -1,5 +1,7 @@
 """Dry runs: what a configuration plans, and what a missing file says."""
 
+import re
+
 import pytest
 
 DIALOGS = (
@@ -76,3 +78,16 @@ def test_a_file_where_a_folder_is_to_be_is_one_clear_line(tmp_path, workflow, ke
     assert done.returncode != 0 and "Traceback" not in done.text
     said = f"error: ../afile: no folder ({key} in the configuration); give another place"
     assert [line for line in done.text.splitlines() if "rror" in line] == [said]
+
+
+def test_the_explanation_waits_for_a_file_of_descriptions(tmp_path, workflow):
+    """The job reads it, and where files lie in a storage it has those alone that it names."""
+    (tmp_path / "told.json").write_text("{}")
+    own = [
+        "run=[ours_man_auto]",
+        "systems={ours_man_auto: {description: {test: told.json}}}",
+        "report={explain: ours_man_auto}",
+    ]
+    graph = workflow(tmp_path)("results/explained.json", "--filegraph", config=own).stdout
+    files = dict(re.findall(r'point-size="18">(\w+)<(.*?)(?=point-size="18"|\Z)', graph, re.DOTALL))
+    assert ">told.json<" in files["explain"]
