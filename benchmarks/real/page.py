@@ -9,7 +9,16 @@ from benchmarks.real.epochs import Epoch
 from benchmarks.real.found import Found
 from benchmarks.real.record import METRIC, Entry
 from benchmarks.real.runs import PLAIN, TIMES
-from benchmarks.real.tables import TAUGHT, TEST_SETS, TRIED, costs_lines, longer_lines, order_lines, trials_lines
+from benchmarks.real.tables import (
+    ORDER_NOTE,
+    TAUGHT,
+    TEST_SETS,
+    TRIED,
+    costs_lines,
+    longer_lines,
+    order_lines,
+    trials_lines,
+)
 from pipeline.config import Config
 from pipeline.report.formats import result_markdown
 from pipeline.report.paper import ROWS, TABLE_TITLES
@@ -51,7 +60,8 @@ def page(config: Config, made: Made) -> str:
     for test_set in TEST_SETS:
         table = result_table(config, test_set, _scores(found, test_set))
         lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(table).strip()]
-        lines += ["", *order_lines(found, test_set)]
+        # How it is to be read stands under the first of them.
+        lines += ["", *order_lines(found, test_set), *(["", ORDER_NOTE] if test_set == TEST_SETS[0] else [])]
     lines += ["", "## Learning for longer", "", *_longer(config, found, made.longer)]
     lines += ["", "## All seeds at once", "", *_together(config, found)]
     lines += ["", "## Over the number of dialogs", "", *_curves(made.curves, made.deviation, found)]

@@ -12,6 +12,15 @@ TEST_SETS = ("official", "trial")
 HOUR = 3600.0
 TRIED = "One seed of the system without description"
 TAUGHT = "One seed of students of one teacher"
+ORDER_NOTE = (
+    "First the paper's order, each of its systems less the next; then what else one would ask. Means over seeds, "
+    "compared seed by seed where both systems have the same. The interval allows for other videos and, where there "
+    "are several, other seeds (Student's t, wide with two or three), p for other videos: all answers about a video "
+    f"are exchanged together ({TRIALS:,} trials). An order holds, or is reversed, where both exclude chance; of a "
+    "system with one seed that is said of this network alone. No figure of the paper: whether they differ at all. "
+    "Not corrected for several comparisons."
+)
+"""How tables of `order_lines` are to be read."""
 
 
 def order_lines(found: Mapping[str, Found], test_set: str) -> list[str]:
@@ -22,15 +31,7 @@ def order_lines(found: Mapping[str, Found], test_set: str) -> list[str]:
     lines = [f"| {METRIC}, one system less another | seeds | here | by seed | 95 % | p | paper | |"]
     lines.append("|---|---|---:|---|---|---:|---:|---|")
     lines += [_step(step) for step in made]
-    note = (
-        "First the paper's order, each of its systems less the next; then what else one would ask. Means over seeds, "
-        "compared seed by seed where both systems have the same. The interval allows for other videos and, where there "
-        "are several, other seeds (Student's t, wide with two or three), p for other videos: all answers about a video "
-        f"are exchanged together ({TRIALS:,} trials). An order holds, or is reversed, where both exclude chance; of a "
-        "system with one seed that is said of this network alone. No figure of the paper: whether they differ at all. "
-        "Not corrected for several comparisons."
-    )
-    return [*lines, "", note]
+    return lines
 
 
 def _step(step: Step) -> str:
@@ -52,7 +53,7 @@ def _step(step: Step) -> str:
 def longer_lines(found: Mapping[str, Found], longer: Mapping[str, Found]) -> list[str]:
     """What systems have that learned for longer, beside what they had; means over the seeds there are."""
     lines = [
-        f"| system | seeds | perplexity | {METRIC}, official | | {METRIC}, trial | |",
+        f"| system | seeds | perplexity | {METRIC}, official | gained | {METRIC}, trial | gained |",
         "|---|---:|---|---:|---:|---:|---:|",
     ]
     for name, system in longer.items():
@@ -61,20 +62,26 @@ def longer_lines(found: Mapping[str, Found], longer: Mapping[str, Found]) -> lis
             continue
         before = found.get(name)
         perplexities = [
-            ", ".join(f"{c['perplexity']:.2f}" for c in each.costs.values()) for each in (system, before) if each
+            ", ".join(f"{each.costs[seed]['perplexity']:.2f}" for seed in system.costs if seed in each.costs)
+            for each in (system, before)
+            if each is not None
         ]
         cells = [f"{system.label} (`{name}`)", str(seeds), " for ".join(filter(None, perplexities))]
         for test_set in TEST_SETS:
-            now = system.values(test_set, METRIC)
-            old = [] if before is None else before.values(test_set, METRIC)
-            cells.append(_mean(now))
-            cells.append(signed(mean(now) - mean(old)) if now and old else "")
+            gained = [] if before is None else _gained(system, before, test_set)
+            cells += [_mean(system.values(test_set, METRIC)), signed(mean(gained)) if gained else ""]
         lines.append(f"| {' | '.join(cells)} |")
     note = (
-        "Means over the seeds there are, ± their standard deviation; behind each what it is more than the mean of the "
-        "shorter training's seeds. Perplexities are of the held-out tenth, a seed each."
+        "Means over the seeds there are, ± their standard deviation; gained: by the same seeds, over the shorter "
+        "training. Perplexities are of the held-out tenth, one a seed, for those of the shorter training."
     )
     return [*lines, "", note]
+
+
+def _gained(system: Found, before: Found, test_set: str) -> list[float]:
+    """What each seed that is scored in both has more than before."""
+    old, new = before.scores[test_set], system.scores[test_set]
+    return [new[seed]["metrics"][METRIC] - old[seed]["metrics"][METRIC] for seed in new if seed in old]
 
 
 def _mean(values: Sequence[float]) -> str:

@@ -101,6 +101,8 @@ def test_what_learned_longer_stands_beside_the_rest(whole: runs.Run, data: Path,
     for name, about in {"ours_man_man": 0.7, "ours_man_man_s2": 0.74, "st": 0.5, "jst": 0.6}.items():
         scored(whole, name, "official", about)
         scored(long, name, "official", about + 0.2)
+    # A seed that has not learned longer yet makes no difference to the others.
+    scored(whole, "ours_man_man_s3", "official", 0.1)
     shares = dict(runs.fractions(whole))
     for share, run in shares.items():
         scored(run, "st", "official", 0.4)
