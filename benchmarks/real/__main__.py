@@ -25,8 +25,6 @@ from benchmarks.shared.command import ends_in_one_line
 from pipeline.files import write_text
 
 HELD_OUT = "the held-out tenth"
-LARGE = 2
-"""So many of `all_runs` fill a machine, each by itself."""
 PAGE = ROOT / "docs" / "results.md"
 
 
@@ -51,9 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if complete else 1
 
 
+def large_runs(whole: Run) -> list[Run]:
+    """The experiment, and its main systems learning for longer: each fills a machine by itself."""
+    return [whole, longer(whole)]
+
+
+def small_runs(whole: Run) -> list[Run]:
+    """Shares of the dialogs and trials: few trainings each, and none waits for another run's."""
+    return [*(run for _, run in fractions(whole)), *trials(whole), student_trials(whole)]
+
+
 def all_runs(whole: Run) -> list[Run]:
-    """Every run there is, the experiment first, then the other one whose trainings fill a machine."""
-    return [whole, longer(whole), *(run for _, run in fractions(whole)), *trials(whole), student_trials(whole)]
+    """Every run there is, the experiment first."""
+    return [*large_runs(whole), *small_runs(whole)]
 
 
 def keep(whole: Run, record: Record) -> None:
@@ -84,12 +92,10 @@ def _say_stale(path: Path, others: Sequence[str]) -> None:
 def run_all(whole: Run, record: Record, cores: str) -> bool:
     """Run what is not recorded; whether all came to their ends.
 
-    First the experiment and the same for longer, each of which fills a machine; then the others side by side, with the
-    models that these have trained.
+    First the large runs, one after the other; then the others side by side, with the models that these have trained.
     """
-    large, rest = (
-        [run for run in part if record.lacking(run)] for part in (all_runs(whole)[:LARGE], all_runs(whole)[LARGE:])
-    )
+    large = [run for run in large_runs(whole) if record.lacking(run)]
+    rest = [run for run in small_runs(whole) if record.lacking(run)]
     noted = bool(epochs.read(record.noise, whole.config))
     if noted and not large and not rest:
         return True
@@ -100,7 +106,7 @@ def run_all(whole: Run, record: Record, cores: str) -> bool:
     tasks = [] if noted else [noise.task(whole.results)]
     # Those with most to do first, so that none is left alone at the end.
     for run in sorted(rest, key=lambda run: -len(record.lacking(run))):
-        for source in all_runs(whole)[:LARGE]:
+        for source in large_runs(whole):
             hand_over(source, run)
         tasks.append(_task(run, list(record.lacking(run))))
     for ended in side_by_side(tasks, cores):
