@@ -64,7 +64,7 @@ def page(config: Config, made: Made) -> str:
         lines += ["", *order_lines(found, test_set), *(["", ORDER_NOTE] if test_set == TEST_SETS[0] else [])]
     lines += ["", "## Learning for longer", "", *_longer(config, found, made.longer)]
     lines += ["", "## All seeds at once", "", *_together(config, found)]
-    lines += ["", "## Over the number of dialogs", "", *_curves(made.curves, made.deviation, found)]
+    lines += ["", "## Over the number of dialogs", "", *_curves(config, made)]
     lines += ["", "## How much of it is noise", "", *_noise(made.noise, found)]
     lines += ["", "## Trials", "", *trials_lines(TRIED, made.trials, next(iter(made.trials)))]
     lines += ["", *trials_lines(TAUGHT, made.students, PLAIN)]
@@ -123,8 +123,8 @@ def _longer(config: Config, found: Mapping[str, Found], longer: Mapping[str, Fou
     epochs = config.training.epochs
     lines = [
         f"The systems of the paper's question once more, with {TIMES * epochs} epochs in place of {epochs}, teachers "
-        "and students alike; kept is the epoch that is best on the held-out tenth. Everything else on this page has "
-        f"the {epochs}, but for the last point of the curves over dialogs.",
+        "and students alike; kept is the epoch that is best on the held-out tenth. The tables above, and all seeds "
+        f"at once, have the {epochs}.",
         "",
         *longer_lines(found, longer),
     ]
@@ -155,7 +155,8 @@ def _together(config: Config, found: Mapping[str, Found]) -> list[str]:
     return lines if rows else ["None has answered yet: it takes all seeds of a system."]
 
 
-def _curves(curves: Mapping[str, Points], deviation: float, found: Mapping[str, Found]) -> list[str]:
+def _curves(config: Config, made: Made) -> list[str]:
+    curves, deviation, found, epochs = made.curves, made.deviation, made.found, config.training.epochs
     several = {name: points for name, points in curves.items() if len({point.dialogs for point in points}) > 1}
     if not several:
         return ["No share of the training dialogs has run yet."]
@@ -174,9 +175,9 @@ def _curves(curves: Mapping[str, Points], deviation: float, found: Mapping[str, 
     note = (
         f"The interval is that of all curves a - b n^-c, c from 0 (as much with every doubling) to 2, as far as these "
         f"points allow them, each within {deviation:.3f}, as seeds lie apart. That CIDEr follows such a curve over "
-        "three more doublings is an assumption. Shares learn for as many steps as all dialogs do in ten epochs, or "
-        'until three epochs in a row bring nothing; all dialogs for twenty epochs, where that has run ("Learning for '
-        "longer\"). The paper's systems see the videos, too."
+        f"three more doublings is an assumption. Shares learn for as many steps as all dialogs do in {epochs} epochs, "
+        f"or until three epochs in a row bring nothing; all dialogs for {TIMES * epochs} epochs, where that has run "
+        '("Learning for longer"). The paper\'s systems see the videos, too.'
     )
     return [*lines, "", note]
 
