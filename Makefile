@@ -7,6 +7,7 @@
 # make bundle the same as a folder, for a machine without a network
 # make results DATA=FOLDER  docs/results.md from the real dialogs in FOLDER: a night on a workstation
 # make results DATA=FOLDER RECORD=docs/results  the same, going on from what has been recorded there
+#               (a part of it: ONLY="all_20_epochs/st students noise")
 # make setup  only the environment (.venv), with the exact versions of requirements.txt
 
 PYTHON ?= python3
@@ -51,7 +52,7 @@ bundle: $(READY)
 	$(BIN)/python -m benchmarks.gpu.bundle $(BUNDLE) --python $(BUNDLE_PYTHON) --platform $(BUNDLE_PLATFORM) --torch $(BUNDLE_TORCH)
 
 results: $(READY)
-	$(BIN)/python -m benchmarks.real --data "$(DATA)" --cores $(CORES) $(if $(RECORD),--record "$(RECORD)")
+	$(BIN)/python -m benchmarks.real --data "$(DATA)" --cores $(CORES) $(if $(RECORD),--record "$(RECORD)") $(if $(ONLY),--only $(ONLY))
 
 docs: $(READY)
 	$(BIN)/python -m pipeline.reference

@@ -3,7 +3,8 @@
 Runs the workflow for the experiment, for shares of its training dialogs and for the trials, then writes the page from
 what has finished. A second time there is nothing to run, and the page stays as it is. `--page-only` writes it from what
 there is, and says in it what is missing. `--record` keeps what finishes in files that are small enough for the
-repository, and goes on from them: what they have is not run again, on whatever machine it was.
+repository, and goes on from them: what they have is not run again, on whatever machine it was. `--only` runs a part of
+it: what is named as the record's files are, `all_20_epochs` or `all_20_epochs/st`.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 from statistics import mean, variance
 
 from benchmarks.real import epochs, noise
+from benchmarks.real.chosen import NOISE, Chosen, chosen
 from benchmarks.real.curve import Point, Points, draw
 from benchmarks.real.found import Found, gather
 from benchmarks.real.harvest import harvest
@@ -37,13 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, help="folder of what has finished, to go on from (RESULTS/record)")
     parser.add_argument("--cores", default="all", help="as for snakemake; a training takes one")
     parser.add_argument("--page", type=Path, default=PAGE, help="the page (%(default)s)")
-    parser.add_argument("--page-only", action="store_true", help="run nothing; write the page from what there is")
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument(
+        "--only", nargs="+", default=[], metavar="RUN[/SYSTEM]", help="run these alone, not all there are"
+    )
+    parts.add_argument("--page-only", action="store_true", help="run nothing; write the page from what there is")
     given = parser.parse_args(arguments)
     whole = experiment(given.data, given.results)
     record = Record(given.record or given.results / "record")
+    wanted = chosen(given.only, all_runs(whole))
     keep(whole, record)
     say_stale(whole, record)
-    complete = given.page_only or run_all(whole, record, given.cores)
+    complete = given.page_only or run_wanted(whole, record, wanted, given.cores)
     lacking = write(whole, record, given.page)
     print(f"{given.page}: {f'{lacking} scores are missing' if lacking else 'everything has run'}")
     return 0 if complete else 1
@@ -89,30 +96,37 @@ def _say_stale(path: Path, others: Sequence[str]) -> None:
         print(f"{path}: made with other settings, does not count ({'; '.join(others)[:300]})")
 
 
-def run_all(whole: Run, record: Record, cores: str) -> bool:
-    """Run what is not recorded; whether all came to their ends.
+def run_wanted(whole: Run, record: Record, wanted: Chosen, cores: str) -> bool:
+    """Run what is wanted and not recorded; whether all came to their ends.
 
     First the large runs, one after the other; then the others side by side, with the models that these have trained.
     """
-    large = [run for run in large_runs(whole) if record.lacking(run)]
-    rest = [run for run in small_runs(whole) if record.lacking(run)]
-    noted = bool(epochs.read(record.noise, whole.config))
+    large, rest = (
+        [(run, systems) for run in runs if (systems := _to_run(run, record, wanted))]
+        for runs in (large_runs(whole), small_runs(whole))
+    )
+    noted = NOISE not in wanted or bool(epochs.read(record.noise, whole.config))
     if noted and not large and not rest:
         return True
     done = whole.go(cores, "vocabulary")
-    for run in large:
-        done &= run.go(cores, systems=list(record.lacking(run)))
+    for run, systems in large:
+        done &= run.go(cores, systems=systems)
         harvest(run, record)
     tasks = [] if noted else [noise.task(whole.results)]
     # Those with most to do first, so that none is left alone at the end.
-    for run in sorted(rest, key=lambda run: -len(record.lacking(run))):
+    for run, systems in sorted(rest, key=lambda each: -len(each[1])):
         for source in large_runs(whole):
             hand_over(source, run)
-        tasks.append(_task(run, list(record.lacking(run))))
+        tasks.append(_task(run, systems))
     for ended in side_by_side(tasks, cores):
         done &= ended
         keep(whole, record)
     return done
+
+
+def _to_run(run: Run, record: Record, wanted: Chosen) -> list[str]:
+    """The systems of a run that are wanted, and are not scored on all their test sets."""
+    return [name for name in record.lacking(run) if name in wanted.get(run.slug, ())]
 
 
 def _task(run: Run, systems: Sequence[str]) -> Task:

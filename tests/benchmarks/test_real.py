@@ -315,6 +315,53 @@ def test_what_is_recorded_is_not_run_again(
     assert asked == [("all", "vocabulary", None), ("all, 20 epochs", "scores", ["jst_s3"])]
 
 
+def test_a_part_can_be_run(
+    whole: runs.Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = Record(tmp_path / "record")
+    for run in (runs.longer(whole), *(run for _, run in runs.fractions(whole))):
+        scored(run, "st", "official", 0.5)
+        scored(run, "st", "trial", 0.5)
+    scored(whole, "best", "trial", 0.5)
+    asked: list[tuple[str, list[str] | None]] = []
+
+    def go(run: runs.Run, cores: str, target: str = "scores", systems: list[str] | None = None, **_: object) -> bool:
+        asked.append((run.name, systems))
+        return True
+
+    monkeypatch.setattr(runs.Run, "go", go)
+    monkeypatch.setattr(noise, "task", lambda _: together.Task("noise", tmp_path, lambda cores: go(whole, cores)))
+    monkeypatch.setattr(together, "hand_over", lambda *_: [])
+    arguments = ["--data", str(data), "--results", str(whole.results), "--record", str(kept.folder)]
+    arguments += ["--page", str(tmp_path / "results.md"), "--cores", "1", "--only"]
+    words = ("all", None)
+    # A system that is scored already is not asked for, one of which a test set is lacking is.
+    assert main([*arguments, "all_20_epochs/st", "all_20_epochs/jst_s2", "all/best"]) == 0
+    assert asked == [words, ("all", ["best"]), ("all, 20 epochs", ["jst_s2"])]
+    asked.clear()
+    assert main([*arguments, "0.5", "0.25/ours_none_none", "0.5/st"]) == 0
+    assert asked == [words, ("0.5", ["ours_man_man", "ours_none_none"]), ("0.25", ["ours_none_none"])]
+    asked.clear()
+    assert main([*arguments, "all_20_epochs/st"]) == 0
+    assert asked == []
+    assert main([*arguments, "noise"]) == 0
+    assert asked == [words, ("all", None)]
+    capsys.readouterr()
+    for name, said in (
+        (
+            "all, 20 epochs",
+            "error: --only all, 20 epochs: there is no such run, expected one of all, all_20_epochs, 0.125",
+        ),
+        (
+            "students/jst_s2",
+            "error: --only students/jst_s2: students has no such system, expected one of jst, jst_scratch",
+        ),
+        ("noise/st", "error: --only noise/st: noise has no such system\n"),
+    ):
+        assert main([*arguments, name]) == 1
+        assert capsys.readouterr().err.startswith(said)
+
+
 def test_an_entry_counts_with_its_settings_alone(
     whole: runs.Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
