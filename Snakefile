@@ -6,6 +6,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 include: "rules/common.smk"
 include: "rules/following.smk"
+include: "rules/provenance.smk"
 include: "rules/corpus.smk"
 include: "rules/media.smk"
 include: "rules/features.smk"
@@ -22,6 +23,7 @@ include: "rules/matching.smk"
 # Instead of Snakemake's lock, which outlives a run that was killed (`nolock` in the profiles).
 onstart:
     hold_results()
+    say_unknown()
     follow_run()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -102,6 +103,19 @@ def test_a_change_that_no_result_depends_on_plans_only_the_report(run, config, p
         planned = {"train": 1, "answer": 1, "score": 1}
     found = run.planned(config=config)
     assert {rule: count for rule, count in found.items() if rule not in REPORTED} == planned
+
+
+def test_results_of_which_snakemake_knows_nothing_are_named(run):
+    """Their folder spelled otherwise, or Snakemake run elsewhere: it sees no settings, and would say nothing."""
+    done = run()
+    assert "Nothing to be done" in done.text and "not known" not in done.text
+    other = ['training={"epochs": 3}']
+    assert run.planned(config=other)["train"] == 3
+    done = run(config=[*other, f"results={run.folder / 'results'}"])
+    assert "Nothing to be done" in done.text
+    [note] = [line for line in done.stderr.splitlines() if line.startswith("note: of ")]
+    assert "it is not known how they were made" in note
+    assert {"corpus", "vocabulary", "train", "answer", "score"} <= set(re.findall(r"\w+", note))
 
 
 def test_newer_files_of_equal_content_are_no_reason_and_other_words_are(run):
