@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,6 +93,21 @@ class Visit:
         self.left = True
         self.cancel()
 
+    def check(self) -> None:
+        """Raises `LeftError` where nobody waits for it any more."""
+        if self.left:
+            raise LeftError
+
+    @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        """What is done in it is of no use to somebody who has left: `check` follows it, and comes before its errors."""
+        try:
+            yield
+        except UserError:
+            self.check()
+            raise
+        self.check()
+
 
 class Desk:
     """Trained systems, the people who ask them, and the bench on which their videos are worked at."""
@@ -104,6 +120,7 @@ class Desk:
         self.examples = list(self._examples())
         self._answerers: dict[str, Answerer] = {}
         self._visits: OrderedDict[str, Visit] = OrderedDict()
+        self._coming: dict[str, object] = {}
         self._lock, self._answering = threading.Lock(), threading.Lock()
         self.bench = Bench()
         self.answerer(self.best)
@@ -156,19 +173,36 @@ class Desk:
     def begin(self, person: str, path: Path) -> Visit:
         """A new dialog, about the video in ``path``; the one before is over, whatever was computed for it too.
 
-        Raises `UnusableVideoError` for a video that is gone, or may not be read.
+        Raises `UnusableVideoError` for a video that is gone, or may not be read, `LeftError` when the person has chosen
+        another while it was read.
         """
-        visit = Visit(Video(path, path.name, content_of(path)))
+        coming = object()
         self.leave(person)
         with self._lock:
-            self._visits[person] = visit
+            self._coming[person] = coming
+        try:
+            visit = Visit(Video(path, path.name, content_of(path)))
+        except UserError:
+            self._arrived(person, coming, None)
+            raise
+        self._arrived(person, coming, visit)
+        return visit
+
+    def _arrived(self, person: str, coming: object, visit: Visit | None) -> None:
+        """The video was read, or could not be (no visit): the dialog is the person's, if they still wait for it."""
+        with self._lock:
+            if self._coming.get(person) is not coming:
+                raise LeftError
+            del self._coming[person]
+            if visit is not None:
+                self._visits[person] = visit
             while len(self._visits) > VISITS:
                 self._visits.popitem(last=False)[1].leave()
-        return visit
 
     def leave(self, person: str) -> None:
         """Forget a person; nothing more is computed for them."""
         with self._lock:
+            self._coming.pop(person, None)
             visit = self._visits.pop(person, None)
         if visit is not None:
             visit.leave()
@@ -193,8 +227,7 @@ class Desk:
         visit.known.look_up(self._cache, visit.video.content, dims)
         while not visit.known.has(dims):
             with visit.lock:
-                if visit.left:
-                    raise LeftError
+                visit.check()
                 if visit.job is None or visit.job.ended:
                     visit.job = self.bench.submit(Job(self.config, self._cache, visit.video, visit.known, dims))
                 job = visit.job
@@ -202,19 +235,21 @@ class Desk:
                 yield self.bench.progress(job)
                 job.wait(LOOKS_EVERY)
             last = self.bench.progress(job)
-            if last.state == "cancelled" and not visit.left:
+            visit.check()
+            if last.state == "cancelled":
                 raise UserError("cancelled: nothing more is computed for this video until you ask")
             if last.state == "refused":
                 raise UserError(last.words)
+        visit.check()
 
     def ask(self, visit: Visit, party: Party, question: str) -> Asked:
         """Answer, explain, and note it in the history. The party's features must be there (`prepare`).
 
-        Raises `UserError` for a question that is blank, too long or no text.
+        Raises `UserError` for a question that is blank, too long or no text, `LeftError` when nobody waits.
         """
         text = checked(question, "the question")
         with visit.lock:
-            with self._answering:
+            with self._answering, visit.waited_for():
                 conversation = self._conversation(visit, party, visit.turns)
                 reply = conversation.ask(text, explain=True)
             visit.turns = conversation.turns
@@ -227,7 +262,7 @@ class Desk:
         """What each trained system answers to the last question, after the dialog that came before it.
 
         Yields the progress of what has to be computed for them, then how many have answered. One that cannot answer
-        says why. Raises `UserError` as `prepare` does, and before the first question.
+        says why. Raises `UserError` and `LeftError` as `prepare` does, the former before the first question, too.
         """
         if not visit.asked:
             raise UserError("ask a question first")
@@ -246,12 +281,13 @@ class Desk:
             try:
                 if isinstance(party, UserError):
                     raise party
-                with self._answering:
+                with self._answering, visit.waited_for():
                     answer = self._conversation(visit, party, before).ask(asked.question).answer
                 others.append(Other(name, label, answer))
             except UserError as error:
                 others.append(Other(name, label, "", str(error)))
             yield len(others)
+        visit.check()
         asked.others = others
 
     def _conversation(self, visit: Visit, party: Party, turns: Sequence[Turn]) -> Conversation:

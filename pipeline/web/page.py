@@ -129,6 +129,8 @@ class Page:
 
     def choose(self, person: str, path: str | None, system: str, description: str | None) -> Iterator[Update]:
         """A video was uploaded, or an example chosen: what the chosen system needs is computed."""
+        # First, so that no answer about the video before comes after the page is blank.
+        self._desk.leave(person)
         yield self._blank()
         if path is None:
             return
