@@ -129,7 +129,8 @@ def _longer(config: Config, found: Mapping[str, Found], longer: Mapping[str, Fou
         *longer_lines(found, longer),
     ]
     for test_set in TEST_SETS:
-        lines += ["", f"{TABLE_TITLES[test_set]}:", "", *order_lines(longer, test_set)]
+        table = result_table(config, test_set, _scores(longer, test_set), scored=True)
+        lines += ["", result_markdown(table).strip(), "", *order_lines(longer, test_set)]
     return [*lines, "", *costs_lines(longer)]
 
 
