@@ -48,5 +48,7 @@ def test_wrong_videos_are_those_of_the_batch_any_of_them_and_others_where_it_has
             assert set(videos) <= {dialog for dialog, _ in batch}
     assert {video for rows in drawn for video in rows[0]} == {dialog for dialog, _ in batch}
     assert all(one != other for one, other in pairwise(drawn))
+    with pytest.raises(UserError, match="dialog v0: there is no other video: nothing to tell it from"):
+        Queries(DIALOGS[:1], WORDS, {}, (), 4, texts=[["a0"]]).batch([(0, None)])
     (few,) = queries.pairs([(1, 0)], random.Random(1))
     assert len({video for _, video in few}) == 4
