@@ -1,7 +1,7 @@
 """What a user's names, texts and paths may be, before anything is made of them.
 
-One definition of each, as types of the configuration's fields: `Name`, `Text`, `Place`. A name becomes a folder, a part
-of a file's name, a wildcard of the workflow and an argument of a command.
+One definition of each, as types of the configuration's fields: `Name`, `Text`, `Question`, `Place`. A name becomes a
+folder, a part of a file's name, a wildcard of the workflow and an argument of a command.
 """
 
 import re
@@ -48,6 +48,13 @@ def check_text(value: str) -> str:
         raise ValueError(f"{shortened(value)}: {found[0]!r} is a control character; take it out")
     if len(value) > TEXT_CHARACTERS:
         raise ValueError(f"{len(value)} characters, at most {TEXT_CHARACTERS} can be shown")
+    return value
+
+
+def check_words(value: str) -> str:
+    """``value`` itself; `ValueError` where no word is in it."""
+    if not value.strip():
+        raise ValueError("is blank, expected words")
     return value
 
 
@@ -109,6 +116,8 @@ Name = Annotated[str, AfterValidator(check_name), WithJsonSchema(_NAME_PATTERN)]
 """A safe file's name: letters, digits, `_`, and `-` but in front."""
 Text = Annotated[str, AfterValidator(check_text), WithJsonSchema({"type": "string", "maxLength": TEXT_CHARACTERS})]
 """One line."""
+Question = Annotated[Text, AfterValidator(check_words)]
+"""One line of words: dialogs with a question of none could not be read again."""
 Place = Annotated[Path, AfterValidator(check_place)]
 """A path that can be one."""
 MadePlace = Annotated[Path, AfterValidator(check_made_place)]

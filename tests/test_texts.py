@@ -30,7 +30,7 @@ from pipeline.inert import shown
 from pipeline.progress import log, progress
 from pipeline.report.results import read_curves, read_if_there
 from pipeline.scoring.matching import read_answers
-from pipeline.texts import check_text, read_json, read_records, read_text, read_yaml
+from pipeline.texts import check_text, read_end, read_json, read_records, read_text, read_yaml
 from pipeline.vocabulary.words import Vocabulary
 
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
@@ -206,6 +206,18 @@ def test_records_of_a_table(tmp_path: Path) -> None:
         read_records(tmp_path / "x.tsv", "excel-tab")
     (tmp_path / "x.tsv").write_bytes(b"")
     assert read_records(tmp_path / "x.tsv") == []
+
+
+def test_the_end_of_a_log_of_any_length(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    assert read_end(log) == ""
+    log.write_bytes(b"first\nlast \xff\n")
+    assert read_end(log) == "first\nlast \ufffd\n"
+    with log.open("r+b") as file:
+        file.seek(3_000_000_000)
+        file.write(b"\nerror: no space\n")
+    assert read_end(log).splitlines()[-1] == "error: no space"
+    assert len(read_end(log)) == 1 << 16
 
 
 def test_texts_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from pipeline.config.base import Seed
-from pipeline.names import Place, Text
+from pipeline.names import Place, Question
 from pipeline.section import Section
 
 
@@ -69,7 +69,7 @@ class Captions(Section):
         "test set instead of candidates drawn here; their videos are taken out of training and validation",
     )
     tested: bool = Field(True, description="whether there is a test set; false: a pretraining, whose test videos go")
-    question: Text | None = Field(
+    question: Question | None = Field(
         None, description="what each sentence answers in a turn of its own, for systems that answer; null: no turns"
     )
     marks: bool = Field(False, description="whether punctuation stays, as in dialogs")

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.base import Overrides
 from pipeline.config.training import Training
-from pipeline.names import Name, Place, Text
+from pipeline.names import Name, Place, Question
 from pipeline.section import Section
 
 MADE = "scenes"
@@ -32,7 +32,7 @@ class Start(Section):
     ids: Place | None = Field(
         None, description="How2's ids of `captions`, where that is a text file of sentences alone"
     )
-    question: Text = Field("what happens in the video ?", description="what each caption answers")
+    question: Question = Field("what happens in the video ?", description="what each caption answers")
     npy: dict[Name, Place] = Field(
         {}, description="features of the captions' videos: folders of <video id>.npy; the others are not seen"
     )

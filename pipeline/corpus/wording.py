@@ -3,6 +3,9 @@
 import re
 import unicodedata
 from functools import cache
+from typing import Any
+
+from pipeline.texts import quoted, sentence_fault
 
 _APART = r"'{letter}+|\d+(?:[.,:]\d+)+|\w{within}*(?:[-/]\w{within}*)*|[^\w\s]"
 _ASCII = re.compile(_APART.format(letter=r"[^\W_]", within=r"\w"))
@@ -44,6 +47,23 @@ def as_in_dialogs(text: str, marks: bool = True) -> str:
     ("a man cooks , then he 's off .", "a man cooks then he 's off")
     """
     return " ".join(piece for piece in pieces(text) if marks or any(map(str.isalnum, piece)))
+
+
+def worded(text: Any, marks: bool) -> tuple[str, str | None]:
+    """A sentence `as_in_dialogs`, and what is wrong with it, as the rest of a line; None: nothing.
+
+    Words and marks that stand apart take more room: what is written must be no longer than what is read again.
+
+    >>> worded("He nods.", marks=True), worded("!", marks=False)
+    (('he nods .', None), ('', "is '!', expected words"))
+    """
+    if fault := sentence_fault(text):
+        return "", fault
+    words = as_in_dialogs(text, marks)
+    if not words:
+        return "", f"is {quoted(text)}, expected words"
+    fault = sentence_fault(words)
+    return words, fault and f"with words and marks apart {fault}"
 
 
 def _is_set_on(character: str) -> bool:

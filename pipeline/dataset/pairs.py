@@ -210,7 +210,9 @@ class Queries(PairExamples):
         return len(self.texts[dialog])
 
     def pairs(self, rows: Sequence[tuple[int, int]], generator: random.Random) -> list[list[tuple[str, int]]]:
-        """Where there are fewer other videos than wanted, rows are shorter."""
+        """Where there are fewer other videos than wanted, rows are shorter; without any there is nothing to learn."""
+        if len(self.dialogs) < 2:
+            raise UserError(f"dialog {self.dialogs[0].video_id}: there is no other video: nothing to tell it from")
         own = list(dict.fromkeys(dialog for dialog, _ in rows))
         count = min(self.choices, len(self.dialogs))
         found = []

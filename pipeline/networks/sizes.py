@@ -188,7 +188,9 @@ class JSFusionSizes(Sizes):
     )
     channels: Width = Field(256, description="of each convolution")
     gates: bool = Field(True, description="whether convolutions are gated (false: noattention)")
-    readout: tuple[Width, ...] = Field((256, 256, 128), description="D5, D6, D7, behind the pooling")
+    readout: tuple[Width, ...] = Field(
+        (256, 256, 128), min_length=1, description="D5, D6, D7, behind the pooling; the last one is scored"
+    )
     dropout: float = Field(0.5, ge=0, lt=1, description="after D1, D2 and D3")
     text_term: bool = Field(
         False,

@@ -1,11 +1,11 @@
 """Text: UTF-8, without zero bytes."""
 
+import math
 import os
 from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.progress import log
-from pipeline.texts.limits import ARRAY_MB
 from pipeline.texts.opening import opened, read_bytes
 
 _BOM = b"\xef\xbb\xbf"
@@ -40,6 +40,6 @@ def read_end(path: Path) -> str:
     """The end of a log, however long it is and whatever is in it; "" where there is none."""
     if not path.is_file():
         return ""
-    with opened(path, ARRAY_MB) as file:
+    with opened(path, math.inf) as file:
         file.seek(-min(_END_BYTES, os.fstat(file.fileno()).st_size), os.SEEK_END)
         return file.read().decode(errors="replace")

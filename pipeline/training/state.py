@@ -87,25 +87,31 @@ class State:
 
 
 _KINDS = TypeAdapter(State)
+_SETTINGS = TypeAdapter(Settings)
 
 
 def take_up(folder: Path, settings: Settings, name: str) -> State | None:
     """The state to go on from; None when there is none, or one made with other settings: that is set aside, and said.
 
-    What killed trainings left half-written is removed. Raises `UserError` for a file that is no training state.
+    So is one of an older version, whatever it holds. What killed trainings left half-written is removed. Raises
+    `UserError` for a file that is no training state, and for one of a later version.
     """
     path = folder / STATE
     if folder.is_dir():
         remove_leftovers(folder)
     if not path.is_file():
         return None
-    state = read(path)
-    others = differing(state.settings, settings)
-    if not others:
-        return state
+    content = read_torch(path, WHAT, MEND)
+    made_with = _of_older_version(content, path)
+    if made_with is None:
+        state = _checked(content, path)
+        made_with = state.settings
+        if not differing(made_with, settings):
+            return state
     aside = path.with_name(REFUSED)
     path.replace(aside)
-    changes = "; ".join(f"{key} was {_short(state.settings, key)}, is {_short(settings, key)}" for key in others)
+    others = differing(made_with, settings)
+    changes = "; ".join(f"{key} was {_short(made_with, key)}, is {_short(settings, key)}" for key in others)
     log(
         f"{name}: {path} was made with other settings ({changes}); training starts from the beginning, {aside} keeps it"
     )
@@ -120,12 +126,24 @@ def forget(folder: Path) -> None:
 
 def read(path: Path) -> State:
     """What `State.write` wrote. Raises `UserError` for anything else."""
-    content = read_torch(path, WHAT, MEND)
+    return _checked(read_torch(path, WHAT, MEND), path)
+
+
+def _of_older_version(content: Any, path: Path) -> Settings | None:
+    """The settings of a state that an older version made, which may have kept other things; of any other file None."""
     made_with = content.get("settings") if isinstance(content, dict) else None
-    stage = made_with.get("stage version") if isinstance(made_with, dict) else None
-    if isinstance(stage, int) and stage > STAGES["training"]:
-        here = STAGES["training"]
+    stage, here = made_with.get("stage version") if isinstance(made_with, dict) else None, STAGES["training"]
+    if not isinstance(stage, int) or stage == here:
+        return None
+    if stage > here:
         raise UserError(f"{path}: made by a later version (stage version {stage}, here {here}); update this one")
+    try:
+        return _SETTINGS.validate_python(made_with)
+    except ValidationError:
+        return None
+
+
+def _checked(content: Any, path: Path) -> State:
     try:
         return _KINDS.validate_python(content)
     except ValidationError as error:

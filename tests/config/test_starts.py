@@ -50,6 +50,7 @@ def test_the_generators_captions_go_by_a_name() -> None:
         ({"model": "x", "captions": "y"}, r"systems\.a\.init_from: give one of model, system and captions"),
         ({"model": "x", "ids": "y", "training": {}}, r"systems\.a\.init_from: ids: only with captions"),
         ({"system": "b", "question": "why ?"}, r"systems\.a\.init_from: question: only with captions"),
+        ({"captions": "x", "question": " "}, r"systems\.a\.init_from\.question: .*is blank, expected words"),
         ({"captions": "x", "epochs": 3}, r"systems\.a\.init_from\.epochs"),
         ({"captions": "x", "npy": {"vggish": "y"}}, r"init_from\.npy: 'vggish' is not in the system's features"),
         ({"system": "c"}, r"systems\.a\.init_from\.system: 'c' is not in systems"),

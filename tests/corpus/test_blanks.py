@@ -94,7 +94,7 @@ def test_the_most_frequent_words_are_counted_where_they_could_be_blanked() -> No
 def written(folder: Path, text: Any, references: bool = True, known: frozenset[str] = KNOWN) -> Path:
     dialogs, truth, out = folder / "dialogs.json", folder / "references.json", folder / "blanks.json"
     write_dialogs(dialogs, DIALOGS)
-    write_references(truth, {("v0", 2): ["a green ball", "something"], ("v1", 0): ["it is a green star"]})
+    write_references(truth, {("v0", 2): ["a green ball", "something"], ("v1", 0): ["a ball", "it is a green star"]})
     draw_and_write(dialogs, truth if references else None, dialogs, known, text, 1, out)
     return out
 
@@ -103,6 +103,8 @@ def test_withheld_answers_are_the_first_reference_and_no_reference_is_no_blank(t
     found = read_blanks(written(tmp_path, "answer"))
     assert list(found.blanks) == [("v0", 2), ("v1", 0)]
     assert found.blanks["v0", 2].word in ("green", "ball")
+    # What the dialog does not withhold is its own.
+    assert found.blanks["v1", 0].word in ("green", "star")
     assert found.frequent["any"] == "star"
     assert read_blanks(written(tmp_path, "answer", references=False)).blanks == draw(SAID, KNOWN, "answer", 1)
     summary = read_blanks(written(tmp_path, "summary", references=False))

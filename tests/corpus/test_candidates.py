@@ -31,8 +31,20 @@ def test_distractors_are_wrong_and_of_other_dialogs(count: int) -> None:
         wrong = set(each.answers) - {own.turns[turn].answer}
         assert len(wrong) == count == len(each.answers) - 1
         assert not wrong & set(REFERENCES[video, turn])
-        others = {answer.answer for dialog in DIALOGS if dialog != own for answer in dialog.turns}
-        assert wrong <= others
+
+
+def test_what_a_dialog_alone_says_is_no_distractor_of_its_own_turns() -> None:
+    """Its other answers may be as true of the video as the right one."""
+    alone = [Dialog(f"v{n}", "", "", (Turn("what ?", f"a{n}"), Turn("and ?", f"b{n}"))) for n in range(4)]
+    references = {
+        (dialog.video_id, place): [turn.answer] for dialog in alone for place, turn in enumerate(dialog.turns)
+    }
+    for count in (1, 3, 6):
+        for (video, _), each in draw(alone, references, count, 1).items():
+            right = each.answers[each.right]
+            assert not {f"a{video[1:]}", f"b{video[1:]}"} & {*each.answers} - {right}
+    with pytest.raises(UserError, match=r"v0 have only 6 different answers"):
+        draw(alone, references, 7, 1)
 
 
 def test_the_right_one_stands_anywhere_and_the_seed_decides() -> None:

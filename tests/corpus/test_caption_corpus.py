@@ -79,6 +79,16 @@ def test_files_of_their_own_and_videos_in_several(tmp_path: Path, files: Files) 
     }
 
 
+def test_sentences_of_two_files_about_one_video_stand_together(tmp_path: Path, files: Files) -> None:
+    """As of MSR-VTT, whose files name the split themselves: both say that `b` is of validation."""
+    captions = files(training=msr_vtt(a="train", b="validate"), validation=msr_vtt(b="validate"), test={"c": "z"})
+    assert imported(tmp_path, captions) == {
+        "training": {"a": ("a 0", "a 1")},
+        "validation": {"b": ("b 0", "b 1", "b 0", "b 1")},
+        "test": {"c": ("z",)},
+    }
+
+
 def test_what_no_file_gives_is_held_out(tmp_path: Path, files: Files) -> None:
     videos = [f"v{n}" for n in range(20)]
     found = imported(tmp_path, files(training=dict.fromkeys(videos, "a")), holdout=0.1)

@@ -144,6 +144,12 @@ def test_broken_entries_are_named_and_left_out(
     assert captions.left_out == len(expected)
 
 
+@pytest.mark.parametrize("said", ['he says,"well" he said', 'he says,"well', '"a",b"c'])
+def test_quotation_marks_behind_commas_make_no_table_of_how2(tmp_path: Path, said: str) -> None:
+    path = how2(tmp_path, text_id_en=f"{ID}_0 {said}\n{ID}_1 a dog\n") / "text.id.en"
+    assert list(read_captions(path).sentences) == [f"{ID}_0", f"{ID}_1"]
+
+
 def test_broken_lines_of_how2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = how2(tmp_path, desc_tok_txt=f"{ID}_0 a man\nno id here\n\n{ID}_1\n") / "desc.tok.txt"
     assert read_captions(path).sentences == {f"{ID}_0": ("a man",)}
@@ -230,6 +236,30 @@ def test_every_caption_answers_the_question(tmp_path: Path) -> None:
     dialogs = read_dialogs(tmp_path / "dialogs.json", answered=True)
     assert {d.video_id: tuple(turn.answer for turn in d.turns) for d in dialogs} == SAID
     assert {turn.question for d in dialogs for turn in d.turns} == {"what happens ?"}
+
+
+@pytest.mark.parametrize(
+    ("question", "fault"), [("", "is blank, expected words"), (" ", "is blank"), ("x" * 6000, "has 6,000 characters")]
+)
+def test_a_question_that_no_dialog_can_have(tmp_path: Path, question: str, fault: str) -> None:
+    """It was written, and the file then refused by whatever read it."""
+    out = tmp_path / "dialogs.json"
+    with pytest.raises(UserError, match=f"^--question {fault}"):
+        convert_captions(written(tmp_path, {"v1": "a man"}), None, question, out)
+    assert not out.exists()
+
+
+def test_what_is_too_long_when_its_words_stand_apart_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, {"v1": [",".join(["a"] * 2500), ",".join(["a"] * 1250)]})
+    convert_captions(path, None, "what happens ?", tmp_path / "dialogs.json")
+    assert broken_lines(capsys, path) == [
+        "video v1, sentence 0: the sentence with words and marks apart has 9,997 characters, expected at most 5,000; "
+        "shorten it"
+    ]
+    (dialog,) = read_dialogs(tmp_path / "dialogs.json", answered=True)
+    assert dialog.captions == (" , ".join(["a"] * 1250),)
 
 
 def test_automatic_descriptions(tmp_path: Path) -> None:

@@ -80,6 +80,9 @@ def test_official_videos_leave_validation_even_when_trial_videos_stay(files, tmp
     splits = run(files, tmp_path / "out", {"keep_trial_in_validation": True})
     assert splits["validation"] == {"v0", "v1", "r0"}
     assert report(tmp_path / "out")["taken_out"]["official_from_validation"] == 1
+    run(files, tmp_path / "without")
+    taken_out = report(tmp_path / "without")["taken_out"]
+    assert (taken_out["trial_from_validation"], taken_out["official_from_validation"]) == (1, 1)
 
 
 def test_a_share_is_held_out_by_id_whatever_the_order(files, tmp_path):
@@ -91,6 +94,8 @@ def test_a_share_is_held_out_by_id_whatever_the_order(files, tmp_path):
     assert len(first["validation"]) == 5
     assert first["training"] == {f"t{n}" for n in range(20)} - first["validation"]
     assert report(tmp_path / "a")["taken_out"]["held_out"] == 5
+    # One at least: without validation no epoch could be kept.
+    assert len(run(files, tmp_path / "c", {"holdout": 0.01})["validation"]) == 1
 
 
 def test_the_limit_keeps_the_first_dialogs_after_the_holdout(files, tmp_path):

@@ -173,6 +173,13 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, lines: list[str], 
     assert str(caught.value).startswith(f"{tmp_path / 'test.csv'}: ") and "\n" not in str(caught.value)
 
 
+def test_a_sentence_that_is_too_long_with_words_and_marks_apart(tmp_path: Path) -> None:
+    path = written(tmp_path, line(",".join(["a"] * 2500)))
+    assert read_published(path).pairs[0].sentence == " ".join(["a"] * 2500)
+    with pytest.raises(UserError, match=r"line 1: the sentence with words and marks apart has 9,997 characters"):
+        read_published(path, marks=True)
+
+
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     path = tmp_path / "test.csv"
     path.write_bytes(line("caf\xe9").encode("latin-1"))
@@ -250,6 +257,13 @@ def test_choices_become_candidates(tmp_path: Path) -> None:
     del found[CLIP, 0]
     with pytest.raises(UserError, match=f"video {CLIP}: question 0 is missing"):
         dialogs_of(found)
+
+
+def test_a_question_of_no_words_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    path, out = written(tmp_path, line("He nods.")), tmp_path / "corpus"
+    with pytest.raises(UserError, match=r"^--question is blank, expected words"):
+        write_published(path, out, "test", question=" ")
+    assert not out.exists()
 
 
 def test_texts_become_a_test_set(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ def test_each_dialog_once_and_batches_near_the_size(turns: list[int], size: int,
 
 def test_ten_turn_dialogs() -> None:
     assert [len(batch) for batch in ordered_batches([10] * 20, [1] * 20, 64)] == [6, 6, 6, 2]
+    # 70 turns are nearer to 66 than 60 are, and no farther from 65.
+    assert [len(batch) for batch in ordered_batches([10] * 20, [1] * 20, 66)] == [7, 7, 6]
+    assert [len(batch) for batch in ordered_batches([10] * 20, [1] * 20, 65)] == [7, 7, 6]
     assert ordered_batches([1, 1, 1], [3, 1, 2], 2) == [[1, 2], [0]]
 
 

@@ -352,6 +352,11 @@ def test_what_does_not_go_together_is_refused() -> None:
         SIZES["jsfusion_fill"].model_validate({"fusion": "states"})
     with pytest.raises(ValueError, match="blank's word has its own term"):
         SIZES["jsfusion_fill"].model_validate({"text_term": True})
+    with pytest.raises(ValueError, match="readout"):
+        SIZES["jsfusion"].model_validate({"readout": []})
+    assert build_network(
+        "jsfusion_fill", SIZES["jsfusion_fill"](**{**SMALL, "readout": ()}), VOCABULARY, {"f": 6}, False
+    )
     with pytest.raises(ValueError, match="compares sentences with features: give at least one"):
         build_network("jsfusion", SIZES["jsfusion"](), VOCABULARY, {}, False)
 

@@ -124,16 +124,18 @@ def test_retrieved_videos(tmp_path: Path) -> None:
     scores = json.loads(out.read_text())
     assert {key: each["rank"] for key, each in scores["items"].items()} == {"a_0": 2, "b_0": 1, "c_0": 3}
     assert scores["metrics"]["median rank"] == 2
-    for broken in (
-        {**content, "videos": ["c", "a"]},
-        {**content, "scores": {"d": [1, 2, 3]}},
-        {**content, "scores": {"a": [1]}},
+    every: dict[str, list[float]] = content["scores"]  # type: ignore[assignment]
+    for broken, fault in (
+        ({**content, "videos": ["c", "a"]}, "text about a: .* 3 scores of 2 videos"),
+        ({**content, "scores": {**every, "d": [1, 2, 3]}}, "text about d: its video is not among those searched"),
+        ({**content, "scores": {**every, "a": [1]}}, "text about a: .* 1 scores of 3 videos"),
+        ({**content, "scores": {**every, "a": [1, 2, 3, 4]}}, "text about a: .* 4 scores of 3 videos"),
         # Of three columns two are a's; as many scores as there are different videos, and as there are columns.
-        {**content, "videos": ["a", "b", "a"], "scores": {"b": [1, 2]}},
-        {**content, "videos": ["a", "b", "a"], "scores": {"b": [1, 2, 3]}},
+        ({**content, "videos": ["a", "b", "a"], "scores": {"b": [1, 2]}}, "video a stands twice"),
+        ({**content, "videos": ["a", "b", "a"], "scores": {"b": [1, 2, 3]}}, "video a stands twice"),
     ):
         written(path, broken)
-        with pytest.raises(UserError, match=r"found\.json"):
+        with pytest.raises(UserError, match=rf"found\.json: {fault}"):
             score_retrieved(request(path, references, out))
     written(path, {**content, "videos": ["a", "b", "a", "c"]})
     with pytest.raises(UserError, match=r"found\.json: video a stands twice among those searched; answer again$"):

@@ -165,6 +165,24 @@ def test_a_frozen_teacher_runs_without_dropout_and_a_joint_one_with_it(project: 
     assert not frozen.teacher.training
 
 
+def test_frozen_parts_neither_learn_nor_have_dropout(project: Callable[..., Config]) -> None:
+    learner, batch = make(project(), "plain", frozen=("question", "decoder.forwards.0"))
+    parts = dict(learner.model.named_modules())
+    for mode in (True, False, True):
+        learner.train(mode)
+        off = {name for name, part in parts.items() if not part.training}
+        under = {name for name in parts if f"{name}.".startswith(("question.", "decoder.forwards.0."))}
+        assert off == (under if mode else set(parts))
+    assert any(isinstance(parts[name], torch.nn.Dropout) for name in under)
+    learner(batch).learned["ce"].backward()
+    learned = {name for name, weight in learner.model.named_parameters() if weight.grad is not None}
+    frozen = {name for name, _ in learner.model.named_parameters() if name.startswith(("question.", "decoder.forw"))}
+    assert frozen and not learned & frozen
+    assert {id(weight) for weight in learner.learning()} == {
+        id(weight) for name, weight in learner.model.named_parameters() if name not in frozen
+    }
+
+
 def test_joint_terms_are_made_of_the_right_passes(project: Callable[..., Config]) -> None:
     learner, batch = make(project(), "joint")
     assert learner.teacher is not None and batch.targets is not None

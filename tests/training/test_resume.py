@@ -271,6 +271,22 @@ def test_labels_and_test_settings_do_not_matter(
     assert "taken up after epoch 0, batch 2" in capsys.readouterr().err
 
 
+def test_a_state_of_an_older_version_is_set_aside_whatever_it_holds(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = interrupted(project, monkeypatch)
+    path = Layout(config.results).state("plain") / "state.pt"
+    content = torch.load(path)
+    now, content["settings"]["stage version"] = content["settings"]["stage version"], 0
+    del content["average"]
+    content["moments"] = content.pop("optimizer")
+    torch.save(content, path)
+    old = path.read_bytes()
+    train(config, "plain")
+    assert refused(capsys) == [f"stage version was 0, is {now}"]
+    assert path.with_name("state.refused.pt").read_bytes() == old
+
+
 def test_a_file_that_is_no_state_is_an_error(project: Project) -> None:
     config = project()
     path = Layout(config.results).state("plain") / "state.pt"

@@ -7,15 +7,16 @@ from pipeline.corpus.captions.reading import caption_files, read_captions
 from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
 from pipeline.files import check_outputs
 from pipeline.progress import log
-from pipeline.texts import check_text
+from pipeline.texts import check_sentence, check_text
 
 
 def convert_captions(path: Path, ids: Path | None, question: str, out: Path) -> None:
     """Write a dialog for each video of the captions ``path``: to ``question`` every sentence is an answer.
 
-    ids: as for `read_captions`, with its errors; raises as `check_outputs` does.
+    ids: as for `read_captions`, with its errors; raises as `check_outputs` does, and for a question that dialogs cannot
+    have.
     """
-    check_text(question, f"--question {question!r}")
+    check_sentence(check_text(question, f"--question {question!r}"), "--question")
     check_outputs([out], caption_files(path, ids))
     captions = read_captions(path, ids)
     write_dialogs(out, [caption_dialog(video, texts, question) for video, texts in captions.sentences.items()])

@@ -11,10 +11,10 @@ from pipeline.corpus.captions.layouts import listed_in
 from pipeline.corpus.captions.listed import LAYOUTS, Listed
 from pipeline.corpus.captions.published import listed_published
 from pipeline.corpus.dialogs import SAFE_ID, is_safe_id
-from pipeline.corpus.wording import as_in_dialogs
+from pipeline.corpus.wording import worded
 from pipeline.errors import UserError
 from pipeline.progress import log
-from pipeline.texts import parse_json, quoted, read_text, sentence_fault
+from pipeline.texts import parse_json, quoted, read_text
 
 NAMED = 10
 """How many broken entries are named; the rest are counted."""
@@ -83,15 +83,14 @@ def _sorted_out(listed: Listed, marks: bool) -> tuple[dict[str, list[str]], list
         if not isinstance(name, str):
             broken.append(f"{where}: its video is {quoted(name)}, expected an id")
         elif name not in refused:
-            unusable, fault = _unusable(name, listed), sentence_fault(sentence.text)
-            words = as_in_dialogs(sentence.text, marks) if fault is None else ""
+            unusable, (words, fault) = _unusable(name, listed), worded(sentence.text, marks)
             if unusable:
                 broken.append(f"{where}: {unusable}")
                 refused.add(name)
-            elif words:
-                found.setdefault(name, []).append(words)
+            elif fault:
+                broken.append(f"{where}: the sentence {fault}")
             else:
-                broken.append(f"{where}: the sentence {fault or f'is {quoted(sentence.text)}, expected words'}")
+                found.setdefault(name, []).append(words)
     mentioned = {sentence.video for sentence in listed.sentences if isinstance(sentence.video, str)}
     broken += [f"video {name}: no sentence about it" for name in listed.videos or () if name not in mentioned]
     return found, broken

@@ -3,6 +3,7 @@
 Nothing is left out: a test of which some questions are missing gives other figures than everybody's.
 """
 
+import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from pipeline.corpus.published.listed import GAP, LAYOUTS, Item, Kind, Listed
 from pipeline.corpus.published.lsmdc import is_lsmdc, listed_lines
 from pipeline.corpus.published.named import is_named, listed_named
 from pipeline.corpus.published.objects import is_question, listed_objects
-from pipeline.corpus.wording import as_in_dialogs, pieces
+from pipeline.corpus.wording import as_in_dialogs, pieces, worded
 from pipeline.errors import UserError
 from pipeline.progress import log
 from pipeline.texts import Plain, numbered_rows, parse_json, quoted, read_text, sentence_fault
@@ -99,13 +100,24 @@ def listed_in(text: str, source: str) -> Listed | None:
     for dialect, separator in ((Plain, _TAB), ("excel-tab", _TAB), ("excel", _COMMA)):
         if separator not in first:
             continue
-        # A line of its own, so that nothing further on can be wrong with it.
-        ((_, cells),) = numbered_rows(first, source, dialect) or [(0, [])]
+        cells = _cells(first, source, dialect)
         if dialect is Plain and is_lsmdc(cells):
             return listed_lines(numbered_rows(text, source, dialect))
         if dialect is not Plain and is_named(cells):
             return listed_named(numbered_rows(text, source, dialect))
     return None
+
+
+def _cells(line: str, source: str, dialect: str | type[csv.Dialect]) -> list[str]:
+    """The cells of a line that stands for itself, so that nothing further on can be wrong with it.
+
+    None of what is no line of a table: a sentence may have a quotation mark behind a comma.
+    """
+    try:
+        ((_, cells),) = numbered_rows(line, source, dialect) or [(0, [])]
+    except UserError:
+        return []
+    return cells
 
 
 def _objects_in(text: str, first: str, source: str) -> Listed | None:
@@ -159,10 +171,9 @@ def _made(path: Path, item: Item, kind: Kind, marks: bool) -> Question | Pair | 
 
 
 def _words(where: str, what: str, text: object, marks: bool) -> str:
-    fault = sentence_fault(text)
-    words = as_in_dialogs(str(text), marks) if fault is None else ""
-    if not words:
-        raise UserError(f"{where}: {what} {fault or f'is {quoted(text)}, expected words'}")
+    words, fault = worded(text, marks)
+    if fault:
+        raise UserError(f"{where}: {what} {fault}")
     return words
 
 

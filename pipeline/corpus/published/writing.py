@@ -11,7 +11,7 @@ from pipeline.corpus.references import write_references
 from pipeline.corpus.sentences import description_references, reference_name
 from pipeline.files import check_outputs
 from pipeline.progress import log
-from pipeline.texts import check_text
+from pipeline.texts import check_sentence, check_text
 
 
 def write_published(path: Path, out: Path, name: str, question: str = "", marks: bool = False) -> None:
@@ -23,7 +23,8 @@ def write_published(path: Path, out: Path, name: str, question: str = "", marks:
     question: what stands in front of every sentence, as in the training (`captions.question`). marks: whether
     punctuation stays. Errors as of `read_published` and `check_outputs`.
     """
-    check_text(question, f"--question {question!r}")
+    if question:
+        check_sentence(check_text(question, f"--question {question!r}"), "--question")
     if (own := taken_over(path, out, name)) is not None:
         log(f"{own}: written")
         return
