@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.errors import UserError
 from pipeline.following.durations import measured
 from pipeline.following.run import Left, Run
 from pipeline.inert import shown
@@ -133,7 +134,10 @@ class RunLine(logging.Handler):
     def _quote(self, logs: list[str]) -> None:
         """The last line with words of a failed job's log, which says what was wrong: it may stand in a frame."""
         for path in map(Path, logs):
-            said = [text for text in read_end(path).splitlines() if any(map(str.isalnum, text))]
+            try:
+                said = [text for text in read_end(path).splitlines() if any(map(str.isalnum, text))]
+            except UserError:  # not permitted, gone since: Snakemake has told of the failure and named the file
+                continue
             if said:
                 self._wipe()
                 self._write(f"{shown(path)} ends with: {shown(said[-1].strip(FRAME))}\n")

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.following.durations import Durations
 from pipeline.following.line import RunLine
 from pipeline.following.run import Job, Run
+from pipeline.texts import read_end
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -202,3 +204,21 @@ def test_of_an_error_in_a_frame_the_words_are_quoted(tmp_path, frame):
     handler.emit(logging.makeLogRecord({"event": "job_error", "jobid": 1, "log": [str(log)]}))
     handler.close()
     assert shown.getvalue().splitlines()[0] == f"{log} ends with: No such option: -f"
+
+
+def test_a_log_that_cannot_be_read_is_passed_over(tmp_path, monkeypatch):
+    """Root reads what nobody else may, so the refusal is made here."""
+    logs, shown, original = [tmp_path / "a.log", tmp_path / "b.log"], io.StringIO(), read_end
+    for log in logs:
+        log.write_text("error: two words\n")
+
+    def refused(path):
+        if path == logs[0]:
+            raise UserError(f"{path}: no permission to read it")
+        return original(path)
+
+    monkeypatch.setattr("pipeline.following.line.read_end", refused)
+    handler = RunLine(Run({1: Job(("a", "b"), "a b")}, Durations(), 1), shown, tmp_path)
+    handler.emit(logging.makeLogRecord({"event": "job_error", "jobid": 1, "log": [str(log) for log in logs]}))
+    handler.close()
+    assert shown.getvalue().splitlines()[0] == f"{logs[1]} ends with: error: two words"
