@@ -119,6 +119,9 @@ def test_what_learned_longer_stands_beside_the_rest(whole: runs.Run, data: Path,
     figure = f"{(one + other) / 2:.3f} ±{abs(one - other) / 2**0.5:.3f}"
     assert cells["Our system (`ours_man_man`)"][:4] == ["2", "", figure, "+0.200"]
     assert cells["Student-teacher L_ST (`st`)"][0] == "1" and "±" not in cells["Student-teacher L_ST (`st`)"][2]
+    # Their tables have all metrics, and rows of these systems alone.
+    assert section.count("| Our system | man. | man. | this run, 2 seeds |") == 1
+    assert "AVSD baseline" not in section and "not run" not in section
     # The same comparisons as in the paper's order, of these systems.
     assert cells["`ours_man_man` − `jst`"][-1].strip() in (order.HOLDS, order.LIKELY)
     # Curves end with what learned as long as shares may.
