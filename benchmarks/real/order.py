@@ -15,6 +15,7 @@ FURTHER = (
     ("ours_man_man", "jst"),
     ("ours_man_man", "ours_none_none"),
     ("jst", "ours_none_none"),
+    ("jst", "st"),
     ("st", "ours_none_none"),
     ("jst", "st_context"),
     ("st_context", "st"),
@@ -38,15 +39,19 @@ class Step:
     paper: float | None
 
     @property
+    def sure(self) -> bool:
+        """Whether the difference is beyond chance, on these videos and with other seeds allowed for."""
+        return self.found.p < SIGNIFICANT and self.found.low * self.found.high > 0
+
+    @property
     def verdict(self) -> str:
         """Whether the paper's order holds, beyond chance on these videos and with other seeds allowed for.
 
         Where the paper has no figure, whether there is a difference at all.
         """
-        sure = self.found.p < SIGNIFICANT and self.found.low * self.found.high > 0
         if self.paper is None:
-            return DIFFERS if sure else CHANCE
-        if sure:
+            return DIFFERS if self.sure else CHANCE
+        if self.sure:
             return HOLDS if self.found.difference > 0 else REVERSED
         if not round(self.found.difference, PRINTED):
             return CHANCE

@@ -7,6 +7,8 @@ from statistics import mean, stdev
 from benchmarks.real.curve import PAPER_DIALOGS, Point, Points, fit
 from benchmarks.real.epochs import Epoch
 from benchmarks.real.found import Found
+from benchmarks.real.order import Step, steps
+from benchmarks.real.question import question_lines
 from benchmarks.real.record import METRIC, Entry
 from benchmarks.real.runs import PLAIN, TIMES
 from benchmarks.real.tables import (
@@ -55,14 +57,17 @@ class Made:
 
 def page(config: Config, made: Made) -> str:
     """The whole page."""
-    found = made.found
-    lines = [*_head(config, found, made.entries), *(["", made.notes] if made.notes else []), "", *_state(made.missing)]
+    found, epochs = made.found, config.training.epochs
+    order, longer = ({test_set: steps(systems, test_set) for test_set in TEST_SETS} for systems in (found, made.longer))
+    lines = [*_head(config, found, made.entries), "", *_state(made.missing), "", "## The question", ""]
+    lines += question_lines({f"{epochs} epochs": order, f"{TIMES * epochs} epochs": longer})
+    lines += ["", "## About these runs", "", made.notes] if made.notes else []
     for test_set in TEST_SETS:
         table = result_table(config, test_set, _scores(found, test_set))
         lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(table).strip()]
         # How it is to be read stands under the first of them.
-        lines += ["", *order_lines(found, test_set), *(["", ORDER_NOTE] if test_set == TEST_SETS[0] else [])]
-    lines += ["", "## Learning for longer", "", *_longer(config, found, made.longer)]
+        lines += ["", *order_lines(order[test_set]), *(["", ORDER_NOTE] if test_set == TEST_SETS[0] else [])]
+    lines += ["", "## Learning for longer", "", *_longer(config, made, longer)]
     lines += ["", "## All seeds at once", "", *_together(config, found)]
     lines += ["", "## Over the number of dialogs", "", *_curves(config, made)]
     lines += ["", "## How much of it is noise", "", *_noise(made.noise, found)]
@@ -116,8 +121,9 @@ def _state(missing: Mapping[str, Mapping[str, Sequence[str]]]) -> list[str]:
     return lines
 
 
-def _longer(config: Config, found: Mapping[str, Found], longer: Mapping[str, Found]) -> list[str]:
+def _longer(config: Config, made: Made, order: Mapping[str, Sequence[Step]]) -> list[str]:
     """The systems that learned for longer: figures, order and cost."""
+    longer = made.longer
     if not any(system.scores[test_set] for system in longer.values() for test_set in TEST_SETS):
         return ["None of the systems has learned for longer yet."]
     epochs = config.training.epochs
@@ -126,11 +132,11 @@ def _longer(config: Config, found: Mapping[str, Found], longer: Mapping[str, Fou
         "and students alike; kept is the epoch that is best on the held-out tenth. The tables above, and all seeds "
         f"at once, have the {epochs}.",
         "",
-        *longer_lines(found, longer),
+        *longer_lines(made.found, longer),
     ]
     for test_set in TEST_SETS:
         table = result_table(config, test_set, _scores(longer, test_set), scored=True)
-        lines += ["", result_markdown(table).strip(), "", *order_lines(longer, test_set)]
+        lines += ["", result_markdown(table).strip(), "", *order_lines(order[test_set])]
     return [*lines, "", *costs_lines(longer)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
 from benchmarks.real.found import Found
-from benchmarks.real.order import TRIALS, Step, compared, steps
+from benchmarks.real.order import TRIALS, Step, compared
 from benchmarks.real.record import METRIC
 from pipeline.report.formats import signed
 
@@ -23,9 +23,8 @@ ORDER_NOTE = (
 """How tables of `order_lines` are to be read."""
 
 
-def order_lines(found: Mapping[str, Found], test_set: str) -> list[str]:
+def order_lines(made: Sequence[Step]) -> list[str]:
     """The paper's order on a test set, a row a step."""
-    made = steps(found, test_set)
     if not made:
         return ["Too few systems are scored to compare any."]
     lines = [f"| {METRIC}, one system less another | seeds | here | by seed | 95 % | p | paper | |"]
