@@ -210,11 +210,23 @@ def _decode_frames(group: h5py.Group, path: Path, picture: Picture, media: Media
     if decoder.failed:
         require_readable(path)
         log(f"warning: {path}: decoded with errors, {len(times)} frames kept ({decoder.words})")
+    times = _rising(path, times)
     group.create_dataset("times", data=np.array(times, np.float64))
     group.attrs["fps"] = frame_rate(times, picture.rate) if media.fps == "source" else float(media.fps)
     if words := fallbacks(read):
         group.attrs["colour_fallback"] = words
         log(f"warning: {path}: {words}")
+
+
+def _rising(path: Path, times: list[float]) -> list[float]:
+    """Seconds at which frames are shown, none before the frame in front of it: of damaged times the later one counts.
+
+    The filter `fps` sees to it itself; at the source's own rate the times are those of the file.
+    """
+    rising = np.maximum.accumulate(times)
+    if back := int((rising > times).sum()):
+        log(f"warning: {path}: the times of {back} frames step back: shown as soon as those before them")
+    return list(rising.tolist())
 
 
 def _stream_frames(

@@ -63,6 +63,18 @@ def test_variable_rate(counting, ffmpeg_run, decode, numbers):
             assert numbers(shard.frames("vfr"))[: 2 * fps] == held
 
 
+def test_times_that_step_back(counting, ffmpeg_run, decode, numbers, capsys):
+    plain = counting("plain.mp4", 20, "10", "-c:v", "mjpeg", "-q:v", "2")
+    # A time that ffmpeg does not believe makes it go by those of decoding, which are half a second earlier here.
+    times = r"setts=pts=if(eq(N\,8)\,PTS-0.4/TB\,PTS):dts=DTS-0.5/TB"
+    clip = ffmpeg_run("-i", str(plain), "-c", "copy", "-bsf:v", times, "back.mp4")
+    with decode([clip], fps="source") as shard:
+        assert numbers(shard.frames("back")) == list(range(20))
+        expected = [0, 1, 2, 3, 4, 5, 6, 7, 7, 7, 7, 7, 7, 8, 9, 10, 11, 12, 13, 14]
+        np.testing.assert_allclose(shard.times("back"), np.array(expected) / 10, atol=1e-4)
+    assert "back.mp4: the times of 4 frames step back" in capsys.readouterr().err
+
+
 def test_real_clips_against_pyav(shared, decode):
     videos = {path.name: path for path in sorted((shared / "data" / "videos").iterdir())}
     kept = {}
