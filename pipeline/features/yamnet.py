@@ -98,9 +98,8 @@ def _hears_alike(mel: Layer) -> bool:
     """Whether a file's mel bands, its first layer, and the number added to them are those that are computed here."""
     weights, bias = torch.from_numpy(mel.weights), torch.from_numpy(mel.bias)
     ours = logmel.mel_matrix().T.float()
-    return (
-        weights.shape == ours.shape and torch.allclose(weights, ours, atol=1e-4) and bool((bias - OFFSET < 1e-6).all())
-    )
+    added = bool(((bias - OFFSET).abs() < 1e-6).all())
+    return added and weights.shape == ours.shape and torch.allclose(weights, ours, atol=1e-4)
 
 
 def _log_mel(pieces: Iterable[Tensor], samples: int) -> Iterator[Tensor]:

@@ -1,5 +1,6 @@
 """YAMNet from its TensorFlow Lite file, against what TensorFlow Lite's own interpreter gives."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
+from pipeline.features import yamnet
 from pipeline.features.logmel import mel_matrix
 from pipeline.features.tflite import read_layers
 from pipeline.features.yamnet import HEARING, YAMNet, load_yamnet
@@ -85,3 +87,13 @@ def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:
     other.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(UserError, match="a TensorFlow Lite model that cannot be read"):
         read_layers(other)
+
+
+@pytest.mark.parametrize("added", [0.0, -1.0, 0.0009, 0.01])
+def test_a_network_that_hears_otherwise_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch, added: float) -> None:
+    # Of log(mel + 0.001) no file may have another number, less or more.
+    mel, *others = read_layers(path)
+    changed = [replace(mel, bias=np.full_like(mel.bias, added)), *others]
+    monkeypatch.setattr(yamnet, "read_layers", lambda _: changed)
+    with pytest.raises(UserError, match="not YAMNet: its first layer is not the 64 mel bands"):
+        load_yamnet(path)
