@@ -220,7 +220,7 @@ def features_import(
     folder: Annotated[Path, typer.Argument(help="Folder of <video id>.npy files; <folder>_testset is read too.")],
     out: Out,
     shard: Annotated[int, typer.Option(help="Shard to write, counted from 0.")] = 0,
-    shards: Annotated[int, typer.Option(help="Number of shards.")] = 1,
+    shards: Annotated[int, typer.Option(min=1, help="Number of shards.")] = 1,
     dtype: Annotated[str, typer.Option(help="float16 or float32.")] = "float16",
 ) -> None:
     """Gather precomputed <video id>.npy files into a feature shard."""

@@ -120,7 +120,8 @@ def _checked(path: Path, video_id: str, values: NDArray[Any], dims: int, dtype: 
         raise ValueError(f"{video_id}: values {values.shape}, expected (steps, {dims})")
     if not np.isfinite(values).all():
         raise UserError(f"{path}: {video_id}: the feature has values that are not finite numbers; check its weights")
-    if values.size and (largest := float(np.abs(values).max())) > LARGEST[dtype]:
+    # The least whole number of a type has no absolute value in it.
+    if values.size and (largest := max(float(values.max()), -float(values.min()))) > LARGEST[dtype]:
         raise UserError(
             f"{path}: {video_id}: a value of {largest:g} does not fit {dtype}; set the feature's dtype wider"
         )
@@ -227,6 +228,8 @@ class FeatureStore:
 
     def __init__(self, folder: Path) -> None:
         self._paths = finished_files(folder, ".h5")
+        if folder.is_file():
+            raise UserError(f"{folder}: a file, expected a folder of feature shards; give the folder it is in")
         if not self._paths:
             raise UserError(f"{folder}: no feature shards (*.h5); extract or import the feature first")
         self._open: dict[int, _Open] = {}

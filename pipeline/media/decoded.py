@@ -131,7 +131,7 @@ class DecodedShard:
         video = self._video(video_id)
         if name not in video:
             wanted = "sound" if name == "sound" else "frames"
-            raise UserError(f"{self._path}: decoded without {wanted}; decode it again with --{wanted}")
+            raise UserError(f"{self._path}: decoded without {wanted}; run `avsd decode` for this feature")
         return video[name]
 
 

@@ -147,6 +147,10 @@ def test_values_that_cannot_be_stored(tmp_path):
         write_shard(path, [("v", nan, np.zeros(1))], {}, 2, "float32")
     with pytest.raises(UserError, match="70000 does not fit float16"):
         write_shard(path, [("v", np.array([[1.0, 70000.0]]), np.zeros(1))], {}, 2, "float16")
+    for kind in (np.int32, np.int64):  # the least number has no absolute value in its type
+        least = np.array([[1, np.iinfo(kind).min]], kind)
+        with pytest.raises(UserError, match=r"a value of \S+ does not fit float16"):
+            write_shard(path, [("v", least, np.zeros(1))], {}, 2, "float16")
     with pytest.raises(UserError, match="float64"):
         write_shard(path, [], {}, 2, "float64")
     for values, times in [(np.ones((2, 3)), np.zeros(2)), (np.ones(2), np.zeros(2)), (np.ones((2, 2)), np.zeros(3))]:
@@ -253,6 +257,8 @@ def test_folders_that_are_no_store(tmp_path):
     with pytest.raises(UserError, match="no feature shards"):
         FeatureStore(tmp_path)
     (tmp_path / "0000.h5").write_text("text")
+    with pytest.raises(UserError, match=r"0000\.h5: a file, expected a folder of feature shards"):
+        FeatureStore(tmp_path / "0000.h5")
     with pytest.raises(UserError, match=r"0000\.h5: not a feature shard"):
         FeatureStore(tmp_path)
     (tmp_path / "0000.h5").unlink()

@@ -80,7 +80,7 @@ def test_silent_is_a_state_not_an_error(counting, decode):
     with decode(videos, frames=False) as shard:
         assert shard.video_ids == ["mute"]
         assert shard.sound("mute") is None
-        with pytest.raises(UserError, match="decoded without frames"):
+        with pytest.raises(UserError, match="decoded without frames; run `avsd decode` for this feature"):
             shard.frames("mute")
-    with decode(videos, sound=False) as shard, pytest.raises(UserError, match="decoded without sound"):
+    with decode(videos, sound=False) as shard, pytest.raises(UserError, match="without sound; run `avsd decode`"):
         shard.sound("mute")
