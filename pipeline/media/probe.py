@@ -1,7 +1,9 @@
 """What a file holds, before it is decoded: streams, shape, rate, sound."""
 
 import errno
+import math
 import os
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -186,9 +188,7 @@ def _look(container: av.container.InputContainer, stream: av.VideoStream, by_fil
             whole = False
         if frame is None:
             continue
-        # PyAV gives degrees counter-clockwise, -180 to 180.
-        rotation = round(-frame.rotation / 90) % 4 * 90
-        look = Look(frame.format.name, frame.width, frame.height, rotation, _tags(frame))
+        look = Look(frame.format.name, frame.width, frame.height, _rotation(frame), _tags(frame))
         if whole and look.shape() == by_file.shape():
             return look
         whole = False
@@ -196,6 +196,21 @@ def _look(container: av.container.InputContainer, stream: av.VideoStream, by_fil
         if votes.total() == VOTES or votes.total() + damaged.total() == LOOKED_AT:
             break
     return next((look for look, _ in (votes or damaged).most_common(1)), None)
+
+
+def _rotation(frame: av.VideoFrame) -> int:
+    """Degrees clockwise that a frame is turned for display (0, 90, 180, 270), as ffmpeg has it: rounded to one degree.
+
+    By any angle between, ffmpeg turns the picture within its size: 0.
+    """
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 0
+    # PyAV's own number of degrees is cut, not rounded.
+    across, down, _, right, below, *_ = struct.unpack("=9i", bytes(matrix))
+    sine, cosine = down / (math.hypot(down, below) or 1), across / (math.hypot(across, right) or 1)
+    degrees = round(math.degrees(math.atan2(sine, cosine))) % 360
+    return degrees if degrees % 90 == 0 else 0
 
 
 def _tags(of: av.VideoFrame | av.VideoCodecContext) -> Tags:

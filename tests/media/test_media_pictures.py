@@ -1,5 +1,6 @@
 """Sizes, rotation and codecs of the decoded frames."""
 
+import av
 import numpy as np
 import pytest
 
@@ -18,6 +19,18 @@ def test_rotation_is_undone(ffmpeg_run, decode, flag, turns, size):
         difference = np.abs(shard.frames("turned")[0].astype(float) - expected)
         assert np.median(difference) <= 1
         assert difference.mean() < 5
+
+
+@pytest.mark.parametrize("degrees", ["0.4", "60", "89", "89.6", "90.6", "134", "270.4", "300"])
+def test_sizes_of_odd_angles_are_ffmpeg_s(ffmpeg_run, decode, degrees):
+    source = ("-f", "lavfi", "-i", "testsrc=size=64x48:rate=10", "-frames:v", "1", "-pix_fmt", "yuv420p")
+    plain = ffmpeg_run(*source, "-c:v", "mpeg4", "plain.mp4")
+    turned = ffmpeg_run("-display_rotation", degrees, "-i", str(plain), "-c", "copy", "turned.mp4")
+    with av.open(str(ffmpeg_run("-i", str(turned), "-frames:v", "1", "turned.png"))) as picture:
+        shown = picture.streams.video[0]
+        expected = (shown.height, shown.width)
+    with decode([turned], resize="source", sound=False) as shard:
+        assert shard.frames("turned").shape[1:3] == expected
 
 
 @pytest.mark.parametrize(
