@@ -39,7 +39,7 @@ class Members(TensorGroup):
 
 
 class Ensemble(Generator):
-    """Networks with the same modalities and the same words; context vectors stand side by side, (N, M x G)."""
+    """Networks with the same modalities, words and sizes; context vectors stand side by side, (N, M x G)."""
 
     standard = None
     """Each member standardises for itself."""

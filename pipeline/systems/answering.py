@@ -1,8 +1,11 @@
 """The network that a system of the configuration answers with: its own, another's, or all seeds of another together."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
-from pipeline.config import Config
+from pipeline.config import Config, network_sizes
 from pipeline.errors import UserError
 from pipeline.layout import Layout
 from pipeline.networks.ensemble import Ensemble
@@ -16,7 +19,7 @@ SEEN = {"network": "", "feature_dims": {}, "history": False, "question": True, "
 def load_answering(config: Config, name: str, vocabulary: Vocabulary, device: torch.device | str) -> LoadedSystem:
     """The trained network of the system ``name``; of an `ensemble` all members as one.
 
-    Raises `UserError` for what `load` does, and for members that do not see the same.
+    Raises `UserError` for what `load` does, and for members that do not see the same, or have other sizes.
     """
     layout = Layout(config.results)
     folders = [layout.model(member) for member in config.members(name)]
@@ -25,12 +28,19 @@ def load_answering(config: Config, name: str, vocabulary: Vocabulary, device: to
         return loaded[0]
     first, *others = (system.info for system in loaded)
     for folder, info in zip(folders[1:], others, strict=True):
-        for key, otherwise in SEEN.items():
-            own, whole = info.get(key, otherwise), first.get(key, otherwise)
-            if own != whole:
-                raise UserError(
-                    f"{folder}: {key} is {own}, of {folders[0]} {whole}; an ensemble needs members that see the same; "
-                    "train them again with the same configuration"
-                )
+        own, whole = _alike(info), _alike(first)
+        other = next((key for key in {**own, **whole} if own.get(key) != whole.get(key)), None)
+        if other is not None:
+            raise UserError(
+                f"{folder}: {other} is {own.get(other)}, of {folders[0]} {whole.get(other)}; an ensemble needs members "
+                "that see the same and have the same sizes; train them again with the same configuration"
+            )
     together = Ensemble([system.generator for system in loaded]).to(device).eval()
     return LoadedSystem(together, first, tuple(others))
+
+
+def _alike(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What a member has in common with all others, by name: an ensemble divides its context vectors evenly."""
+    sizes = network_sizes(info["network"], info["sizes"]).model_dump()
+    seen = {key: info.get(key, otherwise) for key, otherwise in SEEN.items()}
+    return {**seen, **{f"sizes.{name}": size for name, size in sizes.items()}}

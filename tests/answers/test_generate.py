@@ -21,6 +21,7 @@ from pipeline.systems.system import build as build_network
 from pipeline.systems.system import load, save, view_of
 from pipeline.texts import read_json
 from pipeline.vocabulary.words import Vocabulary
+from tests.answers.conftest import SIZES
 
 
 def result(config: Config, name: str, test_set: str) -> dict[str, Any]:
@@ -108,6 +109,8 @@ def test_all_seeds_answer_together(config: Config) -> None:
     [
         ({"history": False}, "history is False, of .*told True"),
         ({"concepts": {"system": "detector"}}, "concepts is True, of .*told False"),
+        # Of their contexts, 6 and 8 wide, each member was given 7 values: other answers than their mean's, no error.
+        ({"sizes": {**SIZES, "context": 8}}, r"sizes\.context is 8, of .*told 6"),
     ],
 )
 def test_members_that_do_not_see_the_same_are_refused(config: Config, other: dict[str, Any], message: str) -> None:
