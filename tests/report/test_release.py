@@ -1,7 +1,9 @@
 """The archive of a run's answers."""
 
+import csv
 import hashlib
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,9 @@ from pipeline.files import write_text
 from pipeline.layout import Layout
 from pipeline.report.release import write_release
 from pipeline.scoring.matching import read_answers
+from pipeline.scoring.names import OPTIONS
+from pipeline.scoring.request import Request
+from pipeline.tasks.registry import task_of
 
 
 @pytest.fixture
@@ -74,6 +79,35 @@ def test_of_an_ensemble_there_is_every_members_card(
     assert cards == {**own, **{path.replace("cards/", "cards/both/"): text for path, text in own.items()}}
 
 
+def test_its_page_says_how_each_file_is_scored(whole: Config, configure: Callable[..., Config], tmp_path: Path) -> None:
+    """`avsd score` refuses a filter for what is no sentence; a file of each kind goes through the command given."""
+    systems = {
+        **whole.model_dump(mode="json", exclude_unset=True)["systems"],
+        "finder": {"label": "F", "task": "retrieve", "network": "jsfusion", "features": ["vggish"]},
+    }
+    scoring = {"filter": "dstc8"}
+    config = configure(whole.results, run=["plain", "finder"], systems=systems, scoring=scoring)
+    layout = Layout(config.results)
+    for test_set in CHALLENGE:
+        write_text(layout.answers("finder", test_set), "{}")
+        write_text(layout.scores("finder", test_set), '{"metrics": {"R@1": 0.5}}')
+        for kind in (layout.answers, layout.scores):
+            write_text(layout.finished(kind("finder", test_set)), "")
+    write_text(layout.model("finder") / "README.md", "# card\n")
+    write_release(config, tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        page = archive.read("README.md").decode()
+    given = {}
+    for part in page.split("Score a file of ")[1:]:
+        name, command = part.split(" by\n\n")
+        given[name] = command.split("\n")[0].split("REFERENCES")[1].split()
+    assert given == {"`plain`": ["--filter", "dstc8"], "`finder`": []}
+    for name, options in given.items():
+        request = Request([], tmp_path, options[1] if options else OPTIONS["filter"], None, 0, False, [])
+        task = task_of(config, name.strip("`"))
+        request.check_read(task.name, task.scored_with)
+
+
 def test_the_same_results_give_the_same_bytes(whole: Config, tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):
         write_release(whole, tmp_path / name)
@@ -91,8 +125,29 @@ def test_what_is_not_finished_is_named_or_left_out(
     write_release(whole, tmp_path / "a.zip", partial=True)
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         names = archive.namelist()
+        tables = {test_set: archive.read(f"table{n}.csv").decode() for n, test_set in ((2, "trial"), (3, "official"))}
     assert "answers/student/official.json" in names and "answers/student/trial.json" not in names
+    # Its old scores may be those of other answers: they stand in no table either.
+    rows = {
+        test_set: next(csv.DictReader(line for line in text.splitlines() if line.startswith(("row,", "st,"))))
+        for test_set, text in tables.items()
+    }
+    assert (rows["trial"]["status"], rows["trial"]["CIDEr"]) == ("not scored", "")
+    assert (rows["official"]["status"], rows["official"]["CIDEr"]) != ("not scored", "")
     assert "scores/student/trial.json: not finished; left out" in capsys.readouterr().err
+
+
+def test_scores_of_answers_that_were_there_before_are_not_handed_out(whole: Config, tmp_path: Path) -> None:
+    """As after `snakemake answers` with another beam: the scores are finished, but not those of these answers."""
+    layout = Layout(whole.results)
+    scored = layout.finished(layout.scores("student", "trial")).stat().st_mtime_ns
+    os.utime(layout.finished(layout.answers("student", "trial")), ns=(scored + 1, scored + 1))
+    with pytest.raises(UserError, match=r"scores/student/trial.json: older than the answers"):
+        write_release(whole, tmp_path / "a.zip")
+    write_release(whole, tmp_path / "a.zip", partial=True)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        names = archive.namelist()
+    assert "answers/student/official.json" in names and "answers/student/trial.json" not in names
 
 
 def test_a_run_without_answers_is_refused(run: Config, tmp_path: Path) -> None:
