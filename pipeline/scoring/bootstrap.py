@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.progress import log
 from pipeline.scoring.metrics import Measured, corpus_scores
 from pipeline.scoring.videos import summed
 
@@ -48,11 +49,23 @@ def resampled_scores(
     ]
 
 
+def drawable(videos: int, resamples: int) -> bool:
+    """Whether there is an interval. Of one video alone every draw is the same: there is none, and the log says so.
+
+    >>> drawable(2, 1000), drawable(2, 0)
+    (True, False)
+    """
+    if videos == 1 and resamples:
+        log("one video alone has no interval: how scores of others differ cannot be told from it")
+    return videos > 1 and resamples > 0
+
+
 def intervals(
     systems: Sequence[Measured], resamples: int, seed: int = SEED, videos: NDArray[np.intp] | None = None
 ) -> list[dict[str, list[float]]]:
-    """The 2.5 and 97.5 % points by metric of each system, all on the same items; empty without resamples."""
-    if resamples == 0:
+    """The 2.5 and 97.5 % points by metric of each system, all on the same items; empty where `drawable` says no."""
+    count = len(systems[0].bleu) if videos is None else len(np.unique(videos))
+    if not drawable(count, resamples):
         return [{} for _ in systems]
     points = []
     for scores in resampled_scores(systems, resamples, seed, videos):

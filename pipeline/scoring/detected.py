@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.inert import shown
 from pipeline.progress import log
-from pipeline.scoring.bootstrap import SEED, resampled_sums, with_interval
+from pipeline.scoring.bootstrap import SEED, drawable, resampled_sums, with_interval
 from pipeline.scoring.names import DETECTED
 from pipeline.scoring.request import Request
 from pipeline.versions import STAGES
@@ -49,6 +49,7 @@ def _score(path: Path, true: Mapping[str, set[str]], references: Path, resamples
         raise UserError(f"{path}: no words of {len(missing)} videos of {references} ({missing[0]}); answer again")
     if not videos:
         raise UserError(f"{path}: none of its videos is in {references}; are these the texts of the same test set?")
+    draws = resamples if drawable(len(videos), resamples) else 0
     found: dict[str, dict[str, Any]] = {}
     for name in (ALL, *sorted(set(classes.values()))):
         own = {word for word, word_class in classes.items() if name in (ALL, word_class)}
@@ -56,7 +57,7 @@ def _score(path: Path, true: Mapping[str, set[str]], references: Path, resamples
         values, base = counted(pairs, own, k), counted([(frequent, words) for _, words in pairs], own, k)
         found[name] = {
             "metrics": _named(measure(values.sum(0))),
-            "intervals": intervals(values, resamples),
+            "intervals": intervals(values, draws),
             "base": _named(measure(base.sum(0))),
             "words": len(own),
             "videos": int(values[:, 4].sum()),

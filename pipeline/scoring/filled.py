@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.files import write_json
 from pipeline.inert import shown
 from pipeline.progress import log
-from pipeline.scoring.bootstrap import SEED, resampled_sums, with_interval
+from pipeline.scoring.bootstrap import SEED, drawable, resampled_sums, with_interval
 from pipeline.scoring.names import FILLED
 from pipeline.scoring.request import Request
 from pipeline.scoring.videos import numbered, summed
@@ -117,8 +117,11 @@ def measured(right: Right) -> dict[str, float]:
 
 
 def intervals(right: Right, of: Sequence[str], resamples: int) -> dict[str, list[float]]:
-    """The 2.5 and 97.5 % points of the shares, had other videos been drawn; ``of``: (N,) the video of each item."""
-    if resamples == 0:
+    """The 2.5 and 97.5 % points of the shares, had other videos been drawn; ``of``: (N,) the video of each item.
+
+    Empty where `drawable` says no, without the shares of a class that one video alone has blanks of.
+    """
+    if not drawable(len(set(of)), resamples):
         return {}
     counted = ~np.isnan(right)
     sums = summed(np.hstack([np.nan_to_num(right), counted]), numbered(of))
@@ -126,7 +129,7 @@ def intervals(right: Right, of: Sequence[str], resamples: int) -> dict[str, list
     found = {}
     for place, name in enumerate(FILLED):
         hits, count = drawn[:, place], drawn[:, len(FILLED) + place]
-        if counted[:, place].any():
+        if np.count_nonzero(sums[:, len(FILLED) + place]) > 1:
             ends = np.percentile(hits[count > 0] / count[count > 0], [2.5, 97.5])
             found[name] = [float(end) for end in ends]
     return found

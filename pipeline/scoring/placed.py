@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.files import write_json
 from pipeline.inert import shown
 from pipeline.progress import log
-from pipeline.scoring.bootstrap import SEED, with_interval
+from pipeline.scoring.bootstrap import SEED, drawable, with_interval
 from pipeline.versions import STAGES
 
 Ranks = NDArray[np.int64]
@@ -56,8 +56,11 @@ def _metric(name: str, ranks: NDArray[Any]) -> Any:
 
 
 def intervals(ranks: Ranks, videos: Sequence[str], names: Sequence[str], resamples: int) -> dict[str, list[float]]:
-    """The 2.5 and 97.5 % points of the metrics, had other videos been drawn; ``videos``: (N,) of each item."""
-    if resamples == 0:
+    """The 2.5 and 97.5 % points of the metrics, had other videos been drawn; ``videos``: (N,) of each item.
+
+    Empty where `drawable` says no.
+    """
+    if not drawable(len(set(videos)), resamples):
         return {}
     groups: dict[str, list[int]] = {}
     for place, video in enumerate(videos):

@@ -3,7 +3,7 @@ import pytest
 
 from pipeline.scoring.bootstrap import intervals, resampled_scores, resampled_sums
 from pipeline.scoring.meteor import Meteor
-from pipeline.scoring.metrics import measure
+from pipeline.scoring.metrics import Measured, measure
 from pipeline.scoring.names import METRICS
 
 SUBJECTS = ("a man", "the woman", "one dog", "she")
@@ -52,3 +52,14 @@ def test_interval_of_a_mean_is_the_textbooks(meteor: Meteor) -> None:
 
 def test_no_resamples_no_intervals(meteor: Meteor) -> None:
     assert intervals([measure(["a man"], [["a man"]], meteor)], 0) == [{}]
+
+
+def test_one_video_alone_has_no_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its draws are all alike: an interval from its score to its score would say that others have the same."""
+    items = {metric: np.array([0.2, 0.8]) for metric in METRICS}
+    measured = Measured({}, items, np.ones((2, 10)), np.ones((2, 23)))
+    assert intervals([measured], 50, videos=np.array([0, 0])) == [{}]
+    assert "one video alone has no interval" in capsys.readouterr().err
+    found = intervals([measured], 50, videos=np.array([0, 1]))[0]
+    assert found.keys() == set(METRICS)
+    assert found["CIDEr"] == pytest.approx([0.2, 0.8])

@@ -87,6 +87,14 @@ def test_intervals_are_of_videos_drawn_again(tmp_path: Path) -> None:
     assert intervals(mixed, 200)["precision"] == pytest.approx([0, 1])
 
 
+def test_one_video_alone_has_no_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for video in ("b", "c"):
+        monkeypatch.delitem(TRUE, video)
+    found = scored(tmp_path, bootstrap=50)
+    assert found["metrics"]["recall"] == 1
+    assert found["intervals"] == found["classes"]["noun"]["intervals"] == {}
+
+
 def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no words of 1 videos of .*references\.json \(b\)"):
         scored(tmp_path, {"a": ["red"], "c": []})

@@ -85,6 +85,7 @@ def test_intervals_resample_videos_with_their_blanks() -> None:
     for name, values in drawn.items():
         assert found[name] == pytest.approx(np.percentile(values, [2.5, 97.5]).tolist(), abs=0.012)
     assert intervals(right, videos, 0) == {}
+    assert intervals(right, ["a"] * len(right), 50) == {}
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_intervals_resample_videos_with_their_items() -> None:
     alone = intervals(np.array([1] * 50 + [9] * 50), [str(n) for n in range(100)], ["accuracy"], 400)
     assert 0.35 < alone["accuracy"][0] < 0.45 < 0.55 < alone["accuracy"][1] < 0.65
     assert intervals(np.array([1, 2]), ["a", "b"], ["accuracy"], 0) == {}
+    assert intervals(np.array([1, 2]), ["a", "a"], ["accuracy"], 400) == {}
 
 
 def written(path: Path, content: object) -> Path:
