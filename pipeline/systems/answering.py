@@ -15,6 +15,9 @@ from pipeline.vocabulary.words import Vocabulary
 SEEN = {"network": "", "feature_dims": {}, "history": False, "question": True, "concepts": False}
 """What members have in common, with what a `system.json` means that does not say it."""
 
+LEARNING = ("dropout", "adaptor_dropout", "kaiming_normal")
+"""Sizes that training alone reads."""
+
 
 def load_answering(config: Config, name: str, vocabulary: Vocabulary, device: torch.device | str) -> LoadedSystem:
     """The trained network of the system ``name``; of an `ensemble` all members as one.
@@ -41,6 +44,6 @@ def load_answering(config: Config, name: str, vocabulary: Vocabulary, device: to
 
 def _alike(info: Mapping[str, Any]) -> dict[str, Any]:
     """What a member has in common with all others, by name: an ensemble divides its context vectors evenly."""
-    sizes = network_sizes(info["network"], info["sizes"]).model_dump()
+    sizes = network_sizes(info["network"], info["sizes"]).model_dump(exclude=set(LEARNING))
     seen = {key: info.get(key, otherwise) for key, otherwise in SEEN.items()}
     return {**seen, **{f"sizes.{name}": size for name, size in sizes.items()}}
