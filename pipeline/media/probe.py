@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.logging
@@ -29,6 +30,9 @@ LOOKED_AT = 100
 
 MOST_WORDS = 5
 """Messages of libavformat that are passed on."""
+
+MATRIX = "DISPLAYMATRIX"
+"""How PyAV calls what a frame says of its turning: ISO 14496-12's matrix of 3 x 3 whole numbers."""
 
 INDEXED = {"avi", "mov,mp4,m4a,3gp,3g2,mj2"}
 """Formats whose index, where they have one, gives every packet its time."""
@@ -203,11 +207,11 @@ def _rotation(frame: av.VideoFrame) -> int:
 
     By any angle between, ffmpeg turns the picture within its size: 0.
     """
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
+    said: Any = frame.side_data  # whose type knows motion vectors alone
+    if MATRIX not in said:
         return 0
     # PyAV's own number of degrees is cut, not rounded.
-    across, down, _, right, below, *_ = struct.unpack("=9i", bytes(matrix))
+    across, down, _, right, below, *_ = struct.unpack("=9i", bytes(said[MATRIX]))
     sine, cosine = down / (math.hypot(down, below) or 1), across / (math.hypot(across, right) or 1)
     degrees = round(math.degrees(math.atan2(sine, cosine))) % 360
     return degrees if degrees % 90 == 0 else 0
