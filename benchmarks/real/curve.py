@@ -103,12 +103,12 @@ def draw(path: Path, systems: Mapping[str, Points], deviation: float, title: str
             middle, low, high = found.at(PAPER_DIALOGS)
             at = PAPER_DIALOGS * _APART ** (place - (len(systems) - 1) / 2)
             axes.errorbar(at, middle, [[middle - low], [high - middle]], color=color, capsize=3)
-    axes.annotate(
-        f"the paper's {PAPER_DIALOGS:,}", (PAPER_DIALOGS / _APART**2, axes.get_ylim()[0]),
-        ha="right", va="bottom", rotation=90, color="0.4",
-    )  # fmt: skip
     axes.set(xscale="log", xlabel="training dialogs", ylabel="CIDEr", title=title)
-    axes.legend(loc="lower right", bbox_to_anchor=(0.9, 0.0))
+    numbers = sorted({point.dialogs for points in systems.values() for point in points} | {PAPER_DIALOGS})
+    named = [f"{number:,.0f}" + ("\n(paper)" if number == PAPER_DIALOGS else "") for number in numbers]
+    axes.set_xticks(numbers, named)
+    axes.minorticks_off()
+    axes.legend(loc="upper left")
     axes.grid(alpha=0.3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})
