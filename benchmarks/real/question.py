@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks.real.order import Step
 from benchmarks.real.record import METRIC
 from pipeline.report.formats import signed
+from pipeline.scoring.significance import SIGNIFICANT
 
 ASKED = {
     ("ours_man_man", "ours_none_none"): "What is a description worth?",
@@ -16,8 +17,9 @@ ASKED = {
 }
 """By the better system of the paper and the other one, what their difference says."""
 NOTE = (
-    f"Differences of {METRIC}, means over the seeds in brackets. Bold: beyond chance, other videos and other seeds "
-    "allowed for, of one seed other videos alone. Intervals, p and how they are computed stand in the tables below."
+    f"Differences of {METRIC}, means over the seeds in brackets. \\*: beyond chance for these networks, on other "
+    "videos; bold: with other seeds allowed for, too, which two seeds hardly can. Intervals, p and how they are "
+    "computed stand in the tables below."
 )
 
 
@@ -47,8 +49,12 @@ def question_lines(orders: Mapping[str, Mapping[str, Sequence[Step]]]) -> list[s
 
 
 def _cell(step: Step | None) -> str:
-    """The difference, bold where it is beyond chance, and of how many seeds."""
+    """The difference, marked as `NOTE` says, and of how many seeds."""
     if step is None:
         return ""
     shown = signed(step.found.difference)
-    return f"{f'**{shown}**' if step.sure else shown} ({', '.join(map(str, dict.fromkeys(step.found.seeds)))})"
+    if step.sure and min(step.found.seeds) > 1:
+        shown = f"**{shown}**"
+    elif step.found.p < SIGNIFICANT:
+        shown += "\\*"
+    return f"{shown} ({', '.join(map(str, dict.fromkeys(step.found.seeds)))})"

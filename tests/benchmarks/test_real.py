@@ -542,10 +542,10 @@ def test_the_question_stands_first_in_one_table(whole: runs.Run, data: Path, tmp
     made = {row[1].strip(): [cell.strip() for cell in row[2:]] for row in rows}
     difference = level(whole, "ours_man_man", "official") - level(whole, "ours_none_none", "official")
     # The paper's 1.118 less .966; nothing of the trial set, where one system alone is scored.
-    assert made["`ours_man_man` − `ours_none_none`"] == [f"**+{difference:.3f}** (1)"] * 2 + ["+0.152", "", "", ""]
+    assert made["`ours_man_man` − `ours_none_none`"] == [rf"+{difference:.3f}\* (1)"] * 2 + ["+0.152", "", "", ""]
     # Ten epochs leave nothing to tell apart, twenty 0.1 of deviation 0.1 in 60 answers.
     ten, twenty, paper, *_ = made["`st` − `ours_none_none`"]
-    assert "**" not in ten and twenty.startswith("**+0.") and paper == "+0.029"
+    assert "*" not in ten and twenty.startswith("+0.") and twenty.endswith(r"\* (1)") and paper == "+0.029"
     assert len(rows) == 5  # no man./-
 
 
@@ -554,6 +554,14 @@ def test_a_question_of_which_nothing_is_known_is_not_answered() -> None:
     unsure = order.Step("jst", "st", order.Pooled(0.1, 0.2, -0.02, 0.18, (3, 1), ()), None)
     *_, row, _, _ = question.question_lines({"10 epochs": {"official": [unsure]}})
     assert row == "| What does the joint loss add? | `jst` − `st` | +0.100 (3, 1) |  |"
+    # Sure of these networks alone; then of other seeds as well, which one seed says nothing of.
+    for sure, shown in (
+        (replace(unsure.found, p=0.01), r"+0.100\* (3, 1)"),
+        (replace(unsure.found, p=0.01, low=0.02), r"+0.100\* (3, 1)"),
+        (replace(unsure.found, p=0.01, low=0.02, seeds=(3, 3)), "**+0.100** (3)"),
+    ):
+        *_, row, _, _ = question.question_lines({"10 epochs": {"official": [replace(unsure, found=sure)]}})
+        assert row.split(" | ")[2] == shown
 
 
 def points(values: Callable[[float], float]) -> list[curve.Point]:
