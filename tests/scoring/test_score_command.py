@@ -107,13 +107,25 @@ def test_partial_says_what_it_left_out(tmp_path: Path, references: Path, capsys:
 def test_what_is_printed_says_what_is_drawn_again(
     tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All answers about one video are drawn together: of one video every draw is the same."""
-    write_references(references, {("a", turn): [f"word{turn}"] for turn in range(3)})
-    path = answers(tmp_path / "x.json", {("a", 0): "word0", ("a", 1): "other", ("a", 2): "word2"})
+    """All answers about a video are drawn together: where two videos score alike every draw is the same."""
+    write_references(references, {(video, turn): [f"word{turn}"] for video in "ab" for turn in range(3)})
+    said = ("word0", "other", "word2")
+    path = answers(tmp_path / "x.json", {(video, turn): said[turn] for video in "ab" for turn in range(3)})
     score.score_files([path], references, "none", None, 20, False, [tmp_path / "scores"])
     ends = json.loads((tmp_path / "scores").read_text(encoding="utf-8"))["intervals"]["BLEU-1"]
     assert ends == pytest.approx([2 / 3, 2 / 3])
     assert "± half the width of the 95 % interval (bootstrap over videos)" in capsys.readouterr().out
+
+
+def test_nothing_is_printed_of_an_interval_that_there_is_not(
+    tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_references(references, {("a", turn): [f"word{turn}"] for turn in range(3)})
+    path = answers(tmp_path / "x.json", {("a", 0): "word0", ("a", 1): "other", ("a", 2): "word2"})
+    score.score_files([path], references, "none", None, 20, False, [tmp_path / "scores"])
+    assert json.loads((tmp_path / "scores").read_text(encoding="utf-8"))["intervals"] == {}
+    printed = capsys.readouterr()
+    assert "±" not in printed.out and "one video alone has no interval" in printed.err
 
 
 def test_last_turns_alone_are_said(tmp_path: Path, references: Path, capsys: pytest.CaptureFixture[str]) -> None:
