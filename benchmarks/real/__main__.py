@@ -139,7 +139,7 @@ def write(whole: Run, record: Record, target: Path) -> int:
     found, long = gather(whole, record), gather(longer(whole), record)
     shares = [gather(run, record) for _, run in fractions(whole)]
     # Of all dialogs what learned as long as shares may: until there is nothing more to learn.
-    curves, deviation = _curves([*shares, _longest(found, long)]), _deviation(found)
+    curves, deviation = _curves([*shares, _longest(found, long)]), _deviation(long) or _deviation(found)
     several = {f"{found[name].label} ({name})": points for name, points in curves.items() if len(points) > 1}
     if several:
         draw(target.parent / PICTURE, several, deviation, "Official test set, one seed")

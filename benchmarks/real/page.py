@@ -12,6 +12,7 @@ from benchmarks.real.question import question_lines
 from benchmarks.real.record import METRIC, Entry
 from benchmarks.real.runs import PLAIN, TIMES
 from benchmarks.real.tables import (
+    COSTS_NOTE,
     ORDER_NOTE,
     TAUGHT,
     TEST_SETS,
@@ -57,24 +58,30 @@ class Made:
 
 def page(config: Config, made: Made) -> str:
     """The whole page."""
-    found, epochs = made.found, config.training.epochs
-    order, longer = ({test_set: steps(systems, test_set) for test_set in TEST_SETS} for systems in (found, made.longer))
-    lines = [*_head(config, found, made.entries), "", *_state(made.missing), "", "## The question", ""]
-    lines += question_lines({f"{epochs} epochs": order, f"{TIMES * epochs} epochs": longer})
+    shorter, longer = (
+        {test_set: steps(found, test_set) for test_set in TEST_SETS} for found in (made.found, made.longer)
+    )
+    few, many = (f"{times * config.training.epochs} epochs" for times in (1, TIMES))
+    lines = [*_head(config, made.found, made.entries), "", *_state(made.missing), "", "## The question", ""]
+    lines += question_lines({few: shorter, many: longer})
     lines += ["", "## About these runs", "", made.notes] if made.notes else []
     for test_set in TEST_SETS:
-        table = result_table(config, test_set, _scores(found, test_set))
-        lines += ["", f"## {TABLE_TITLES[test_set]}", "", result_markdown(table).strip()]
+        lines += ["", f"## {TABLE_TITLES[test_set]}", "", *_table(config, made.longer, test_set)]
         # How it is to be read stands under the first of them.
-        lines += ["", *order_lines(order[test_set]), *(["", ORDER_NOTE] if test_set == TEST_SETS[0] else [])]
-    lines += ["", "## Learning for longer", "", *_longer(config, made, longer)]
-    lines += ["", "## All seeds at once", "", *_together(config, found)]
+        lines += ["", *order_lines(longer[test_set]), *(["", ORDER_NOTE] if test_set == TEST_SETS[0] else [])]
+    lines += ["", "## With half the epochs", "", *_shorter(config, made, shorter)]
+    lines += ["", "## All seeds at once", "", *_together(config, made.found)]
     lines += ["", "## Over the number of dialogs", "", *_curves(config, made)]
-    lines += ["", "## How much of it is noise", "", *_noise(made.noise, found)]
+    lines += ["", "## How much of it is noise", "", *_noise(config, made)]
     lines += ["", "## Trials", "", *trials_lines(TRIED, made.trials, next(iter(made.trials)))]
     lines += ["", *trials_lines(TAUGHT, made.students, PLAIN)]
-    lines += ["", "## What it cost", "", *costs_lines(found)]
+    lines += ["", "## What it cost", "", f"With {many}:", "", *costs_lines(made.longer)]
+    lines += ["", f"With {few}:", "", *costs_lines(made.found), "", COSTS_NOTE]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(config: Config, found: Mapping[str, Found], test_set: str) -> list[str]:
+    return [result_markdown(result_table(config, test_set, _scores(found, test_set))).strip()]
 
 
 def _scores(found: Mapping[str, Found], test_set: str) -> dict[str, Scores]:
@@ -121,23 +128,18 @@ def _state(missing: Mapping[str, Mapping[str, Sequence[str]]]) -> list[str]:
     return lines
 
 
-def _longer(config: Config, made: Made, order: Mapping[str, Sequence[Step]]) -> list[str]:
-    """The systems that learned for longer: figures, order and cost."""
-    longer = made.longer
-    if not any(system.scores[test_set] for system in longer.values() for test_set in TEST_SETS):
-        return ["None of the systems has learned for longer yet."]
+def _shorter(config: Config, made: Made, order: Mapping[str, Sequence[Step]]) -> list[str]:
+    """The systems with the fewer epochs: what the others gained, figures and order."""
     epochs = config.training.epochs
     lines = [
-        f"The systems of the paper's question once more, with {TIMES * epochs} epochs in place of {epochs}, teachers "
-        "and students alike; kept is the epoch that is best on the held-out tenth. The tables above, and all seeds "
-        f"at once, have the {epochs}.",
+        f"The tables above are of {TIMES * epochs} epochs, teachers and students alike; kept is the epoch that is best "
+        f"on the held-out tenth. With {epochs}, which all seeds at once and the trials have, too:",
         "",
-        *longer_lines(made.found, longer),
+        *longer_lines(made.found, made.longer),
     ]
     for test_set in TEST_SETS:
-        table = result_table(config, test_set, _scores(longer, test_set), scored=True)
-        lines += ["", result_markdown(table).strip(), "", *order_lines(order[test_set])]
-    return [*lines, "", *costs_lines(longer)]
+        lines += ["", *_table(config, made.found, test_set), "", *order_lines(order[test_set])]
+    return lines
 
 
 def _together(config: Config, found: Mapping[str, Found]) -> list[str]:
@@ -183,8 +185,8 @@ def _curves(config: Config, made: Made) -> list[str]:
         f"The interval is that of all curves a - b n^-c, c from 0 (as much with every doubling) to 2, as far as these "
         f"points allow them, each within {deviation:.3f}, as seeds lie apart. That CIDEr follows such a curve over "
         f"three more doublings is an assumption. Shares learn for as many steps as all dialogs do in {epochs} epochs, "
-        f"or until three epochs in a row bring nothing; all dialogs for {TIMES * epochs} epochs, where that has run "
-        '("Learning for longer"). The paper\'s systems see the videos, too.'
+        f"or until three epochs in a row bring nothing; all dialogs for {TIMES * epochs} epochs, where that has run. "
+        "The paper's systems see the videos, too."
     )
     return [*lines, "", note]
 
@@ -200,20 +202,22 @@ def _paper(name: str) -> str:
     return "" if figures is None else f"{figures[METRIC]:.3f}"
 
 
-def _noise(noise: Sequence[Epoch], found: Mapping[str, Found]) -> list[str]:
-    lines = []
+def _noise(config: Config, made: Made) -> list[str]:
+    lines, noise = [], made.noise
     spread = [
-        (system, test_set, system.values(test_set, METRIC))
+        (times * config.training.epochs, system, test_set, system.values(test_set, METRIC))
+        for times, found in ((TIMES, made.longer), (1, made.found))
         for system in found.values()
         for test_set in TEST_SETS
         if len(system.values(test_set, METRIC)) > 1
     ]
     if spread:
-        lines += ["By seed:", "", f"| system | test set | {METRIC} of each seed | mean | deviation |"]
-        lines.append("|---|---|---|---:|---:|")
-        for system, test_set, values in spread:
+        lines += ["By seed:", "", f"| epochs | system | test set | {METRIC} of each seed | mean | deviation |"]
+        lines.append("|---:|---|---|---|---:|---:|")
+        for epochs, system, test_set, values in spread:
             each = ", ".join(f"{value:.3f}" for value in values)
-            lines.append(f"| `{system.name}` | {test_set} | {each} | {mean(values):.3f} | {stdev(values):.3f} |")
+            row = f"| {epochs} | `{system.name}` | {test_set} | {each} | {mean(values):.3f} | {stdev(values):.3f} |"
+            lines.append(row)
         lines.append("")
     if not noise:
         return [*lines, "By epoch: not measured yet (`python -m benchmarks.real.noise`)."]

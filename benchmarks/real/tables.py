@@ -21,6 +21,11 @@ ORDER_NOTE = (
     "Not corrected for several comparisons."
 )
 """How tables of `order_lines` are to be read."""
+COSTS_NOTE = (
+    "Hours are by the clock, beside other work; turns/s are those of the fastest epoch. Figures of a core and of a "
+    "GPU: [performance](performance.md)."
+)
+"""How tables of `costs_lines` are to be read."""
 
 
 def order_lines(made: Sequence[Step]) -> list[str]:
@@ -154,11 +159,7 @@ def costs_lines(found: Mapping[str, Found]) -> list[str]:
         torches = ", ".join(dict.fromkeys(cost["torch"] for cost in costs))
         cells = (f"`{system.name}`", str(len(costs)), f"{hours:.2f}", f"{fastest:.0f}", epochs, torches)
         lines.append(f"| {' | '.join(cells)} | {_minutes(system.answering)} |")
-    note = (
-        f"{total:.1f} hours of training in all, by the clock, beside other work; turns/s are those of the fastest "
-        "epoch. Figures of a core and of a GPU: [performance](performance.md)."
-    )
-    return [*lines, "", note]
+    return [*lines, "", f"{total:.1f} hours of training in all."]
 
 
 def _minutes(seconds: float | None) -> str:

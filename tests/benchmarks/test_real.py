@@ -88,12 +88,17 @@ def test_every_run_can_be_planned(whole: runs.Run) -> None:
 
 def test_all_seeds_learn_longer_and_nothing_else_is_other(whole: runs.Run) -> None:
     plan, plain = Plan(runs.longer(whole).config), Plan(whole.config)
-    names = [f"{name}{seed}" for name in ("ours_man_man", "ours_none_none", "st", "jst") for seed in ("", "_s2", "_s3")]
-    assert sorted(plan.trained) == sorted(names)
+    several = ("ours_man_man", "ours_none_none", "st", "st_context", "jst")
+    names = ["baseline", "best", *(f"{name}{seed}" for name in several for seed in ("", "_s2", "_s3"))]
+    assert sorted(plan.trained) == sorted(names) == sorted(plain.trained)
     assert plan.test_sets == plain.test_sets == ["trial", "official"]
     for name in names:
         assert plan.training_settings(name) == plain.training_settings(name).replace('"epochs":10', '"epochs":20')
         assert plan.answer_settings(name) == plain.answer_settings(name)
+
+
+def rows_of(text: str) -> list[list[str]]:
+    return [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
 
 
 def test_what_learned_longer_stands_beside_the_rest(whole: runs.Run, data: Path, tmp_path: Path) -> None:
@@ -111,19 +116,18 @@ def test_what_learned_longer_stands_beside_the_rest(whole: runs.Run, data: Path,
         write_json(Layout(run.results).corpus / "statistics.json", {"training": {"dialogs": 800}})
     page = tmp_path / "docs" / "results.md"
     assert main(["--data", str(data), "--results", str(whole.results), "--page", str(page), "--page-only"]) == 0
-    section = page.read_text(encoding="utf-8").split("## Learning for longer")[1].split("## All seeds at once")[0]
-    assert "with 20 epochs in place of 10" in section
-    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
-    cells = {row[0]: row[1:] for row in rows}
+    tables, half = page.read_text(encoding="utf-8").split("## All seeds at once")[0].split("## With half the epochs")
+    assert "The tables above are of 20 epochs" in half and "With 10," in half
+    cells, above = ({row[0]: row[1:] for row in rows_of(text)} for text in (half, tables))
     one, other = (level(long, name, "official") for name in ("ours_man_man", "ours_man_man_s2"))
     figure = f"{(one + other) / 2:.3f} ±{abs(one - other) / 2**0.5:.3f}"
     assert cells["Our system (`ours_man_man`)"][:4] == ["2", "", figure, "+0.200"]
     assert cells["Student-teacher L_ST (`st`)"][0] == "1" and "±" not in cells["Student-teacher L_ST (`st`)"][2]
-    # Their tables have all metrics, and rows of these systems alone.
-    assert section.count("| Our system | man. | man. | this run, 2 seeds |") == 1
-    assert "AVSD baseline" not in section and "not run" not in section
-    # The same comparisons as in the paper's order, of these systems.
-    assert cells["`ours_man_man` − `jst`"][-1].strip() in (order.HOLDS, order.LIKELY)
+    # Each has the paper's tables and order: first those of what learned longer, of its own seeds.
+    for text, seeds in ((tables, 2), (half, 3)):
+        assert text.count(f"| Our system | man. | man. | this run, {seeds} seeds |") == 1
+    assert above["`ours_man_man` − `jst`"][0] == "2, 1" and cells["`ours_man_man` − `jst`"][0] == "3, 1"
+    assert above["`ours_man_man` − `jst`"][-1].strip() in (order.HOLDS, order.LIKELY)
     # Curves end with what learned as long as shares may.
     points = page.read_text(encoding="utf-8").split("## Over the number of dialogs")[1]
     row = next(line for line in points.splitlines() if line.startswith("| Student-teacher L_ST (`st`)"))
