@@ -19,9 +19,22 @@ from benchmarks.real.chosen import NOISE, Chosen, chosen
 from benchmarks.real.curve import Point, Points, draw
 from benchmarks.real.found import Found, gather
 from benchmarks.real.harvest import harvest
-from benchmarks.real.page import PICTURE, Made, page
+from benchmarks.real.page import PICTURE, Made, page, several
 from benchmarks.real.record import METRIC, Record
-from benchmarks.real.runs import CURVE, LOG, PLAIN, ROOT, Run, experiment, fractions, longer, student_trials, trials
+from benchmarks.real.runs import (
+    CURVE,
+    LOG,
+    PLAIN,
+    ROOT,
+    Run,
+    experiment,
+    fractions,
+    longer,
+    more,
+    student_trials,
+    trials,
+)
+from benchmarks.real.tables import TEST_SETS
 from benchmarks.real.together import Task, hand_over, side_by_side
 from benchmarks.shared.command import ends_in_one_line
 from pipeline.files import write_text
@@ -62,8 +75,8 @@ def large_runs(whole: Run) -> list[Run]:
 
 
 def small_runs(whole: Run) -> list[Run]:
-    """Shares of the dialogs and trials: few trainings each, and none waits for another run's."""
-    return [*(run for _, run in fractions(whole)), *trials(whole), student_trials(whole)]
+    """Other numbers of dialogs and trials: few trainings each, and none waits for another run's."""
+    return [*(run for _, run in fractions(whole)), more(whole), *trials(whole), student_trials(whole)]
 
 
 def all_runs(whole: Run) -> list[Run]:
@@ -137,12 +150,19 @@ def _task(run: Run, systems: Sequence[str]) -> Task:
 def write(whole: Run, record: Record, target: Path) -> int:
     """Write the page and its picture; returns how many scores are missing."""
     found, long = gather(whole, record), gather(longer(whole), record)
-    shares = [gather(run, record) for _, run in fractions(whole)]
-    # Of all dialogs what learned as long as shares may: until there is nothing more to learn.
-    curves, deviation = _curves([*shares, _longest(found, long)]), _deviation(long) or _deviation(found)
-    several = {f"{found[name].label} ({name})": points for name, points in curves.items() if len(points) > 1}
-    if several:
-        draw(target.parent / PICTURE, several, deviation, "Official test set, one seed")
+    # Of all dialogs what learned as long as others may: until there is nothing more to learn.
+    counted = [gather(run, record) for _, run in fractions(whole)] + [
+        _longest(found, long),
+        gather(more(whole), record),
+    ]
+    curves = {test_set: _curves(counted, test_set) for test_set in TEST_SETS}
+    deviations = {each: _deviation(long, each) or _deviation(found, each) for each in TEST_SETS}
+    labels = {name: f"{found[name].label} ({name})" for name in CURVE}
+    drawn = {
+        test_set: {labels[name]: points for name, points in several(made).items()} for test_set, made in curves.items()
+    }
+    if any(drawn.values()):
+        draw(target.parent / PICTURE, drawn, deviations)
     runs = all_runs(whole)
     missing = {run.name: _named(run, lacking) for run in runs if (lacking := record.lacking(run))}
     entries = [record.read(run, name) for run in runs for name in dict(run.answered())]
@@ -150,7 +170,7 @@ def write(whole: Run, record: Record, target: Path) -> int:
         found,
         long,
         curves,
-        deviation,
+        deviations,
         epochs.read(record.noise, whole.config),
         {run.name: gather(run, record)[PLAIN] for run in trials(whole)},
         gather(student_trials(whole), record),
@@ -167,9 +187,9 @@ def _named(run: Run, lacking: Mapping[str, Sequence[str]]) -> dict[str, list[str
     return {name: [HELD_OUT if run.held_out else each for each in sets] for name, sets in lacking.items()}
 
 
-def _deviation(found: Mapping[str, Found]) -> float:
-    """Of the official CIDEr of seeds, of the learning curve's systems together; 0 where none has several."""
-    values = [found[name].values("official", METRIC) for name in CURVE]
+def _deviation(found: Mapping[str, Found], test_set: str) -> float:
+    """Of the CIDEr of seeds, of the learning curve's systems together; 0 where none has several."""
+    values = [found[name].values(test_set, METRIC) for name in CURVE]
     variances = [variance(each) for each in values if len(each) > 1]
     return math.sqrt(mean(variances)) if variances else 0.0
 
@@ -179,12 +199,12 @@ def _longest(found: Mapping[str, Found], long: Mapping[str, Found]) -> dict[str,
     return {name: long[name] if name in long and long[name].scores["official"] else found[name] for name in found}
 
 
-def _curves(runs: Sequence[Mapping[str, Found]]) -> dict[str, Points]:
-    """Official CIDEr of the first seed there is of a system, over training dialogs."""
+def _curves(runs: Sequence[Mapping[str, Found]], test_set: str) -> dict[str, Points]:
+    """CIDEr of the first seed there is of a system, over training dialogs."""
     curves: dict[str, list[Point]] = {name: [] for name in CURVE}
     for systems in runs:
         for name, points in curves.items():
-            values, dialogs = systems[name].values("official", METRIC), systems[name].dialogs
+            values, dialogs = systems[name].values(test_set, METRIC), systems[name].dialogs
             if values and dialogs is not None:
                 cost = next(iter(systems[name].costs.values()), None)
                 points.append(Point(dialogs, values[0], None if cost is None else cost["epochs"]))

@@ -12,7 +12,7 @@ at least, or nothing speaks of c.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,15 +83,30 @@ def _shares(dialogs: NDArray[np.float64], low: float, high: float) -> NDArray[np
     return np.stack([1 - share, share], axis=-1)
 
 
-def draw(path: Path, systems: Mapping[str, Points], deviation: float, title: str) -> None:
-    """A picture of the points and curves of each system, over dialogs, with the paper's number marked."""
+def draw(path: Path, panels: Mapping[str, Mapping[str, Points]], deviations: Mapping[str, float]) -> None:
+    """A picture of the points and curves of each system, over dialogs, with the paper's number marked.
+
+    panels: by test set, the points of each system; one without any is left out. deviations: of seeds, by test set.
+    """
     # Imported here: only the picture needs it, and it takes a while.
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(7, 4), dpi=110, layout="constrained")
+    filled = {test_set: systems for test_set, systems in panels.items() if systems}
+    figure, rows = pyplot.subplots(
+        len(filled), figsize=(7, 4 * len(filled)), dpi=110, layout="constrained", squeeze=False
+    )
+    for axes, (test_set, systems) in zip(rows[:, 0], filled.items(), strict=True):
+        _draw_panel(axes, systems, deviations.get(test_set, 0.0))
+        axes.set_title(f"{test_set.capitalize()} test set, one seed")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def _draw_panel(axes: Any, systems: Mapping[str, Points], deviation: float) -> None:
     axes.axvline(PAPER_DIALOGS, color="0.8", linewidth=1, zorder=0)
     for place, ((name, points), marker) in enumerate(zip(systems.items(), "osD^v*", strict=False)):
         dialogs, values = [point.dialogs for point in points], [point.cider for point in points]
@@ -103,13 +118,10 @@ def draw(path: Path, systems: Mapping[str, Points], deviation: float, title: str
             middle, low, high = found.at(PAPER_DIALOGS)
             at = PAPER_DIALOGS * _APART ** (place - (len(systems) - 1) / 2)
             axes.errorbar(at, middle, [[middle - low], [high - middle]], color=color, capsize=3)
-    axes.set(xscale="log", xlabel="training dialogs", ylabel="CIDEr", title=title)
+    axes.set(xscale="log", xlabel="training dialogs", ylabel="CIDEr")
     numbers = sorted({point.dialogs for points in systems.values() for point in points} | {PAPER_DIALOGS})
     named = [f"{number:,.0f}" + ("\n(paper)" if number == PAPER_DIALOGS else "") for number in numbers]
     axes.set_xticks(numbers, named)
     axes.minorticks_off()
     axes.legend(loc="upper left")
     axes.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
-    pyplot.close(figure)

@@ -10,7 +10,7 @@ from benchmarks.real.found import Found
 from benchmarks.real.order import Step, steps
 from benchmarks.real.question import question_lines
 from benchmarks.real.record import METRIC, Entry
-from benchmarks.real.runs import PLAIN, TIMES
+from benchmarks.real.runs import MORE, PATIENCE, PLAIN, TIMES
 from benchmarks.real.tables import (
     COSTS_NOTE,
     ORDER_NOTE,
@@ -37,17 +37,17 @@ LAST_EPOCHS = 5
 class Made:
     """What finished runs left.
 
-    found: the experiment's systems. longer: those of them that learned for longer. curves: by system, official CIDEr
-    over dialogs. deviation: of the official CIDEr of such a system's seeds; 0 where none has several. trials: by what
-    is changed, the system that was. students: those that learn in other ways, with their teacher. missing: by run, the
-    test sets that systems are not scored on yet. notes: what there is to say of the runs. entries: all there are, of
-    every run.
+    found: the experiment's systems. longer: those of them that learned for longer. curves: by test set and system,
+    CIDEr over dialogs. deviations: by test set, of the CIDEr of such a system's seeds; 0 where none has several.
+    trials: by what is changed, the system that was. students: those that learn in other ways, with their teacher.
+    missing: by run, the test sets that systems are not scored on yet. notes: what there is to say of the runs.
+    entries: all there are, of every run.
     """
 
     found: Mapping[str, Found]
     longer: Mapping[str, Found]
-    curves: Mapping[str, Points]
-    deviation: float
+    curves: Mapping[str, Mapping[str, Points]]
+    deviations: Mapping[str, float]
     noise: Sequence[Epoch]
     trials: Mapping[str, Found]
     students: Mapping[str, Found]
@@ -164,31 +164,52 @@ def _together(config: Config, found: Mapping[str, Found]) -> list[str]:
     return lines if rows else ["None has answered yet: it takes all seeds of a system."]
 
 
+def several(curves: Mapping[str, Points]) -> dict[str, Points]:
+    """The systems that have learned from more than one number of dialogs."""
+    return {name: points for name, points in curves.items() if len({point.dialogs for point in points}) > 1}
+
+
 def _curves(config: Config, made: Made) -> list[str]:
-    curves, deviation, found, epochs = made.curves, made.deviation, made.found, config.training.epochs
-    several = {name: points for name, points in curves.items() if len({point.dialogs for point in points}) > 1}
-    if not several:
-        return ["No share of the training dialogs has run yet."]
-    numbers = sorted({point.dialogs for points in several.values() for point in points})
-    lines = [f"![CIDEr over training dialogs]({PICTURE})", ""]
-    lines += [f"Official {METRIC} of one seed (in brackets the epochs it took), and where it goes on to:", ""]
-    dialogs = " | ".join(f"{number:,.0f}" for number in numbers)
-    lines.append(f"| system | {dialogs} | at {PAPER_DIALOGS:,} | 95 % | paper |")
-    lines.append("|---|" + "---:|" * (len(numbers) + 1) + "---|---:|")
-    for name, points in several.items():
-        known, curve = {point.dialogs: point for point in points}, fit(points, deviation)
-        cells = [_point(known.get(number)) for number in numbers]
-        middle, low, high = (None, None, None) if curve is None else curve.at(PAPER_DIALOGS)
-        cells += ["", ""] if middle is None else [f"{middle:.3f}", f"{low:.3f} to {high:.3f}"]
-        lines.append(f"| {found[name].label} (`{name}`) | {' | '.join(cells)} | {_paper(name)} |")
+    epochs, lines = config.training.epochs, []
+    for test_set in TEST_SETS:
+        curves, deviation = several(made.curves.get(test_set, {})), made.deviations.get(test_set, 0.0)
+        if not curves:
+            continue
+        numbers = sorted({point.dialogs for points in curves.values() for point in points})
+        lines += [
+            f"{test_set.capitalize()} {METRIC} of one seed (in brackets the epochs it took), and where it goes on to:",
+            "",
+        ]
+        lines.append(
+            f"| system | {' | '.join(f'{number:,.0f}' for number in numbers)} | at {PAPER_DIALOGS:,} | 95 % | paper |"
+        )
+        lines.append("|---|" + "---:|" * (len(numbers) + 1) + "---|---:|")
+        for name, points in curves.items():
+            label = f"{made.found[name].label} (`{name}`)"
+            lines.append(f"| {label} | {' | '.join(_curve(points, numbers, deviation))} | {_paper(name, test_set)} |")
+        lines += ["", f"Seeds lie {deviation:.3f} apart (standard deviation).", ""]
+    if not lines:
+        return ["No other number of training dialogs has run yet."]
     note = (
-        f"The interval is that of all curves a - b n^-c, c from 0 (as much with every doubling) to 2, as far as these "
-        f"points allow them, each within {deviation:.3f}, as seeds lie apart. That CIDEr follows such a curve over "
-        f"three more doublings is an assumption. Shares learn for as many steps as all dialogs do in {epochs} epochs, "
-        f"or until three epochs in a row bring nothing; all dialogs for {TIMES * epochs} epochs, where that has run. "
-        "The paper's systems see the videos, too."
+        "The interval is that of all curves a - b n^-c, c from 0 (as much with every doubling) to 2, as far as these "
+        "points allow them, each within what seeds lie apart. That CIDEr follows such a curve over further doublings "
+        f"is an assumption. Shares learn for as many steps as all dialogs do in {epochs} epochs, all dialogs for "
+        f"{TIMES * epochs} epochs, where that has run. On the trial test set there are more than all: with those of "
+        f"`{MORE}` that have a description (they are about the videos of the official test set), likewise for "
+        f"{TIMES * epochs} epochs. Shares and what is more than all end after {PATIENCE} epochs in a row that bring "
+        "nothing. The paper's systems see the videos, too."
     )
-    return [*lines, "", note]
+    return [f"![CIDEr over training dialogs]({PICTURE})", "", *lines, note]
+
+
+def _curve(points: Points, numbers: Sequence[float], deviation: float) -> list[str]:
+    """Cells of a system: its points, the curve at the paper's number, and the interval."""
+    known, curve = {point.dialogs: point for point in points}, fit(points, deviation)
+    cells = [_point(known.get(number)) for number in numbers]
+    if curve is None:
+        return [*cells, "", ""]
+    middle, low, high = curve.at(PAPER_DIALOGS)
+    return [*cells, f"{middle:.3f}", f"{low:.3f} to {high:.3f}"]
 
 
 def _point(point: Point | None) -> str:
@@ -197,8 +218,8 @@ def _point(point: Point | None) -> str:
     return f"{point.cider:.3f}" + ("" if point.epochs is None else f" ({point.epochs})")
 
 
-def _paper(name: str) -> str:
-    figures = ROWS[name].figures("official")
+def _paper(name: str, test_set: str) -> str:
+    figures = ROWS[name].figures(test_set)
     return "" if figures is None else f"{figures[METRIC]:.3f}"
 
 

@@ -8,14 +8,15 @@ experiment's. What is finished stays, an interrupted training goes on: the workf
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.shared.command import ended_well
 from pipeline.config import Config, load, merge
+from pipeline.corpus.dialogs import read_dialogs, write_dialogs
 from pipeline.errors import UserError
 from pipeline.plan.jobs import Jobs
 
@@ -24,6 +25,10 @@ CONFIGS = (ROOT / "config.yaml", ROOT / "configs" / "avsd-reduced.yaml")
 CURVE = ("ours_man_man", "ours_none_none", "st")
 """Systems of the learning curve."""
 FRACTIONS = (1 / 8, 1 / 4, 1 / 2)
+MORE = "extra_test_video_dialogs.json"
+"""Dialogs about the videos of the official test set, its own among them: for scores on the trial test set alone."""
+PATIENCE = 3
+"""Epochs in a row without improvement that end a training of another number of dialogs."""
 LONG = ("baseline", "best", "ours_man_man", "ours_man_none", "ours_none_none", "st", "st_context", "jst")
 """Systems that learn for longer, too: all but those that answer with several seeds at once."""
 TIMES = 2
@@ -81,13 +86,15 @@ STUDENT_TRIALS = {
 class Run:
     """A run of the workflow: what it is called, its results folder, and what is laid over the configuration.
 
-    held_out: the held-out tenth stands in the place of the trial test set, and there is no other.
+    held_out: the held-out tenth stands in the place of the trial test set, and there is no other. prepared: what is to
+    be made before it can run.
     """
 
     name: str
     results: Path
     overlay: Mapping[str, Any] = field(default_factory=dict)
     held_out: bool = False
+    prepared: Callable[[], None] | None = None
 
     @cached_property
     def config(self) -> Config:
@@ -110,6 +117,8 @@ class Run:
 
         log: a file that has what it says, after what earlier runs said.
         """
+        if self.prepared is not None:
+            self.prepared()
         values = self._values() if systems is None else {**self._values(), "run": list(systems)}
         command = ["snakemake", target, "--snakefile", str(ROOT / "Snakefile")]
         command += ["--directory", str(_made(self.results)), "--cores", cores, "--keep-going", "--rerun-incomplete"]
@@ -153,11 +162,36 @@ def fractions(whole: Run) -> list[tuple[float, Run]]:
             "corpus": {"training_fraction": share},
             "run": list(CURVE),
             "systems": one_seed(whole),
-            "training": {"epochs": round(epochs / share), "patience": 3},
+            "training": {"epochs": round(epochs / share), "patience": PATIENCE},
         }
         run = Run(f"{share:g}", whole.results / "fractions" / f"{share:g}", merge(dict(whole.overlay), overlay))
         runs.append((share, run))
     return runs
+
+
+def more(whole: Run) -> Run:
+    """The systems of the learning curve on the dialogs of `MORE` besides, those that have a description.
+
+    They are scored on the trial test set alone. As many epochs as `longer`, or until patience ends them.
+    """
+    results = whole.results / "more"
+    overlay = {
+        **_corpus_files(whole, results / "dialogs.json", whole.config.dialogs.trial),
+        "run": list(CURVE),
+        "systems": one_seed(whole),
+        "training": {"epochs": TIMES * whole.config.training.epochs, "patience": PATIENCE},
+    }
+    run = Run("more dialogs", results, merge(dict(whole.overlay), overlay))
+    return dataclasses.replace(run, prepared=partial(_write_more, whole, results / "dialogs.json"))
+
+
+def _write_more(whole: Run, target: Path) -> None:
+    """The dialogs that ``whole`` learns from, and those of `MORE` with a description. `UserError` without the file."""
+    source = Path(whole.overlay["data"]) / MORE
+    if not source.is_file():
+        raise UserError(f"{source}: no such file; `more dialogs` learns from it (docs/results.md)")
+    further = [dialog for dialog in read_dialogs(source, answered=True) if dialog.summary]
+    write_dialogs(target, [*read_dialogs(whole.results / "corpus" / "training.json"), *further])
 
 
 def trials(whole: Run) -> list[Run]:
@@ -172,17 +206,15 @@ def trials(whole: Run) -> list[Run]:
 def _held_out(whole: Run) -> dict[str, Any]:
     """The held-out tenth in the place of the trial test set, and no other."""
     corpus = whole.results / "corpus"
-    return {
-        "data": None,
-        "dialogs": {
-            "training": str(corpus / "training.json"),
-            "validation": str(corpus / "validation.json"),
-            "trial": str(corpus / "validation.json"),
-            "official": None,
-            "references": None,
-        },
-        "corpus": {"keep_trial_in_validation": True},
-    }
+    files = _corpus_files(whole, corpus / "training.json", corpus / "validation.json")
+    return {**files, "corpus": {"keep_trial_in_validation": True}}
+
+
+def _corpus_files(whole: Run, training: Path, trial: Path | None) -> dict[str, Any]:
+    """Laid over the files of dialogs: selected on the held-out tenth, tested on ``trial`` alone."""
+    dialogs = {"training": training, "validation": whole.results / "corpus" / "validation.json", "trial": trial}
+    named = {split: str(path) for split, path in dialogs.items()}
+    return {"data": None, "dialogs": {**named, "official": None, "references": None}}
 
 
 def student_trials(whole: Run) -> Run:

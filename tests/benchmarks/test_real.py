@@ -18,7 +18,7 @@ from benchmarks.real.__main__ import all_runs, keep, main
 from benchmarks.real.record import Record, packed, unpacked
 from pipeline import versions
 from pipeline.config.dependence import sizes_values, training_values
-from pipeline.corpus.dialogs import Dialog, Turn, write_dialogs
+from pipeline.corpus.dialogs import Dialog, Turn, read_dialogs, write_dialogs
 from pipeline.corpus.importing import import_dialogs
 from pipeline.corpus.references import write_references
 from pipeline.errors import UserError
@@ -619,8 +619,9 @@ def test_a_curve_that_levels_off_is_not_drawn_out_as_a_line() -> None:
 
 def test_the_picture(tmp_path: Path) -> None:
     four = points(lambda n: 0.1 + 0.08 * np.log(n))
+    panels = {"official": {"ours": four, "one": four[:1]}, "trial": {}}
     for name in ("a.png", "b.png"):
-        curve.draw(tmp_path / name, {"ours": four, "one": four[:1]}, 0.01, "title")
+        curve.draw(tmp_path / name, panels, {"official": 0.01})
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.png").stat().st_size > 5000
 
@@ -642,6 +643,36 @@ def test_the_page_extrapolates_with_its_uncertainty(whole: runs.Run, data: Path,
     low, high = map(float, cells[6].split(" to "))
     assert low < float(cells[5]) < high and cells[7] == "0.995"
     assert (page.parent / "results.png").is_file()
+
+
+def test_more_dialogs_are_one_more_number_on_the_trial_test_set(whole: runs.Run, data: Path, tmp_path: Path) -> None:
+    written(whole)
+    run = runs.more(whole)
+    with pytest.raises(UserError, match=rf"{runs.MORE}: no such file"):
+        run.go("1")
+    tested = json.loads((data / "trial_test_rebuilt_730.json").read_text())["dialogs"]
+    further = [{**each, "image_id": f"further{n}", "summary": "so it is" if n else ""} for n, each in enumerate(tested)]
+    # Those of the trial test set go as ever, those without a description besides.
+    (data / runs.MORE).write_text(json.dumps({"dialogs": [*further, *tested]}))
+    assert run.prepared is not None
+    run.prepared()
+    import_dialogs(run.config.corpus, run.config.dialogs, Layout(run.results).corpus)
+    learned = read_dialogs(Layout(run.results).corpus / "training.json")
+    assert [dialog.video_id for dialog in learned] == ["training0", "training1", "training2", "further1", "further2"]
+    plan = Plan(run.config)
+    assert (plan.test_sets, plan.trained) == (["trial"], list(runs.CURVE))
+    for place, (number, each) in enumerate(((100, dict(runs.fractions(whole))[1 / 2]), (200, whole), (500, run))):
+        scored(each, "st", "trial", 0.3 + 0.1 * place)
+        write_json(Layout(each.results).corpus / "statistics.json", {"training": {"dialogs": number}})
+    scored(whole, "st_s2", "trial", 0.42)
+    page = tmp_path / "docs" / "results.md"
+    assert main(["--data", str(data), "--results", str(whole.results), "--page", str(page), "--page-only"]) == 0
+    section = page.read_text(encoding="utf-8").split("## Over the number of dialogs")[1].split("\n## ")[0]
+    assert "Official CIDEr" not in section
+    title, row = rows_of(section)
+    assert title[1:4] == ["100", "200", "500"]
+    assert [float(cell) for cell in row[1:4]] == pytest.approx([0.3, 0.4, 0.5], abs=0.05)
+    assert row[-1] == "1.138"
 
 
 @pytest.fixture
