@@ -169,6 +169,7 @@ def write(whole: Run, record: Record, target: Path) -> int:
     made = Made(
         found,
         long,
+        longer(whole).config,
         curves,
         deviations,
         epochs.read(record.noise, whole.config),

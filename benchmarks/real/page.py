@@ -37,15 +37,16 @@ LAST_EPOCHS = 5
 class Made:
     """What finished runs left.
 
-    found: the experiment's systems. longer: those of them that learned for longer. curves: by test set and system,
-    CIDEr over dialogs. deviations: by test set, of the CIDEr of such a system's seeds; 0 where none has several.
-    trials: by what is changed, the system that was. students: those that learn in other ways, with their teacher.
-    missing: by run, the test sets that systems are not scored on yet. notes: what there is to say of the runs.
-    entries: all there are, of every run.
+    found: the experiment's systems. longer: those of them that learn for longer, with their configuration. curves: by
+    test set and system, CIDEr over dialogs. deviations: by test set, of the CIDEr of such a system's seeds; 0 where
+    none has several. trials: by what is changed, the system that was. students: those that learn in other ways, with
+    their teacher. missing: by run, the test sets that systems are not scored on yet. notes: what there is to say of the
+    runs. entries: all there are, of every run.
     """
 
     found: Mapping[str, Found]
     longer: Mapping[str, Found]
+    longer_config: Config
     curves: Mapping[str, Mapping[str, Points]]
     deviations: Mapping[str, float]
     noise: Sequence[Epoch]
@@ -66,7 +67,7 @@ def page(config: Config, made: Made) -> str:
     lines += question_lines({few: shorter, many: longer})
     lines += ["", "## About these runs", "", made.notes] if made.notes else []
     for test_set in TEST_SETS:
-        lines += ["", f"## {TABLE_TITLES[test_set]}", "", *_table(config, made.longer, test_set)]
+        lines += ["", f"## {TABLE_TITLES[test_set]}", "", *_table(made.longer_config, made.longer, test_set)]
         # How it is to be read stands under the first of them.
         lines += ["", *order_lines(longer[test_set]), *(["", ORDER_NOTE] if test_set == TEST_SETS[0] else [])]
     lines += ["", "## With half the epochs", "", *_shorter(config, made, shorter)]
@@ -111,7 +112,8 @@ def _head(config: Config, found: Mapping[str, Found], entries: Sequence[Entry]) 
         "",
         f"from runs scored by {max(dates, default='no day yet')} on {' and '.join(cpus) or 'no machine yet'}. What "
         "each came to is kept in docs/results, small enough to go on from on another machine; without `RECORD` all of "
-        f"it is run again. FOLDER has {', '.join(files[:-1])} and {files[-1]}.",
+        f"it is run again. FOLDER has {', '.join(files[:-1])} and {files[-1]}; for the largest "
+        f"number of dialogs `{MORE}`, too.",
     ]
 
 

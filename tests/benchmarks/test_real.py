@@ -88,9 +88,9 @@ def test_every_run_can_be_planned(whole: runs.Run) -> None:
 
 def test_all_seeds_learn_longer_and_nothing_else_is_other(whole: runs.Run) -> None:
     plan, plain = Plan(runs.longer(whole).config), Plan(whole.config)
-    several = ("ours_man_man", "ours_none_none", "st", "st_context", "jst")
+    several = ("ours_man_man", "ours_none_none", "st", "jst")
     names = ["baseline", "best", *(f"{name}{seed}" for name in several for seed in ("", "_s2", "_s3"))]
-    assert sorted(plan.trained) == sorted(names) == sorted(plain.trained)
+    assert sorted(plan.trained) == sorted(names)
     assert plan.test_sets == plain.test_sets == ["trial", "official"]
     for name in names:
         assert plan.training_settings(name) == plain.training_settings(name).replace('"epochs":10', '"epochs":20')
