@@ -22,8 +22,8 @@ ORDER_NOTE = (
 )
 """How tables of `order_lines` are to be read."""
 COSTS_NOTE = (
-    "Hours are by the clock, beside other work; turns/s are those of the fastest epoch. Figures of a core and of a "
-    "GPU: [performance](performance.md)."
+    "Hours are by the clock, beside other work, on machines that are not equally fast; turns/s are those of the "
+    "fastest epoch. Figures of a core and of a GPU: [performance](performance.md)."
 )
 """How tables of `costs_lines` are to be read."""
 
