@@ -204,11 +204,11 @@ def _curves(runs: Sequence[Mapping[str, Found]], test_set: str) -> dict[str, Poi
     """CIDEr of the first seed there is of a system, over training dialogs."""
     curves: dict[str, list[Point]] = {name: [] for name in CURVE}
     for systems in runs:
-        for name, points in curves.items():
+        for name in curves.keys() & systems.keys():
             values, dialogs = systems[name].values(test_set, METRIC), systems[name].dialogs
             if values and dialogs is not None:
                 cost = next(iter(systems[name].costs.values()), None)
-                points.append(Point(dialogs, values[0], None if cost is None else cost["epochs"]))
+                curves[name].append(Point(dialogs, values[0], None if cost is None else cost["epochs"]))
     return {name: points for name, points in curves.items() if points}
 
 

@@ -170,14 +170,14 @@ def fractions(whole: Run) -> list[tuple[float, Run]]:
 
 
 def more(whole: Run) -> Run:
-    """The systems of the learning curve on the dialogs of `MORE` besides, those that have a description.
+    """The systems with and without description on the dialogs of `MORE` besides, those that have one.
 
     They are scored on the trial test set alone. As many epochs as `longer`, or until patience ends them.
     """
     results = whole.results / "more"
     overlay = {
         **_corpus_files(whole, results / "dialogs.json", whole.config.dialogs.trial),
-        "run": list(CURVE),
+        "run": [TAUGHT, PLAIN],
         "systems": one_seed(whole),
         "training": {"epochs": TIMES * whole.config.training.epochs, "patience": PATIENCE},
     }
