@@ -138,8 +138,12 @@ def run_wanted(whole: Run, record: Record, wanted: Chosen, cores: str) -> bool:
 
 
 def _to_run(run: Run, record: Record, wanted: Chosen) -> list[str]:
-    """The systems of a run that are wanted, and are not scored on all their test sets."""
-    return [name for name in record.lacking(run) if name in wanted.get(run.slug, ())]
+    """The systems of a run that are wanted, can run, and are not scored on all their test sets."""
+    lacking = [name for name in record.lacking(run) if name in wanted.get(run.slug, ())]
+    if lacking and run.needs is not None and not run.needs.is_file():
+        print(f"{run.needs}: no such file; without it {run.slug} does not run")
+        return []
+    return lacking
 
 
 def _task(run: Run, systems: Sequence[str]) -> Task:

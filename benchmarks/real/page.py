@@ -67,9 +67,11 @@ def page(config: Config, made: Made) -> str:
     lines += question_lines({few: shorter, many: longer})
     lines += ["", "## About these runs", "", made.notes] if made.notes else []
     for test_set in TEST_SETS:
-        lines += ["", f"## {TABLE_TITLES[test_set]}", "", *_table(made.longer_config, made.longer, test_set)]
-        # How it is to be read stands under the first of them.
-        lines += ["", *order_lines(longer[test_set]), *(["", ORDER_NOTE] if test_set == TEST_SETS[0] else [])]
+        # What they are of stands above the first of them, how they are to be read below.
+        first = test_set == TEST_SETS[0]
+        lines += ["", f"## {TABLE_TITLES[test_set]}", *(["", _trained(many)] if first else []), ""]
+        lines += [*_table(made.longer_config, made.longer, test_set), "", *order_lines(longer[test_set])]
+        lines += ["", ORDER_NOTE] if first else []
     lines += ["", "## With half the epochs", "", *_shorter(config, made, shorter)]
     lines += ["", "## All seeds at once", "", *_together(config, made.found)]
     lines += ["", "## Over the number of dialogs", "", *_curves(config, made)]
@@ -79,6 +81,10 @@ def page(config: Config, made: Made) -> str:
     lines += ["", "## What it cost", "", f"With {many}:", "", *costs_lines(made.longer)]
     lines += ["", f"With {few}:", "", *costs_lines(made.found), "", COSTS_NOTE]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _trained(epochs: str) -> str:
+    return f"{epochs.capitalize()}, teachers and students alike; kept is the epoch that is best on the held-out tenth."
 
 
 def _table(config: Config, found: Mapping[str, Found], test_set: str) -> list[str]:
@@ -134,8 +140,8 @@ def _shorter(config: Config, made: Made, order: Mapping[str, Sequence[Step]]) ->
     """The systems with the fewer epochs: what the others gained, figures and order."""
     epochs = config.training.epochs
     lines = [
-        f"The tables above are of {TIMES * epochs} epochs, teachers and students alike; kept is the epoch that is best "
-        f"on the held-out tenth. With {epochs}, which all seeds at once and the trials have, too:",
+        f"The systems with {epochs} epochs, which all seeds at once and the trials have, too, and what those of "
+        f"{TIMES * epochs} gained:",
         "",
         *longer_lines(made.found, made.longer),
     ]

@@ -18,8 +18,7 @@ ASKED = {
 """By the better system of the paper and the other one, what their difference says."""
 NOTE = (
     f"Differences of {METRIC}, means over the seeds in brackets. \\*: beyond chance for these networks, on other "
-    "videos; bold: with other seeds allowed for, too. Intervals, p and how they are "
-    "computed stand in the tables below."
+    "videos; bold: with other seeds allowed for, too. Intervals, p and how they are computed stand in the tables below."
 )
 
 

@@ -86,14 +86,15 @@ STUDENT_TRIALS = {
 class Run:
     """A run of the workflow: what it is called, its results folder, and what is laid over the configuration.
 
-    held_out: the held-out tenth stands in the place of the trial test set, and there is no other. prepared: what is to
-    be made before it can run.
+    held_out: the held-out tenth stands in the place of the trial test set, and there is no other. needs: a
+    file that not every folder of dialogs has. prepared: what is to be made of it before it can run.
     """
 
     name: str
     results: Path
     overlay: Mapping[str, Any] = field(default_factory=dict)
     held_out: bool = False
+    needs: Path | None = None
     prepared: Callable[[], None] | None = None
 
     @cached_property
@@ -181,15 +182,13 @@ def more(whole: Run) -> Run:
         "systems": one_seed(whole),
         "training": {"epochs": TIMES * whole.config.training.epochs, "patience": PATIENCE},
     }
-    run = Run("more dialogs", results, merge(dict(whole.overlay), overlay))
-    return dataclasses.replace(run, prepared=partial(_write_more, whole, results / "dialogs.json"))
+    needs = Path(whole.overlay["data"]) / MORE
+    prepared = partial(_write_more, whole, needs, results / "dialogs.json")
+    return Run("more dialogs", results, merge(dict(whole.overlay), overlay), needs=needs, prepared=prepared)
 
 
-def _write_more(whole: Run, target: Path) -> None:
-    """The dialogs that ``whole`` learns from, and those of `MORE` with a description. `UserError` without the file."""
-    source = Path(whole.overlay["data"]) / MORE
-    if not source.is_file():
-        raise UserError(f"{source}: no such file; `more dialogs` learns from it (docs/results.md)")
+def _write_more(whole: Run, source: Path, target: Path) -> None:
+    """The dialogs that ``whole`` learns from, and those of ``source`` with a description."""
     further = [dialog for dialog in read_dialogs(source, answered=True) if dialog.summary]
     write_dialogs(target, [*read_dialogs(whole.results / "corpus" / "training.json"), *further])
 
