@@ -203,8 +203,8 @@ def _curves(config: Config, made: Made) -> list[str]:
         "points allow them, each within what seeds lie apart. That CIDEr follows such a curve over further doublings "
         f"is an assumption. Shares learn for as many steps as all dialogs do in {epochs} epochs, all dialogs for "
         f"{TIMES * epochs} epochs, where that has run. On the trial test set there are more than all: with those of "
-        f"`{MORE}` that have a description (they are about the videos of the official test set), likewise for "
-        f"{TIMES * epochs} epochs. Shares and what is more than all end after {PATIENCE} epochs in a row that bring "
+        f"`{MORE}` that have a description (they are about the videos of the official test set), for {epochs} epochs, "
+        f"which are more steps still. Shares and what is more than all end after {PATIENCE} epochs in a row that bring "
         "nothing. The paper's systems see the videos, too."
     )
     return [f"![CIDEr over training dialogs]({PICTURE})", "", *lines, note]

@@ -173,14 +173,15 @@ def fractions(whole: Run) -> list[tuple[float, Run]]:
 def more(whole: Run) -> Run:
     """The systems with and without description on the dialogs of `MORE` besides, those that have one.
 
-    They are scored on the trial test set alone. As many epochs as `longer`, or until patience ends them.
+    They are scored on the trial test set alone. As many epochs as ``whole``, which are more steps than those of `longer`,
+    or until patience ends them.
     """
     results = whole.results / "more"
     overlay = {
         **_corpus_files(whole, results / "dialogs.json", whole.config.dialogs.trial),
         "run": [TAUGHT, PLAIN],
         "systems": one_seed(whole),
-        "training": {"epochs": TIMES * whole.config.training.epochs, "patience": PATIENCE},
+        "training": {"patience": PATIENCE},
     }
     needs = Path(whole.overlay["data"]) / MORE
     prepared = partial(_write_more, whole, needs, results / "dialogs.json")
