@@ -173,8 +173,8 @@ def fractions(whole: Run) -> list[tuple[float, Run]]:
 def more(whole: Run) -> Run:
     """The systems with and without description on the dialogs of `MORE` besides, those that have one.
 
-    They are scored on the trial test set alone. As many epochs as ``whole``, which are more steps than those of `longer`,
-    or until patience ends them.
+    They are scored on the trial test set alone. As many epochs as ``whole``, which are more steps than those of
+    `longer`, or until patience ends them.
     """
     results = whole.results / "more"
     overlay = {
