@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def large_runs(whole: Run) -> list[Run]:
-    """The experiment, and its main systems learning for longer: each fills a machine by itself."""
+    """The experiment, and its systems learning for longer: each fills a machine by itself."""
     return [whole, longer(whole)]
 
 

@@ -1,6 +1,6 @@
 """The runs of the workflow behind docs/results.md.
 
-The experiment, its main systems learning for longer, shares of its dialogs, trials on the held-out tenth.
+The experiment, its systems learning for longer, other numbers of dialogs, trials on the held-out tenth.
 
 All are `configs/avsd-reduced.yaml` with something laid over it, each in a results folder of its own below the
 experiment's. What is finished stays, an interrupted training goes on: the workflow sees to that.

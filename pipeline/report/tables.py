@@ -51,12 +51,10 @@ def paper_sets(config: Config) -> tuple[TestSet, ...]:
     return () if config.corpus.source == "captions" else CHALLENGE
 
 
-def result_table(
-    config: Config, test_set: str, known: Mapping[str, Scores] | None = None, scored: bool = False
-) -> ResultTable:
+def result_table(config: Config, test_set: str, known: Mapping[str, Scores] | None = None) -> ResultTable:
     """The table of a test set: the paper's rows in its order, with the systems of this run that stand for them.
 
-    known: scores by system, where they are not to be read from the results folder. scored: rows without are left out.
+    known: scores by system, where they are not to be read from the results folder.
     """
     for name in config.run:
         row = config.systems[name].row
@@ -64,8 +62,6 @@ def result_table(
             raise UserError(f"systems.{name}.row: {row!r} is no row of the paper's tables ({', '.join(ROWS)})")
     scores = scored_systems(config, test_set) if known is None else known
     rows = tuple(row for name in ROWS for row in _rows(config, test_set, name, scores))
-    if scored:
-        rows = tuple(row for row in rows if row.run is not None)
     return ResultTable(
         number=TABLE_NUMBERS[test_set],
         title=TABLE_TITLES[test_set],
