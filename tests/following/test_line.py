@@ -160,6 +160,9 @@ def test_ctrl_c_ends_it_as_before(project):
     pressed = []
 
     def press(process):
+        # The line is drawn before the job's process is there: what Snakemake starts after the signal, it waits for.
+        while process.poll() is None and not any((project / "logs").glob("*.log")):
+            time.sleep(0.02)
         os.killpg(process.pid, signal.SIGINT)
         pressed.append(time.monotonic())
 
