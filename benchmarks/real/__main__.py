@@ -155,11 +155,8 @@ def write(whole: Run, record: Record, target: Path) -> int:
     """Write the page and its picture; returns how many scores are missing."""
     found, long = gather(whole, record), gather(longer(whole), record)
     # Of all dialogs what learned as long as others may: until there is nothing more to learn.
-    counted = [gather(run, record) for _, run in fractions(whole)] + [
-        _longest(found, long),
-        gather(more(whole), record),
-    ]
-    curves = {test_set: _curves(counted, test_set) for test_set in TEST_SETS}
+    others = [gather(run, record) for run in (*(run for _, run in fractions(whole)), more(whole))]
+    curves = {each: _curves([*others, _longest(found, long, each)], each) for each in TEST_SETS}
     deviations = {each: _deviation(long, each) or _deviation(found, each) for each in TEST_SETS}
     labels = {name: f"{found[name].label} ({name})" for name in CURVE}
     drawn = {
@@ -199,9 +196,9 @@ def _deviation(found: Mapping[str, Found], test_set: str) -> float:
     return math.sqrt(mean(variances)) if variances else 0.0
 
 
-def _longest(found: Mapping[str, Found], long: Mapping[str, Found]) -> dict[str, Found]:
+def _longest(found: Mapping[str, Found], long: Mapping[str, Found], test_set: str) -> dict[str, Found]:
     """Each system as it learned for longer, where that is scored."""
-    return {name: long[name] if name in long and long[name].scores["official"] else found[name] for name in found}
+    return {name: long[name] if name in long and long[name].scores[test_set] else found[name] for name in found}
 
 
 def _curves(runs: Sequence[Mapping[str, Found]], test_set: str) -> dict[str, Points]:

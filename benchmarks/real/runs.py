@@ -191,7 +191,10 @@ def more(whole: Run) -> Run:
 def _write_more(whole: Run, source: Path, target: Path) -> None:
     """The dialogs that ``whole`` learns from, and those of ``source`` with a description."""
     further = [dialog for dialog in read_dialogs(source, answered=True) if dialog.summary]
-    write_dialogs(target, [*read_dialogs(whole.results / "corpus" / "training.json"), *further])
+    dialogs = [*read_dialogs(whole.results / "corpus" / "training.json"), *further]
+    # Written again it would be newer than all that was made of it.
+    if not target.is_file() or read_dialogs(target) != dialogs:
+        write_dialogs(target, dialogs)
 
 
 def trials(whole: Run) -> list[Run]:

@@ -659,6 +659,9 @@ def test_more_dialogs_are_one_more_number_on_the_trial_test_set(
     (data / runs.MORE).write_text(json.dumps({"dialogs": [*further, *tested]}))
     assert run.prepared is not None
     run.prepared()
+    before = (run.results / "dialogs.json").stat().st_mtime_ns
+    run.prepared()
+    assert (run.results / "dialogs.json").stat().st_mtime_ns == before
     import_dialogs(run.config.corpus, run.config.dialogs, Layout(run.results).corpus)
     learned = read_dialogs(Layout(run.results).corpus / "training.json")
     assert [dialog.video_id for dialog in learned] == ["training0", "training1", "training2", "further1", "further2"]
